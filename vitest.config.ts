@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const core = (file: string) => fileURLToPath(new URL(`./packages/core/src/${file}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      '@dsperse/core/graph': core('graph/index.ts'),
+      '@dsperse/core/program': core('program/index.ts'),
+      '@dsperse/core/prove': core('proof/prove-index.ts'),
+      '@dsperse/core/verify': core('proof/verify-index.ts'),
+      '@dsperse/core/kernels': core('kernels/index.ts'),
+    },
+  },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
