@@ -1,0 +1,118 @@
+/**
+ * The one driver of the transcript. A protocol is written once, as a function over a channel: on the prover's side a
+ * message is made, absorbed and written to the proof; on the verifier's it is read and absorbed. So both sides draw the
+ * same challenges after the same messages by construction, and no message can be left out of the transcript.
+ */
+import { P } from '../field/m31.js';
+import type { Ext } from '../field/qm31.js';
+import { Rejected } from './rejected.js';
+import { concat, grindingBits, Transcript } from './transcript.js';
+
+export abstract class Channel {
+  protected readonly transcript = new Transcript();
+
+  /** `count` bytes of the prover's. `make` runs on the prover's side only. */
+  protected abstract exchange(label: string, count: number, make: () => Uint8Array): Uint8Array;
+
+  /** What both sides already know. */
+  absorb(label: string, data: Uint8Array): void {
+    this.transcript.absorb(label, data);
+  }
+
+  bytes(label: string, count: number, make: () => Uint8Array): Uint8Array {
+    const data = this.exchange(label, count, make);
+    this.transcript.absorb(label, data);
+    return data;
+  }
+
+  /** `count` elements of QM31, 16 bytes each: four little-endian words, all below p. */
+  exts(label: string, count: number, make: () => readonly Ext[]): Ext[] {
+    const data = this.bytes(label, 16 * count, () => encodeExts(make()));
+    return decodeExts(data, label);
+  }
+
+  challenge(label: string): Ext {
+    return this.transcript.challenge(label);
+  }
+
+  challenges(label: string, count: number): Ext[] {
+    return Array.from({ length: count }, () => this.transcript.challenge(label));
+  }
+
+  indices(label: string, count: number, bits: number): number[] {
+    return this.transcript.indices(label, count, bits);
+  }
+
+  /** Proof of work before the queries are drawn; `find` gets the seed. */
+  grind(bits: number, find: (seed: Uint8Array) => Uint8Array): void {
+    const seed = this.transcript.grindingSeed();
+    const nonce = this.bytes('grinding nonce', 8, () => find(seed));
+    if (grindingBits(seed, nonce) < bits) throw new Rejected('grinding', 'opening/nonce');
+  }
+
+  /** Bytes that are bound by an earlier commitment (openings), after the last challenge. */
+  opened(label: string, count: number, make: () => Uint8Array): Uint8Array {
+    return this.exchange(label, count, make);
+  }
+}
+
+export class ProverChannel extends Channel {
+  private readonly parts: Uint8Array[] = [];
+
+  protected exchange(_label: string, _count: number, make: () => Uint8Array): Uint8Array {
+    const data = make().slice();
+    this.parts.push(data);
+    return data;
+  }
+
+  proof(): Uint8Array {
+    return concat(this.parts);
+  }
+}
+
+export class VerifierChannel extends Channel {
+  private offset = 0;
+
+  constructor(private readonly proof: Uint8Array) {
+    super();
+  }
+
+  protected exchange(label: string, count: number): Uint8Array {
+    if (count > this.proof.length - this.offset) throw new Rejected('truncated', label);
+    this.offset += count;
+    return this.proof.subarray(this.offset - count, this.offset);
+  }
+
+  /** Rejects bytes that nobody read. */
+  end(): void {
+    if (this.offset !== this.proof.length) throw new Rejected('trailing-bytes', 'proof');
+  }
+}
+
+export function encodeExts(xs: readonly Ext[]): Uint8Array {
+  const out = new Uint8Array(16 * xs.length);
+  const view = new DataView(out.buffer);
+  for (let i = 0; i < xs.length; i++) for (let j = 0; j < 4; j++) view.setUint32(16 * i + 4 * j, xs[i][j], true);
+  return out;
+}
+
+export function decodeExts(data: Uint8Array, path: string): Ext[] {
+  const words = decodeWords(data, path);
+  return Array.from({ length: words.length / 4 }, (_, i) => [
+    words[4 * i],
+    words[4 * i + 1],
+    words[4 * i + 2],
+    words[4 * i + 3],
+  ]);
+}
+
+/** Little-endian words, each a canonical element of M31. */
+export function decodeWords(data: Uint8Array, path: string): Uint32Array {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const out = new Uint32Array(data.length >>> 2);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = view.getUint32(4 * i, true);
+    if (out[i] >= P) throw new Rejected('non-canonical', path);
+  }
+  return out;
+}

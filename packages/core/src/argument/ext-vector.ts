@@ -1,0 +1,157 @@
+/**
+ * Flat vectors over QM31: entry i is the four u32 at [4i, 4i+4). Plain TypeScript; the verifier's arithmetic on
+ * public vectors. Lengths in the names count entries, not limbs.
+ */
+import { invariant } from '../base/errors.js';
+import { mul as mulM31, P } from '../field/m31.js';
+import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
+
+export type ExtVector = Uint32Array;
+
+export const lengthOf = (v: ExtVector): number => v.length >>> 2;
+
+export function getExt(v: ExtVector, i: number): Ext {
+  const o = 4 * i;
+  return [v[o], v[o + 1], v[o + 2], v[o + 3]];
+}
+
+export function setExt(v: ExtVector, i: number, x: Ext): void {
+  const o = 4 * i;
+  v[o] = x[0];
+  v[o + 1] = x[1];
+  v[o + 2] = x[2];
+  v[o + 3] = x[3];
+}
+
+export function addAt(v: ExtVector, i: number, x: Ext): void {
+  setExt(v, i, add(getExt(v, i), x));
+}
+
+export function ones(n: number): ExtVector {
+  const v = new Uint32Array(4 * n);
+  for (let i = 0; i < n; i++) v[4 * i] = 1;
+  return v;
+}
+
+export function extVector(xs: readonly Ext[]): ExtVector {
+  const v = new Uint32Array(4 * xs.length);
+  for (let i = 0; i < xs.length; i++) setExt(v, i, xs[i]);
+  return v;
+}
+
+/** Σ v[i]. */
+export function total(v: ExtVector): Ext {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < v.length; i += 4) {
+    a += v[i];
+    b += v[i + 1];
+    c += v[i + 2];
+    d += v[i + 3];
+  }
+  return [a % P, b % P, c % P, d % P];
+}
+
+/** Σ a[i]·b[i]. */
+export function dot(a: ExtVector, b: ExtVector): Ext {
+  invariant(a.length === b.length, 'lengths of a dot product');
+  let s: Ext = ZERO;
+  for (let i = 0, n = lengthOf(a); i < n; i++) s = add(s, mul(getExt(a, i), getExt(b, i)));
+  return s;
+}
+
+/** out[i·lengthOf(b) + j] = a[i]·b[j]. */
+export function outer(a: ExtVector, b: ExtVector): ExtVector {
+  const m = lengthOf(a);
+  const n = lengthOf(b);
+  const out = new Uint32Array(4 * m * n);
+  for (let i = 0; i < m; i++) {
+    const x = getExt(a, i);
+    for (let j = 0; j < n; j++) setExt(out, i * n + j, mul(x, getExt(b, j)));
+  }
+  return out;
+}
+
+/** eq(r, ·) over {0,1}^k, r[0] the most significant bit, times `scale`. */
+export function eqVector(r: readonly Ext[], scale: Ext = ONE): ExtVector {
+  let v = extVector([scale]);
+  for (const x of r) {
+    const n = lengthOf(v);
+    const next = new Uint32Array(8 * n);
+    for (let i = 0; i < n; i++) {
+      const y = getExt(v, i);
+      const hi = mul(y, x);
+      setExt(next, 2 * i + 1, hi);
+      setExt(next, 2 * i, sub(y, hi));
+    }
+    v = next;
+  }
+  return v;
+}
+
+/** eq(r, bits of index), r[0] the most significant bit. */
+export function eqAt(r: readonly Ext[], index: number): Ext {
+  let v: Ext = ONE;
+  for (let i = 0; i < r.length; i++) {
+    const bit = Math.floor(index / 2 ** (r.length - 1 - i)) % 2;
+    v = mul(v, bit === 1 ? r[i] : sub(ONE, r[i]));
+  }
+  return v;
+}
+
+/** eq(a, b) = Π (1 - a_i - b_i + 2·a_i·b_i). */
+export function eqPoints(a: readonly Ext[], b: readonly Ext[]): Ext {
+  invariant(a.length === b.length, 'lengths of points');
+  let v: Ext = ONE;
+  for (let i = 0; i < a.length; i++) {
+    const ab = mul(a[i], b[i]);
+    v = mul(v, add(sub(sub(ONE, a[i]), b[i]), add(ab, ab)));
+  }
+  return v;
+}
+
+/** Σ_j eq(r, j)·j over j in {0,1}^k: the multilinear extension of the integers. */
+export function identityAt(r: readonly Ext[]): Ext {
+  let v: Ext = ZERO;
+  for (const x of r) v = add(add(v, v), x);
+  return v;
+}
+
+/** Σ_i v[i]·x[i] for signed integers x. */
+export function dotSigned(v: ExtVector, x: Int32Array, offset: number, stride: number): Ext {
+  const n = lengthOf(v);
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < n; i++) {
+    const y = x[offset + i * stride];
+    if (y === 0) continue;
+    const m = y < 0 ? y + P : y;
+    const o = 4 * i;
+    a += mulM31(v[o], m);
+    b += mulM31(v[o + 1], m);
+    c += mulM31(v[o + 2], m);
+    d += mulM31(v[o + 3], m);
+  }
+  return [a % P, b % P, c % P, d % P];
+}
+
+/** scale·v, as a new vector. */
+export function scaled(v: ExtVector, scale: Ext): ExtVector {
+  const out = new Uint32Array(v.length);
+  for (let i = 0, n = lengthOf(v); i < n; i++) setExt(out, i, mul(scale, getExt(v, i)));
+  return out;
+}
+
+/** The element of the field that a signed integer |x| < 2^53 stands for. */
+export function fromInteger(x: number): Ext {
+  return [((x % P) + P) % P, 0, 0, 0];
+}
+
+/** x·n for a signed integer n. */
+export function mulInteger(x: Ext, n: number): Ext {
+  return mulBase(x, ((n % P) + P) % P);
+}

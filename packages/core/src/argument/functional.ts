@@ -1,0 +1,354 @@
+/**
+ * Linear functionals on tensors, in product form, and how they are pulled back through virtual values.
+ *
+ * A functional on a tensor T is coef · Σ_cells T[cell] · Π_blocks values[coordinates of the cell on the block's axes].
+ * The blocks' axes partition the tensor's axes. Every claim of the protocol is a sum of such functionals; a multilinear
+ * evaluation is the special case in which each block is a vector eq(r, ·), cut to the axis.
+ *
+ * Pulling a functional on a linear value back to its sources costs no message: ⟨f, Σ coef·map(src) + offset⟩ is
+ * rearranged into Σ ⟨f_src, src⟩ + constant (Thaler 2013 calls it a wiring predicate; here it is evaluated densely,
+ * one group of axes at a time, so it costs the sum and not the product of the groups).
+ */
+import { invariant } from '../base/errors.js';
+import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
+import type { AxisIndex, LinearMap } from '../relation/relation.js';
+import { sizeOf } from '../relation/relation.js';
+import { addAt, dotSigned, type ExtVector, extVector, getExt, lengthOf, mulInteger, ones, outer, total } from './ext-vector.js';
+
+export interface Block {
+  /** Increasing axis numbers of the tensor. */
+  readonly axes: readonly number[];
+  /** One entry per cell of those axes, row-major. */
+  readonly values: ExtVector;
+}
+
+export interface Functional {
+  readonly coef: Ext;
+  readonly blocks: readonly Block[];
+}
+
+/** A functional whose block i weighs axis i alone. */
+export function axisFunctional(vectors: readonly ExtVector[], coef: Ext = ONE): Functional {
+  return { coef, blocks: vectors.map((values, i) => ({ axes: [i], values })) };
+}
+
+/** ⟨f, 1⟩: the sum of all weights. */
+export function weightOf(f: Functional): Ext {
+  let w = f.coef;
+  for (const b of f.blocks) w = mul(w, total(b.values));
+  return w;
+}
+
+/** An index of an expression together with the weights that range over it (a block over several indices). */
+export interface Weights {
+  readonly indices: readonly number[];
+  readonly values: ExtVector;
+}
+
+/**
+ * Pulls coef · Π weights back through an affine reading: the functional on the source, or undefined where nothing of it
+ * is read. `weights` partition the indices; `sizes` are the indices' sizes.
+ */
+export function pullWeights(
+  coef: Ext,
+  weights: readonly Weights[],
+  sizes: readonly number[],
+  axes: readonly AxisIndex[],
+  srcDims: readonly number[],
+): Functional | undefined {
+  // Connected components of weight blocks and source axes.
+  const component = weights.map((_, i) => i);
+  const find = (i: number): number => (component[i] === i ? i : find(component[i]));
+  const blockOf = new Map<number, number>();
+  weights.forEach((w, i) => {
+    for (const x of w.indices) blockOf.set(x, i);
+  });
+  const axisRoot: number[] = [];
+  axes.forEach((a, k) => {
+    let root = -1;
+    for (const t of a.terms) {
+      const b = find(blockOf.get(t.index) as number);
+      if (root < 0) root = b;
+      else component[b] = root;
+    }
+    axisRoot[k] = root;
+  });
+  const blocks: Block[] = [];
+  const used = new Set<number>();
+  for (let k = 0; k < axes.length; k++) {
+    if (axisRoot[k] < 0) {
+      const start = axes[k].start;
+      if (start < 0 || start >= srcDims[k]) return undefined;
+      const values = new Uint32Array(4 * srcDims[k]);
+      values[4 * start] = 1;
+      blocks.push({ axes: [k], values });
+      continue;
+    }
+    const root = find(axisRoot[k]);
+    if (used.has(root)) continue;
+    used.add(root);
+    const own = axes.map((_, j) => j).filter((j) => axisRoot[j] >= 0 && find(axisRoot[j]) === root);
+    const members = weights.filter((_, i) => find(i) === root);
+    blocks.push(scatter(members, sizes, own, axes, srcDims));
+  }
+  weights.forEach((w, i) => {
+    if (!used.has(find(i))) coef = mul(coef, total(w.values));
+  });
+  return { coef, blocks };
+}
+
+/** The block on the axes `own`: each assignment of the members' indices adds its weight where it reads. */
+function scatter(
+  members: readonly Weights[],
+  sizes: readonly number[],
+  own: readonly number[],
+  axes: readonly AxisIndex[],
+  srcDims: readonly number[],
+): Block {
+  const indices = members.flatMap((m) => m.indices);
+  const dense = members.length === 1 ? members[0].values : members.map((m) => m.values).reduce(outer);
+  // Plain reading of one axis by one index needs no scatter.
+  if (own.length === 1 && indices.length === 1) {
+    const a = axes[own[0]];
+    if (a.start === 0 && a.terms.length === 1 && a.terms[0].step === 1 && sizes[indices[0]] === srcDims[own[0]]) {
+      return { axes: own, values: dense };
+    }
+  }
+  const dims = own.map((k) => srcDims[k]);
+  const values = new Uint32Array(4 * sizeOf(dims));
+  // position on each own axis = start + Σ step·index, maintained as an odometer over the indices
+  const steps = indices.map((index) =>
+    own.map((k) => axes[k].terms.reduce((s, t) => (t.index === index ? s + t.step : s), 0)),
+  );
+  const position = own.map((k) => axes[k].start);
+  const counter = indices.map(() => 0);
+  const n = lengthOf(dense);
+  for (let i = 0; i < n; i++) {
+    let offset = 0;
+    for (let a = 0; a < dims.length; a++) {
+      const p = position[a];
+      if (p < 0 || p >= dims[a]) {
+        offset = -1;
+        break;
+      }
+      offset = offset * dims[a] + p;
+    }
+    if (offset >= 0) addAt(values, offset, getExt(dense, i));
+    for (let j = indices.length - 1; j >= 0; j--) {
+      counter[j]++;
+      for (let a = 0; a < dims.length; a++) position[a] += steps[j][a];
+      if (counter[j] < sizes[indices[j]]) break;
+      for (let a = 0; a < dims.length; a++) position[a] -= steps[j][a] * counter[j];
+      counter[j] = 0;
+    }
+  }
+  return { axes: own, values };
+}
+
+/**
+ * Pulls a functional back through an affine reading with weighted indices.
+ * @param f weights on the output's axes (indices 0 … rank-1)
+ * @param sums weights of the summed indices, from number `rank` on
+ */
+export function pullAffine(
+  f: Functional,
+  outDims: readonly number[],
+  sums: readonly ExtVector[],
+  axes: readonly AxisIndex[],
+  srcDims: readonly number[],
+): Functional | undefined {
+  const weights: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
+  sums.forEach((values, i) => {
+    weights.push({ indices: [outDims.length + i], values });
+  });
+  return pullWeights(f.coef, weights, [...outDims, ...sums.map(lengthOf)], axes, srcDims);
+}
+
+/** The functional on the source of a linear map; undefined where the map reads nothing. */
+export function pullMap(
+  f: Functional,
+  outDims: readonly number[],
+  map: LinearMap,
+  srcDims: readonly number[],
+): Functional | undefined {
+  switch (map.kind) {
+    case 'affine':
+      return pullAffine(f, outDims, map.sums.map(ones), map.axes, srcDims);
+    case 'reshape':
+      return pullReshape(f, outDims, srcDims);
+    case 'gather':
+      return pullGather(f, outDims, map.axis, map.index, srcDims);
+  }
+}
+
+/** Same cells under other dimensions: groups of axes with equal products correspond. */
+function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonly number[]): Functional {
+  const groups: { out: number[]; src: number[] }[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < outDims.length || j < srcDims.length) {
+    const g = { out: [] as number[], src: [] as number[] };
+    let a = 1;
+    let b = 1;
+    if (i < outDims.length) {
+      a = outDims[i];
+      g.out.push(i++);
+    }
+    if (j < srcDims.length) {
+      b = srcDims[j];
+      g.src.push(j++);
+    }
+    while (a !== b) {
+      if (a < b) {
+        a *= outDims[i];
+        g.out.push(i++);
+      } else {
+        b *= srcDims[j];
+        g.src.push(j++);
+      }
+    }
+    groups.push(g);
+  }
+  // Blocks that span several groups join them; a group's axes are consecutive, so joined ranges are filled in.
+  const groupOf = new Map<number, number>();
+  groups.forEach((g, k) => {
+    for (const x of g.out) groupOf.set(x, k);
+  });
+  const last = groups.map((_, k) => k);
+  for (const b of f.blocks) {
+    const touched = b.axes.map((x) => groupOf.get(x) as number);
+    const from = Math.min(...touched);
+    last[from] = Math.max(last[from], ...touched);
+  }
+  let coef = f.coef;
+  const blocks: Block[] = [];
+  for (let k = 0; k < groups.length; ) {
+    let end = k;
+    for (let m = k; m <= end; m++) end = Math.max(end, last[m]);
+    const out = groups.slice(k, end + 1).flatMap((g) => g.out);
+    const src = groups.slice(k, end + 1).flatMap((g) => g.src);
+    const own = f.blocks.filter((b) => b.axes.some((x) => out.includes(x)));
+    const values = denseOver(own, out, outDims);
+    if (src.length > 0) blocks.push({ axes: src, values });
+    else coef = mul(coef, getExt(values, 0));
+    k = end + 1;
+  }
+  return { coef, blocks };
+}
+
+/** The product of blocks as one vector over `axes` (their union, in that order). */
+export function denseOver(blocks: readonly Block[], axes: readonly number[], dims: readonly number[]): ExtVector {
+  if (blocks.length === 0) return extVector([ONE]);
+  const order = blocks.flatMap((b) => b.axes);
+  const dense = blocks.map((b) => b.values).reduce(outer);
+  if (order.length === axes.length && order.every((x, i) => x === axes[i])) return dense;
+  const n = lengthOf(dense);
+  const out = new Uint32Array(dense.length);
+  const stride = new Map<number, number>();
+  let s = 1;
+  for (let i = order.length - 1; i >= 0; i--) {
+    stride.set(order[i], s);
+    s *= dims[order[i]];
+  }
+  const counter = axes.map(() => 0);
+  let from = 0;
+  for (let i = 0; i < n; i++) {
+    out.set(dense.subarray(4 * from, 4 * from + 4), 4 * i);
+    for (let j = axes.length - 1; j >= 0; j--) {
+      const step = stride.get(axes[j]) as number;
+      counter[j]++;
+      from += step;
+      if (counter[j] < dims[axes[j]]) break;
+      from -= step * counter[j];
+      counter[j] = 0;
+    }
+  }
+  return out;
+}
+
+function pullGather(
+  f: Functional,
+  outDims: readonly number[],
+  axis: number,
+  index: readonly number[],
+  srcDims: readonly number[],
+): Functional {
+  const blocks = f.blocks.map((b): Block => {
+    const at = b.axes.indexOf(axis);
+    if (at < 0) return b;
+    const before = sizeOf(b.axes.slice(0, at).map((x) => outDims[x]));
+    const after = sizeOf(b.axes.slice(at + 1).map((x) => outDims[x]));
+    const values = new Uint32Array(4 * before * srcDims[axis] * after);
+    for (let i = 0; i < before; i++) {
+      for (let j = 0; j < index.length; j++) {
+        if (index[j] < 0) continue;
+        for (let k = 0; k < after; k++) {
+          addAt(values, (i * srcDims[axis] + index[j]) * after + k, getExt(b.values, (i * index.length + j) * after + k));
+        }
+      }
+    }
+    return { axes: b.axes, values };
+  });
+  return { coef: f.coef, blocks };
+}
+
+/** ⟨f, g⟩ of two functionals on the same tensor: Σ_cells f[cell]·g[cell], group by group of connected axes. */
+export function innerProduct(f: Functional, g: Functional, dims: readonly number[]): Ext {
+  let result = mul(f.coef, g.coef);
+  const done = new Set<Block>();
+  for (const first of f.blocks) {
+    if (done.has(first)) continue;
+    const mine = new Set<Block>([first]);
+    const theirs = new Set<Block>();
+    for (let grew = true; grew; ) {
+      grew = false;
+      for (const [from, to, all] of [
+        [mine, theirs, g.blocks],
+        [theirs, mine, f.blocks],
+      ] as const) {
+        for (const b of all) {
+          if (to.has(b)) continue;
+          if ([...from].some((c) => c.axes.some((x) => b.axes.includes(x)))) {
+            to.add(b);
+            grew = true;
+          }
+        }
+      }
+    }
+    for (const b of mine) done.add(b);
+    const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
+    result = mul(result, dotProduct(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
+  }
+  return result;
+}
+
+function dotProduct(a: ExtVector, b: ExtVector): Ext {
+  invariant(a.length === b.length, 'functionals on different axes');
+  let s: Ext = ZERO;
+  for (let i = 0, n = lengthOf(a); i < n; i++) {
+    if (a[4 * i] | a[4 * i + 1] | a[4 * i + 2] | a[4 * i + 3]) s = add(s, mul(getExt(a, i), getExt(b, i)));
+  }
+  return s;
+}
+
+/** ⟨f, data⟩ for a tensor of signed integers. */
+export function evaluate(f: Functional, dims: readonly number[], data: Int32Array): Ext {
+  // Contract the last axes first: they are the contiguous ones.
+  const blocks = [...f.blocks].sort((a, b) => b.axes[b.axes.length - 1] - a.axes[a.axes.length - 1]);
+  if (blocks.length === 0) return mulInteger(f.coef, data[0]);
+  const last = blocks[0];
+  const from = dims.length - last.axes.length;
+  const suffix = last.axes.every((x, i) => x === from + i);
+  if (!suffix) {
+    const dense = denseOver(f.blocks, dims.map((_, i) => i), dims);
+    return mul(f.coef, dotSigned(dense, data, 0, 1));
+  }
+  const inner = lengthOf(last.values);
+  const rest = { coef: f.coef, blocks: f.blocks.filter((b) => b !== last) };
+  const rows = data.length / inner;
+  const lead = denseOver(rest.blocks, dims.slice(0, from).map((_, i) => i), dims);
+  invariant(lengthOf(lead) === rows, 'blocks of a functional do not cover the tensor');
+  let s: Ext = ZERO;
+  for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values, data, r * inner, 1)));
+  return mul(f.coef, s);
+}

@@ -1,0 +1,115 @@
+/**
+ * How tensors are stacked in one multilinear polynomial (or among the leaves of one fraction tree).
+ *
+ * A tensor's leading axis (the first of size > 1) keeps its length; every later axis is padded to a power of two. The
+ * leading axis is cut in pieces of power-of-two lengths, most significant first, and the pieces of all tensors are laid
+ * down by decreasing size. So each piece is aligned to its own size, there are no gaps between pieces, and a
+ * multilinear evaluation of the stack is, on each tensor, a functional in product form.
+ */
+import { type Ext, mul, ONE } from '../field/qm31.js';
+import { sizeOf } from '../relation/relation.js';
+import { eqAt, eqVector, type ExtVector, ones } from './ext-vector.js';
+import type { Functional } from './functional.js';
+
+export interface Piece {
+  /** First row (index on the leading axis) and log2 of the number of rows. */
+  readonly row: number;
+  readonly logRows: number;
+  /** First cell in the stack; a multiple of the piece's size. */
+  readonly offset: number;
+}
+
+export interface TensorLayout {
+  readonly dims: readonly number[];
+  /** The leading axis; dims.length where every axis has size 1. */
+  readonly lead: number;
+  /** log2 of the padded size of each axis after the leading one (0 for the others). */
+  readonly logs: readonly number[];
+  /** Σ logs: log2 of the padded cells of one row. */
+  readonly logInner: number;
+  readonly pieces: readonly Piece[];
+}
+
+export interface Stack {
+  readonly tensors: readonly TensorLayout[];
+  /** Cells from the first to the end of the last piece. */
+  readonly cells: number;
+}
+
+export const ceilLog2 = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n - 1));
+
+export function stack(shapes: readonly (readonly number[])[]): Stack {
+  const drafts = shapes.map((dims) => {
+    const found = dims.findIndex((d) => d > 1);
+    const lead = found < 0 ? dims.length : found;
+    const logs = dims.map((d, i) => (i > lead ? ceilLog2(d) : 0));
+    const logInner = logs.reduce((a, b) => a + b, 0);
+    return { dims, lead, logs, logInner, pieces: [] as Piece[] };
+  });
+  const cuts: { tensor: number; row: number; logRows: number; logSize: number }[] = [];
+  drafts.forEach((t, tensor) => {
+    const rows = t.lead < t.dims.length ? t.dims[t.lead] : 1;
+    let row = 0;
+    for (let bit = ceilLog2(rows + 1); bit >= 0; bit--) {
+      if (Math.floor(rows / 2 ** bit) % 2 === 1) {
+        cuts.push({ tensor, row, logRows: bit, logSize: bit + t.logInner });
+        row += 2 ** bit;
+      }
+    }
+  });
+  cuts.sort((a, b) => b.logSize - a.logSize || a.tensor - b.tensor || a.row - b.row);
+  let offset = 0;
+  for (const c of cuts) {
+    drafts[c.tensor].pieces.push({ row: c.row, logRows: c.logRows, offset });
+    offset += 2 ** c.logSize;
+  }
+  return { tensors: drafts, cells: offset };
+}
+
+/**
+ * The functional T ↦ Σ_cells T[cell]·eq(point, position of the cell), cut to the real cells.
+ * @param point most significant bit first; 2^point.length cells, of which the stack is a prefix
+ */
+export function eqFunctional(t: TensorLayout, point: readonly Ext[], coef: Ext = ONE): Functional {
+  const n = point.length;
+  const blocks: { axes: number[]; values: ExtVector }[] = [];
+  let from = n - t.logInner;
+  const inner = t.dims.map((d, i) => {
+    if (i <= t.lead) return undefined;
+    const v = eqVector(point.slice(from, from + t.logs[i]));
+    from += t.logs[i];
+    return v.subarray(0, 4 * d);
+  });
+  let scale = coef;
+  t.dims.forEach((d, i) => {
+    if (i < t.lead) blocks.push({ axes: [i], values: ones(1) });
+    else if (i > t.lead) blocks.push({ axes: [i], values: inner[i] as ExtVector });
+    else {
+      const rows = new Uint32Array(4 * d);
+      for (const p of t.pieces) rows.set(pieceWeights(t, p, point, ONE), 4 * p.row);
+      blocks.push({ axes: [i], values: rows });
+    }
+  });
+  if (t.lead === t.dims.length) scale = pieceScale(t, t.pieces[0], point, coef);
+  return { coef: scale, blocks };
+}
+
+/** eq of the point's leading bits with the piece's offset. */
+function pieceScale(t: TensorLayout, p: Piece, point: readonly Ext[], scale: Ext): Ext {
+  const logSize = p.logRows + t.logInner;
+  const high = eqAt(point.slice(0, point.length - logSize), p.offset / 2 ** logSize);
+  return scale === ONE ? high : mul(scale, high);
+}
+
+function pieceWeights(t: TensorLayout, p: Piece, point: readonly Ext[], scale: Ext): ExtVector {
+  const n = point.length;
+  return eqVector(point.slice(n - t.logInner - p.logRows, n - t.logInner), pieceScale(t, p, point, scale));
+}
+
+/** Number of cells of the tensor itself, and of its padded image. */
+export function paddedCells(t: TensorLayout): number {
+  const rows = t.lead < t.dims.length ? t.dims[t.lead] : 1;
+  return rows * 2 ** t.logInner;
+}
+
+export const realCells = (t: TensorLayout): number => sizeOf(t.dims);

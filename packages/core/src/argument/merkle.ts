@@ -1,0 +1,58 @@
+/**
+ * Merkle trees over BLAKE3 with a depth fixed by the program. One multiproof opens all queried leaves: siblings that
+ * are not themselves known are listed level by level, left to right.
+ */
+import { hashPair } from '../base/blake3.js';
+
+/** Number of sibling digests in the multiproof of `leaves` (sorted, distinct) in a tree of `count` leaves. */
+export function siblingCount(leaves: readonly number[], count: number): number {
+  let n = 0;
+  walk(leaves, count, () => n++);
+  return n;
+}
+
+/** Calls `missing(level node)` for every sibling that a verifier lacks; nodes are in heap order (root 1). */
+export function walk(leaves: readonly number[], count: number, missing: (node: number) => void): void {
+  let nodes = leaves.map((i) => i + count);
+  while (nodes[0] > 1) {
+    const parents: number[] = [];
+    for (let i = 0; i < nodes.length; i++) {
+      const sibling = nodes[i] ^ 1;
+      if (nodes[i + 1] === sibling) i++;
+      else missing(sibling);
+      parents.push(sibling >>> 1);
+    }
+    nodes = parents;
+  }
+}
+
+/** The root that the leaves' digests and the siblings lead to. */
+export function rootOf(
+  leaves: readonly number[],
+  digests: readonly Uint8Array[],
+  count: number,
+  siblings: Uint8Array,
+): Uint8Array {
+  let nodes = leaves.map((i) => i + count);
+  let hashes = [...digests];
+  let next = 0;
+  while (nodes[0] > 1) {
+    const parents: number[] = [];
+    const up: Uint8Array[] = [];
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i];
+      let other: Uint8Array;
+      const mine = hashes[i];
+      if (nodes[i + 1] === (node ^ 1)) other = hashes[++i];
+      else {
+        other = siblings.subarray(32 * next, 32 * next + 32);
+        next++;
+      }
+      up.push(node % 2 === 0 ? hashPair(mine, other) : hashPair(other, mine));
+      parents.push(node >>> 1);
+    }
+    nodes = parents;
+    hashes = up;
+  }
+  return hashes[0];
+}

@@ -1,0 +1,153 @@
+/**
+ * One opening for all claims of a proof (BaseFold, Zeilberger, Chen and Fisch 2023, ePrint 2023/1705, over an
+ * interleaved Reed-Solomon code).
+ *
+ * Every claim is Σ over committed tensors of ⟨functional, tensor⟩ = value. With powers of λ they are one sum
+ * Σ_cells F·W, F being the stacked cells and W the weights; a sumcheck of degree 2 binds first the row variables (least
+ * significant first), then the position variables (most significant first). After the rows are bound, F is one row: its
+ * code word is committed, and each three position rounds fold it eightfold into the next commitment; the last message is
+ * sent in clear. Spot checks compare the combined leaves of the oracles with the first word and each word with the next.
+ * Distances: unique decoding throughout (docs/soundness.md).
+ */
+import { add, equal, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import type { Channel } from './channel.js';
+import { quadraticAt } from './contraction.js';
+import { dot, eqPoints, eqVector } from './ext-vector.js';
+import { type Functional, innerProduct } from './functional.js';
+import { ceilLog2, eqFunctional } from './layout.js';
+import { type OracleShape, oracleVars, ownPoint, type Placement, place } from './oracles.js';
+import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
+import { checkQueries, type QueryProver } from './queries.js';
+import { Rejected } from './rejected.js';
+
+export interface OpeningTerm {
+  readonly oracle: number;
+  readonly tensor: number;
+  readonly f: Functional;
+}
+
+export interface OpeningClaim {
+  readonly terms: readonly OpeningTerm[];
+  readonly value: Ext;
+}
+
+export interface OpeningProver extends QueryProver {
+  /** Builds W = Σ_i lambda^i·terms_i, plus lambda^(claims + g) on the gaps of the g-th oracle that has any. */
+  open(placement: Placement, claims: readonly OpeningClaim[], lambda: Ext, gapPoint: readonly Ext[]): void;
+  /** [s(0), s(2)]. */
+  round(): Ext[];
+  bind(rho: Ext): void;
+  /** Commits to the code word of the current message; the root. */
+  commit(): Uint8Array;
+  /** The current message in clear. */
+  message(): Ext[];
+  grind(seed: Uint8Array): Uint8Array;
+}
+
+/** Number of committed fold words for rows of 2^logRow. */
+export function foldCount(logRow: number, preset: Preset): number {
+  return Math.max(0, Math.floor((logRow - preset.logFinal) / LOG_ARITY));
+}
+
+export function opening(
+  channel: Channel,
+  oracles: readonly OracleShape[],
+  roots: readonly Uint8Array[],
+  claims: readonly OpeningClaim[],
+  preset: Preset,
+  prover?: OpeningProver,
+): void {
+  const side = prover as OpeningProver;
+  const placement = place(oracles);
+  const { rowVars, logRow } = placement;
+  const gapPoint = channel.challenges('opening/gap', Math.max(...oracles.map(oracleVars)));
+  const lambda = channel.challenge('opening/lambda');
+  let claim: Ext = ZERO;
+  for (let i = claims.length - 1; i >= 0; i--) claim = add(claims[i].value, mul(lambda, claim));
+  prover?.open(placement, claims, lambda, gapPoint);
+
+  const round = (): Ext => {
+    const [s0, s2] = channel.exts('opening/round', 2, () => side.round());
+    const rho = channel.challenge('opening/rho');
+    claim = quadraticAt(s0, sub(claim, s0), s2, rho);
+    prover?.bind(rho);
+    return rho;
+  };
+
+  const rowPoint: Ext[] = [];
+  for (let i = 0; i < rowVars; i++) rowPoint.unshift(round());
+  const folds = foldCount(logRow, preset);
+  const foldRoots: Uint8Array[] = [];
+  const position: Ext[] = [];
+  for (let j = 0; j < folds; j++) {
+    foldRoots.push(channel.bytes('opening/fold', 32, () => side.commit()).slice());
+    for (let i = 0; i < LOG_ARITY; i++) position.push(round());
+  }
+  const logFinal = logRow - position.length;
+  const message = channel.exts('opening/message', 2 ** logFinal, () => side.message());
+  const last: Ext[] = [];
+  for (let i = 0; i < logFinal; i++) last.push(round());
+
+  const value = evaluateMessage(message, last);
+  const weight = weightAt(oracles, placement, claims, lambda, gapPoint, rowPoint, [...position, ...last]);
+  if (!equal(mul(value, weight), claim)) throw new Rejected('opening-sum', 'opening/sum');
+
+  channel.grind(preset.grindingBits, (seed) => side.grind(seed));
+  const indices = channel.indices('opening/queries', preset.queries, logRow + LOG_BLOWUP);
+  checkQueries({ channel, oracles, roots, placement, rowPoint, foldRoots, position, message, indices, prover });
+}
+
+/** The multilinear extension of 2^k values at a point (most significant bit first). */
+function evaluateMessage(message: readonly Ext[], point: readonly Ext[]): Ext {
+  let values = [...message];
+  for (const x of point) {
+    const half = values.length / 2;
+    values = values.slice(0, half).map((lo, i) => add(lo, mul(x, sub(values[half + i], lo))));
+  }
+  return values[0];
+}
+
+/** W̃ at the bound point. */
+function weightAt(
+  oracles: readonly OracleShape[],
+  placement: Placement,
+  claims: readonly OpeningClaim[],
+  lambda: Ext,
+  gapPoint: readonly Ext[],
+  rowPoint: readonly Ext[],
+  position: readonly Ext[],
+): Ext {
+  const own = oracles.map((o, i) => ownPoint(o, placement.firstRow[i], placement, rowPoint, position));
+  const eqs = oracles.map((o, i) => o.layout.tensors.map((t) => lazy(() => eqFunctional(t, own[i].point))));
+  let weight: Ext = ZERO;
+  let power: Ext = ONE;
+  for (const c of claims) {
+    for (const t of c.terms) {
+      const dims = oracles[t.oracle].layout.tensors[t.tensor].dims;
+      const product = innerProduct(t.f, eqs[t.oracle][t.tensor](), dims);
+      weight = add(weight, mul(power, mul(own[t.oracle].factor, product)));
+    }
+    power = mul(power, lambda);
+  }
+  oracles.forEach((o, i) => {
+    if (!o.gap) return;
+    const tau = gapPoint.slice(gapPoint.length - oracleVars(o));
+    const span = ceilLog2(o.rows);
+    const cut = (r: readonly Ext[]) => eqVector(r.slice(0, span)).subarray(0, 4 * o.rows);
+    let gap = mul(dot(cut(tau), cut(own[i].point)), eqPoints(tau.slice(span), own[i].point.slice(span)));
+    o.layout.tensors.forEach((t, k) => {
+      gap = sub(gap, innerProduct(eqFunctional(t, tau), eqs[i][k](), t.dims));
+    });
+    weight = add(weight, mul(power, mul(own[i].factor, gap)));
+    power = mul(power, lambda);
+  });
+  return weight;
+}
+
+function lazy<T>(make: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= make();
+    return value;
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * The two sets of security parameters. Nothing here is read from a proof, and no parameter has a default elsewhere.
+ */
+
+export interface Preset {
+  readonly name: 'standard' | 'tiny';
+  /** Spot checks of the opening, each missing a word at relative distance 3/8 with probability 5/8. */
+  readonly queries: number;
+  /** Leading zero bits asked of the grinding hash before the queries are drawn. */
+  readonly grindingBits: number;
+  /** log2 of the longest message row of a commitment; the code word is four times as long. */
+  readonly maxLogRow: number;
+  /** log2 of the folded message that is sent in clear. */
+  readonly logFinal: number;
+  /** Largest tensor (cells) that crosses a slice boundary in clear instead of in a commitment of its own. */
+  readonly clearCells: number;
+  /** Proofs of slices whose total error is above 2^-minimumBits are refused (soundness.ts). */
+  readonly minimumBits: number;
+}
+
+/** Rate of the code: 2^-2. */
+export const LOG_BLOWUP = 2;
+
+/** Rounds of folding between two commitments of the opening: leaves of 2^3 values. */
+export const LOG_ARITY = 3;
+
+export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
+  standard: {
+    name: 'standard',
+    queries: 128,
+    grindingBits: 16,
+    maxLogRow: 16,
+    logFinal: 6,
+    clearCells: 4096,
+    minimumBits: 100,
+  },
+  /** For tests only: small enough to try every case, offers no security. */
+  tiny: { name: 'tiny', queries: 6, grindingBits: 2, maxLogRow: 6, logFinal: 1, clearCells: 4, minimumBits: 0 },
+};

@@ -1,0 +1,188 @@
+/**
+ * The spot checks of the opening: at each queried position the oracles' leaves, combined by the row challenges, must be
+ * the first fold word's value there; each fold word must fold into the next, the last into the code word of the message.
+ */
+import { hash } from '../base/blake3.js';
+import { domainPoint, encodeExt } from '../field/domain.js';
+import { add as addM31, inv as invM31, mul as mulM31, P, sub as subM31 } from '../field/m31.js';
+import { add, equal, type Ext, mul, mulBase, sub, ZERO } from '../field/qm31.js';
+import { type Channel, decodeExts, decodeWords } from './channel.js';
+import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
+import { ceilLog2 } from './layout.js';
+import { rootOf, siblingCount } from './merkle.js';
+import { logWord, type OracleShape, type Placement } from './oracles.js';
+import { LOG_ARITY, LOG_BLOWUP } from './presets.js';
+import { Rejected } from './rejected.js';
+
+export interface QueryProver {
+  /** Leaves (sorted, distinct) of an oracle: rows words each. */
+  oracleLeaves(oracle: number, leaves: readonly number[]): Uint8Array;
+  oracleSiblings(oracle: number, leaves: readonly number[]): Uint8Array;
+  foldLeaves(fold: number, leaves: readonly number[]): Uint8Array;
+  foldSiblings(fold: number, leaves: readonly number[]): Uint8Array;
+}
+
+export interface Queries {
+  readonly channel: Channel;
+  readonly oracles: readonly OracleShape[];
+  readonly roots: readonly Uint8Array[];
+  readonly placement: Placement;
+  readonly rowPoint: readonly Ext[];
+  readonly foldRoots: readonly Uint8Array[];
+  /** Position challenges, LOG_ARITY to a fold. */
+  readonly position: readonly Ext[];
+  readonly message: readonly Ext[];
+  /** Positions of the longest code word. */
+  readonly indices: readonly number[];
+  readonly prover: QueryProver | undefined;
+}
+
+const distinct = (xs: readonly number[]): number[] => [...new Set(xs)].sort((a, b) => a - b);
+
+/** Reads and authenticates the leaves of one tree; one row of words for each leaf. */
+function readLeaves(
+  channel: Channel,
+  leaves: readonly number[],
+  leafBytes: number,
+  count: number,
+  root: Uint8Array,
+  path: string,
+  data: () => Uint8Array,
+  siblings: () => Uint8Array,
+): Uint8Array[] {
+  const bytes = channel.opened(`${path}/leaves`, leafBytes * leaves.length, data);
+  const proof = channel.opened(`${path}/path`, 32 * siblingCount(leaves, count), siblings);
+  const parts = leaves.map((_, i) => bytes.subarray(i * leafBytes, (i + 1) * leafBytes));
+  const digests = parts.map((p) => hash(p).slice());
+  const got = rootOf(leaves, digests, count, proof);
+  if (got.some((b, i) => b !== root[i])) throw new Rejected('merkle-path', path);
+  return parts;
+}
+
+export function checkQueries(q: Queries): void {
+  const { channel, placement, prover } = q;
+  const side = prover as QueryProver;
+  const values = q.indices.map((): Ext => ZERO);
+  q.oracles.forEach((o, k) => {
+    const word = 2 ** logWord(o);
+    const at = q.indices.map((c) => c % word);
+    const leaves = distinct(at);
+    const path = `opening/oracle/${k}`;
+    const rows = readLeaves(channel, leaves, 4 * o.rows, word, q.roots[k], path, () => side.oracleLeaves(k, leaves), () =>
+      side.oracleSiblings(k, leaves),
+    );
+    const weights = rowWeights(o, placement.firstRow[k], q);
+    const combined = new Map(leaves.map((leaf, i) => [leaf, combine(decodeWords(rows[i], path), weights)]));
+    at.forEach((leaf, i) => {
+      values[i] = add(values[i], combined.get(leaf) as Ext);
+    });
+  });
+
+  let positions = [...q.indices];
+  let logLength = placement.logRow + LOG_BLOWUP;
+  q.foldRoots.forEach((root, j) => {
+    const groups = 2 ** (logLength - LOG_ARITY);
+    const at = positions.map((c) => c % groups);
+    const leaves = distinct(at);
+    const path = `opening/fold/${j}`;
+    const data = readLeaves(channel, leaves, 16 * 2 ** LOG_ARITY, groups, root, path, () => side.foldLeaves(j, leaves), () =>
+      side.foldSiblings(j, leaves),
+    );
+    const words = new Map(leaves.map((leaf, i) => [leaf, decodeExts(data[i], path)]));
+    positions.forEach((c, i) => {
+      const slot = Math.floor(c / groups);
+      if (!equal((words.get(at[i]) as Ext[])[slot], values[i])) throw new Rejected('fold', path);
+    });
+    const rhos = q.position.slice(j * LOG_ARITY, (j + 1) * LOG_ARITY);
+    const folded = foldLeaves(leaves, words, logLength, rhos);
+    at.forEach((leaf, i) => {
+      values[i] = folded.get(leaf) as Ext;
+    });
+    positions = at;
+    logLength -= LOG_ARITY;
+  });
+
+  const word = encodeExt(extVector(q.message));
+  positions.forEach((c, i) => {
+    if (!equal(getExt(word, c), values[i])) throw new Rejected('fold', 'opening/message');
+  });
+}
+
+/** eq(row challenges, row) for the rows of one oracle. */
+function rowWeights(o: OracleShape, firstRow: number, q: Queries): Uint32Array {
+  const span = ceilLog2(o.rows);
+  const high = q.placement.rowVars - span;
+  const scale = eqAt(q.rowPoint.slice(0, high), firstRow / 2 ** span);
+  return eqVector(q.rowPoint.slice(high), scale).subarray(0, 4 * o.rows);
+}
+
+function combine(words: Uint32Array, weights: Uint32Array): Ext {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < words.length; i++) {
+    const x = words[i];
+    a += mulM31(weights[4 * i], x);
+    b += mulM31(weights[4 * i + 1], x);
+    c += mulM31(weights[4 * i + 2], x);
+    d += mulM31(weights[4 * i + 3], x);
+  }
+  return [a % P, b % P, c % P, d % P];
+}
+
+/** Folds each leaf's values at positions leaf + k·groups three times: e0 + rho·(e1 - e0) of each pair ±x. */
+function foldLeaves(
+  leaves: readonly number[],
+  words: ReadonlyMap<number, readonly Ext[]>,
+  logLength: number,
+  rhos: readonly Ext[],
+): Map<number, Ext> {
+  const arity = 2 ** LOG_ARITY;
+  const groups = 2 ** (logLength - LOG_ARITY);
+  // x of the first half of each leaf's positions, stage after stage; x of the next stage is 2x² - 1.
+  const xs = leaves.flatMap((leaf) => {
+    let stage = Array.from({ length: arity / 2 }, (_, k) => domainPoint(logLength, leaf + k * groups));
+    const all = [...stage];
+    while (stage.length > 1) {
+      stage = stage.slice(0, stage.length / 2).map((x) => subM31(mulM31(2, mulM31(x, x)), 1));
+      all.push(...stage);
+    }
+    return all;
+  });
+  const inverses = batchInverse(xs.map((x) => addM31(x, x)));
+  const out = new Map<number, Ext>();
+  leaves.forEach((leaf, i) => {
+    let values = words.get(leaf) as readonly Ext[];
+    let next = i * (arity - 1);
+    for (const rho of rhos) {
+      const half = values.length / 2;
+      values = values.slice(0, half).map((lo, k) => {
+        const hi = values[k + half];
+        const e0 = mulBase(add(lo, hi), 2 ** 30);
+        const e1 = mulBase(sub(lo, hi), inverses[next + k]);
+        return add(e0, mul(rho, sub(e1, e0)));
+      });
+      next += half;
+    }
+    out.set(leaf, values[0]);
+  });
+  return out;
+}
+
+/** Inverses of non-zero elements by one inversion (Montgomery). */
+function batchInverse(xs: readonly number[]): number[] {
+  const prefix: number[] = [];
+  let product = 1;
+  for (const x of xs) {
+    prefix.push(product);
+    product = mulM31(product, x);
+  }
+  let inverse = invM31(product);
+  const out = new Array<number>(xs.length);
+  for (let i = xs.length - 1; i >= 0; i--) {
+    out[i] = mulM31(inverse, prefix[i]);
+    inverse = mulM31(inverse, xs[i]);
+  }
+  return out;
+}
