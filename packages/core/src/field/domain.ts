@@ -1,0 +1,90 @@
+/**
+ * The evaluation domains of the code, and the plain encoder.
+ *
+ * S_μ is the set of x-coordinates of the circle points of odd angle: cos(o·π/2^(μ+1)), 0 < o < 2^(μ+1) odd, over the
+ * group x² + y² = 1 of order 2^31 in M31 (Haböck, Levit and Papini 2024, ePrint 2024/278). In the order used here,
+ * o^(0) = [1] and o^(μ) = [o^(μ-1), 2^(μ+1) - o^(μ-1)], position i + 2^(μ-1) holds minus the point at i, and
+ * x ↦ 2x² - 1 takes position i of S_μ to position i mod 2^(μ-1) of S_(μ-1). Polynomials of degree below 2^b in x are
+ * written f(x) = e0(2x²-1) + x·e1(2x²-1), so evaluation on S_μ is a Reed-Solomon code in another basis.
+ */
+import { add, mul, neg, sub } from './m31.js';
+
+type Point = readonly [number, number];
+
+/** A generator of the circle group, of order 2^31. */
+const GENERATOR: Point = [2, 1268011823];
+
+const plus = (a: Point, b: Point): Point => [
+  sub(mul(a[0], b[0]), mul(a[1], b[1])),
+  add(mul(a[0], b[1]), mul(a[1], b[0])),
+];
+
+/** powers[k] = generator^(2^k). */
+const powers: Point[] = [GENERATOR];
+for (let k = 1; k < 31; k++) powers.push(plus(powers[k - 1], powers[k - 1]));
+
+/** The odd number o at a position of S_μ. */
+function angle(mu: number, index: number): number {
+  let o = 1;
+  for (let level = 1; level <= mu; level++) {
+    if (Math.floor(index / 2 ** (level - 1)) % 2 === 1) o = 2 ** (level + 1) - o;
+  }
+  return o;
+}
+
+/** The point of S_mu at `index` (mu <= 28). */
+export function domainPoint(mu: number, index: number): number {
+  // generator^(2^(31 - (mu+2)) · o) has angle o·2π/2^(mu+2)
+  let point: Point = [1, 0];
+  let o = angle(mu, index);
+  for (let k = 29 - mu; o > 0; k++) {
+    if (o % 2 === 1) point = plus(point, powers[k]);
+    o = Math.floor(o / 2);
+  }
+  return point[0];
+}
+
+/** The points of S_mu at 0 … 2^(mu-1) - 1: the twiddle factors of the last stage of a code word of length 2^mu. */
+export function twiddles(mu: number): Uint32Array {
+  const half = 2 ** (mu - 1);
+  const points = new Array<Point>(half);
+  const unit = powers[29 - mu];
+  // angle o' = 2^(level+1) - o is the point of angle 2^(level+1) minus the point of angle o.
+  points[0] = unit;
+  for (let level = 1, n = 1; n < half; level++, n *= 2) {
+    const shift = powers[29 - mu + level + 1];
+    for (let i = 0; i < n; i++) points[n + i] = plus(shift, [points[i][0], neg(points[i][1])]);
+  }
+  return Uint32Array.from(points, (p) => p[0]);
+}
+
+/** Rate 1/4. */
+const BLOWUP = 4;
+
+/**
+ * Encodes `columns` interleaved columns: message [n][columns] → code word [4n][columns], n a power of two.
+ * The slow reference for the kernels, and what the verifier encodes the last message with.
+ */
+export function encodeColumns(message: Uint32Array, columns: number): Uint32Array {
+  const n = message.length / columns;
+  const word = new Uint32Array(BLOWUP * message.length);
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < BLOWUP; c++) word.set(message.subarray(i * columns, (i + 1) * columns), (BLOWUP * i + c) * columns);
+  }
+  for (let length = 2 * BLOWUP, mu = 3; length <= BLOWUP * n; length *= 2, mu++) {
+    const half = (length / 2) * columns;
+    const t = twiddles(mu);
+    for (let base = 0; base < word.length; base += 2 * half) {
+      for (let i = 0; i < half; i++) {
+        const lo = word[base + i];
+        const hi = mul(t[Math.floor(i / columns)], word[base + half + i]);
+        word[base + i] = add(lo, hi);
+        word[base + half + i] = sub(lo, hi);
+      }
+    }
+  }
+  return word;
+}
+
+/** Encodes a message over QM31 (four limbs to an entry). */
+export const encodeExt = (message: Uint32Array): Uint32Array => encodeColumns(message, 4);
