@@ -71,6 +71,11 @@ export interface Kernels {
    * node i = BLAKE3(node 2i ‖ node 2i+1); the root is node 1; node 0 is not touched. count is a power of two.
    */
   merkle(tree: Ptr, count: number): void;
+  /**
+   * Proof of work: the smallest nonce n >= 0 for which BLAKE3(seed ‖ n as eight little-endian bytes) starts with `bits`
+   * zero bits (counted from the first byte's highest bit); the eight bytes. seed has 32 bytes, bits <= 32.
+   */
+  grind(seed: Uint8Array, bits: number): Uint8Array;
   /** Ext: dst[g·arity + k] = src[k·groups + g]. */
   gatherGroups(dst: Ptr, src: Ptr, groups: number, arity: number): void;
 

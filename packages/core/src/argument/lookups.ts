@@ -1,0 +1,99 @@
+/**
+ * All lookups of a slice as one sum of fractions (logup, Haböck 2022, ePrint 2022/1530).
+ *
+ * A cell (in) or (in, out) looked up in table t has the fraction 1 / (α - t - β·in - β²·out), a row of the table
+ * -m / (α - t - β·in - β²·out) with the row's multiplicity m. The sum over all is zero for random α, β only if every
+ * cell is a row of its own table: the table's number is part of what is compared.
+ */
+import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import type { Relation, ValueId } from '../relation/relation.js';
+import { eqAt, fromInteger, identityAt, mulInteger } from './ext-vector.js';
+import { type Functional, weightOf } from './functional.js';
+import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
+
+/** The leaves: first every lookup's cells, then every table's rows. */
+export interface LookupLeaves {
+  readonly layout: Stack;
+  readonly depth: number;
+}
+
+export function lookupLeaves(relation: Relation): LookupLeaves {
+  const columns = relation.lookups.map((l) => relation.values[l.columns[0]].dims);
+  const tables = relation.tables.map((t) => [tableSize(t)]);
+  const layout = stack([...columns, ...tables]);
+  return { layout, depth: Math.max(1, ceilLog2(layout.cells)) };
+}
+
+export const tableSize = (t: Relation['tables'][number]): number => (t.kind === 'range' ? 2 ** t.bits : t.size);
+
+/** A term of a linear claim: a functional on a value of the relation, or on a table's multiplicities. */
+export type ClaimTerm =
+  | { readonly on: 'value'; readonly value: ValueId; readonly f: Functional }
+  | { readonly on: 'multiplicity'; readonly table: number; readonly f: Functional };
+
+/** Σ terms = target. */
+export interface LinearClaim {
+  readonly terms: readonly ClaimTerm[];
+  readonly target: Ext;
+}
+
+const scaledBy = (f: Functional, c: Ext): Functional => ({ coef: mul(f.coef, c), blocks: f.blocks });
+
+/** What the evaluations p̃(r), q̃(r) of the leaves say about the committed tensors: two linear claims. */
+export function leafClaims(
+  relation: Relation,
+  leaves: LookupLeaves,
+  point: readonly Ext[],
+  p: Ext,
+  q: Ext,
+  alpha: Ext,
+  beta: Ext,
+): [LinearClaim, LinearClaim] {
+  const beta2 = mul(beta, beta);
+  const numerators: ClaimTerm[] = [];
+  const denominators: ClaimTerm[] = [];
+  let ones: Ext = ZERO;
+  let covered: Ext = ZERO;
+  // q̃(r) with the constants moved to the other side; leaves outside every tensor have denominator 1.
+  let known: Ext = ZERO;
+  const shift = (table: number): Ext => sub(alpha, fromInteger(table));
+  relation.lookups.forEach((l, i) => {
+    const f = eqFunctional(leaves.layout.tensors[i], point);
+    const weight = weightOf(f);
+    ones = add(ones, weight);
+    covered = add(covered, weight);
+    known = add(known, mul(weight, shift(l.table)));
+    denominators.push({ on: 'value', value: l.columns[0], f: scaledBy(f, beta) });
+    if (l.columns.length > 1) denominators.push({ on: 'value', value: l.columns[1], f: scaledBy(f, beta2) });
+  });
+  relation.tables.forEach((t, i) => {
+    const layout = leaves.layout.tensors[relation.lookups.length + i];
+    const f = eqFunctional(layout, point);
+    const { weight, index } = rowSums(layout, point);
+    numerators.push({ on: 'multiplicity', table: i, f });
+    covered = add(covered, weight);
+    const lo = t.kind === 'range' ? 0 : t.lo;
+    const inputs = add(index, mulInteger(weight, lo));
+    known = add(known, sub(mul(weight, shift(i)), mul(beta, inputs)));
+    if (t.kind === 'function') denominators.push({ on: 'value', value: t.output, f: scaledBy(f, beta2) });
+  });
+  return [
+    // Σ ones - Σ m = p
+    { terms: numerators, target: sub(ones, p) },
+    // known + (1 - covered) - Σ (β·in + β²·out) = q
+    { terms: denominators, target: sub(add(known, sub(ONE, covered)), q) },
+  ];
+}
+
+/** Σ_j eq(point, row j) and Σ_j eq(point, row j)·j over a table's rows, in closed form. */
+function rowSums(layout: TensorLayout, point: readonly Ext[]): { weight: Ext; index: Ext } {
+  let weight: Ext = ZERO;
+  let index: Ext = ZERO;
+  for (const piece of layout.pieces) {
+    const cut = point.length - piece.logRows;
+    const e = eqAt(point.slice(0, cut), piece.offset / 2 ** piece.logRows);
+    weight = add(weight, e);
+    index = add(index, mul(e, add(identityAt(point.slice(cut)), fromInteger(piece.row))));
+  }
+  return { weight, index };
+}

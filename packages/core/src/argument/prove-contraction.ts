@@ -1,0 +1,264 @@
+/** The prover's side of contraction.ts: the tables A and B of every claim, and the rounds over them. */
+import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
+import type { Kernels, Ptr } from '../kernels/kernels.js';
+import type { AxisIndex } from '../relation/relation.js';
+import { sizeOf } from '../relation/relation.js';
+import type { ContractionProver, ContractionShape, ContractValue } from './contraction.js';
+import { type ExtVector, getExt, setExt } from './ext-vector.js';
+import { denseOver, type Weights } from './functional.js';
+
+const EXT_BYTES = 16;
+
+export interface Operands {
+  readonly value: ContractValue;
+  readonly dimsA: readonly number[];
+  readonly dimsB: readonly number[];
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+}
+
+/** A tensor in kernel memory, base or extension entries. */
+interface Held {
+  readonly ptr: Ptr;
+  readonly base: boolean;
+  readonly dims: readonly number[];
+}
+
+export function contractionProver(kernels: Kernels, operands: readonly Operands[]): ContractionProver {
+  let gammas: readonly Ext[] = [];
+  let remaining = 0;
+  /** Claims' tables, current number of variables, and current sum where the claim is still idle. */
+  let state: { a: Ptr; b: Ptr; numVars: number; sum: Ext }[] = [];
+  return {
+    open(shapes, g, numVars) {
+      gammas = g;
+      remaining = numVars;
+      state = operands.map((o, i) => {
+        const shape = shapes[i];
+        const a = jointTable(kernels, o.a, o.dimsA, o.value.axesA, shape, shape.privateA, true);
+        const b = jointTable(kernels, o.b, o.dimsB, o.value.axesB, shape, shape.privateB, false);
+        return { a, b, numVars: shape.numVars, sum: kernels.dot(a, b, 2 ** shape.numVars) };
+      });
+    },
+    round() {
+      let s0: Ext = ZERO;
+      let s2: Ext = ZERO;
+      state.forEach((c, i) => {
+        if (c.numVars < remaining) {
+          // Constant in this variable: half of what it counts for before the round.
+          let x = mul(gammas[i], c.sum);
+          for (let j = c.numVars; j < remaining - 1; j++) x = add(x, x);
+          s0 = add(s0, x);
+          s2 = add(s2, x);
+          return;
+        }
+        const half = 2 ** (c.numVars - 1);
+        const step = EXT_BYTES * half;
+        const [x0, x2] = kernels.productRound(c.a, c.a + step, c.b, c.b + step, half);
+        s0 = add(s0, mul(gammas[i], x0));
+        s2 = add(s2, mul(gammas[i], x2));
+      });
+      return [s0, s2];
+    },
+    bind(rho) {
+      for (const c of state) {
+        if (c.numVars < remaining) continue;
+        const half = 2 ** (c.numVars - 1);
+        kernels.fold(c.a, c.a, c.a + EXT_BYTES * half, half, rho);
+        kernels.fold(c.b, c.b, c.b + EXT_BYTES * half, half, rho);
+        c.numVars--;
+      }
+      remaining--;
+    },
+    ends() {
+      return state.flatMap((c) => [kernels.readExt(c.a), kernels.readExt(c.b)]);
+    },
+  };
+}
+
+/** Σ_private weights·tensor at every joint index, padded to a cube; times coef·F if `withJoint`. */
+function jointTable(
+  kernels: Kernels,
+  data: Int32Array,
+  dims: readonly number[],
+  axes: readonly AxisIndex[],
+  shape: ContractionShape,
+  weights: readonly Weights[],
+  withJoint: boolean,
+): Ptr {
+  const out = kernels.alloc(EXT_BYTES * 2 ** shape.numVars);
+  const mark = kernels.mark();
+  const isPrivate = new Map<number, Weights>();
+  for (const w of weights) for (const i of w.indices) isPrivate.set(i, w);
+  let held = loadBase(kernels, data, dims);
+  /** How the joint indices read the remaining axes. */
+  let reading: AxisIndex[] = [...axes];
+  let coef: Ext = withJoint ? shape.coef : ONE;
+  for (const w of weights) {
+    const single = w.indices.length === 1 ? w.indices[0] : -1;
+    const readers = axes.flatMap((a, k) => (a.terms.some((t) => w.indices.includes(t.index)) ? [k] : []));
+    if (readers.length === 0) {
+      let s: Ext = ZERO;
+      for (let i = 0; i < w.values.length / 4; i++) s = add(s, getExt(w.values, i));
+      coef = mul(coef, s);
+      continue;
+    }
+    const k = readers[0];
+    const others = reading[k].terms.filter((t) => t.index !== single);
+    if (single < 0 || readers.length > 1 || others.length > 1 || others.some((t) => isPrivate.has(t.index))) {
+      kernels.release(mark);
+      return directTable(kernels, out, data, dims, axes, shape, weights, withJoint);
+    }
+    const own = reading[k].terms.find((t) => t.index === single) as { step: number };
+    const other = others[0];
+    const outAxis = other ? shape.sizes[other.index] : 1;
+    held = contractAxis(kernels, held, k, w.values, reading[k].start, own.step, other?.step ?? 0, outAxis);
+    reading = reading.map((a, j) =>
+      j === k ? { start: 0, terms: other ? [{ index: other.index, step: 1 }] : [] } : a,
+    );
+  }
+  gather(kernels, out, held, reading, shape, coef, withJoint ? shape.jointWeights : []);
+  kernels.release(mark);
+  return out;
+}
+
+function loadBase(kernels: Kernels, data: Int32Array, dims: readonly number[]): Held {
+  const ptr = kernels.alloc(4 * data.length);
+  kernels.i32(ptr, data.length).set(data);
+  kernels.canonical(ptr, ptr, data.length);
+  return { ptr, base: true, dims };
+}
+
+function contractAxis(
+  kernels: Kernels,
+  held: Held,
+  k: number,
+  weights: ExtVector,
+  start: number,
+  stepSum: number,
+  stepOut: number,
+  outAxis: number,
+): Held {
+  const sums = weights.length / 4;
+  const f = kernels.alloc(4 * weights.length);
+  kernels.u32(f, weights.length).set(weights);
+  const outer = sizeOf(held.dims.slice(0, k));
+  const inner = sizeOf(held.dims.slice(k + 1));
+  const dst = kernels.alloc(EXT_BYTES * outer * outAxis * inner);
+  const shape = { outer, axis: held.dims[k], outAxis, inner, sums, start, stepSum, stepOut };
+  if (held.base) kernels.contractAxisBase(dst, held.ptr, f, shape);
+  else kernels.contractAxis(dst, held.ptr, f, shape);
+  return { ptr: dst, base: false, dims: held.dims.map((d, i) => (i === k ? outAxis : d)) };
+}
+
+/** The joint indices' cube: coordinates of every cell, as an odometer. */
+function forJoint(shape: ContractionShape, visit: (indices: Map<number, number>, cube: number) => void): void {
+  const counter = new Map(shape.joint.map((i) => [i, 0]));
+  const total = sizeOf(shape.joint.map((i) => shape.sizes[i]));
+  for (let n = 0; n < total; n++) {
+    let cube = 0;
+    shape.joint.forEach((i, k) => {
+      cube = cube * 2 ** shape.logs[k] + (counter.get(i) as number);
+    });
+    visit(counter, cube);
+    for (let k = shape.joint.length - 1; k >= 0; k--) {
+      const i = shape.joint[k];
+      const next = (counter.get(i) as number) + 1;
+      counter.set(i, next < shape.sizes[i] ? next : 0);
+      if (next < shape.sizes[i]) break;
+    }
+  }
+}
+
+/** Offset that an affine reading gives for known indices, or -1 outside. */
+function offsetOf(axes: readonly AxisIndex[], dims: readonly number[], at: ReadonlyMap<number, number>): number {
+  let offset = 0;
+  for (let k = 0; k < dims.length; k++) {
+    let p = axes[k].start;
+    for (const t of axes[k].terms) p += t.step * (at.get(t.index) as number);
+    if (p < 0 || p >= dims[k]) return -1;
+    offset = offset * dims[k] + p;
+  }
+  return offset;
+}
+
+/** Weight of known indices under blocks over them. */
+function weightAt(weights: readonly Weights[], sizes: readonly number[], at: ReadonlyMap<number, number>): Ext {
+  let w: Ext = ONE;
+  for (const b of weights) {
+    let i = 0;
+    for (const index of b.indices) i = i * sizes[index] + (at.get(index) as number);
+    w = mul(w, getExt(b.values, i));
+  }
+  return w;
+}
+
+function gather(
+  kernels: Kernels,
+  out: Ptr,
+  held: Held,
+  axes: readonly AxisIndex[],
+  shape: ContractionShape,
+  coef: Ext,
+  joint: readonly Weights[],
+): void {
+  const size = sizeOf(held.dims);
+  const src = kernels.u32(held.ptr, held.base ? size : 4 * size);
+  const dst = kernels.u32(out, 4 * 2 ** shape.numVars);
+  const plain = joint.length === 0 && coef[0] === 1 && !coef[1] && !coef[2] && !coef[3];
+  forJoint(shape, (at, cube) => {
+    const o = offsetOf(axes, held.dims, at);
+    if (o < 0) return;
+    if (plain) {
+      if (held.base) dst[4 * cube] = src[o];
+      else for (let i = 0; i < 4; i++) dst[4 * cube + i] = src[4 * o + i];
+      return;
+    }
+    const w = mul(coef, weightAt(joint, shape.sizes, at));
+    setExt(dst, cube, held.base ? mulBase(w, src[o]) : mul(w, getExt(src, o)));
+  });
+}
+
+/** The table by its definition, for readings that the kernels do not cover. */
+function directTable(
+  kernels: Kernels,
+  out: Ptr,
+  data: Int32Array,
+  dims: readonly number[],
+  axes: readonly AxisIndex[],
+  shape: ContractionShape,
+  weights: readonly Weights[],
+  withJoint: boolean,
+): Ptr {
+  const dst = kernels.u32(out, 4 * 2 ** shape.numVars);
+  const indices = weights.flatMap((w) => w.indices).sort((a, b) => a - b);
+  const sizes = indices.map((i) => shape.sizes[i]);
+  const dense = denseOver(
+    weights.map((w) => ({ axes: w.indices, values: w.values })),
+    indices,
+    shape.sizes,
+  );
+  const total = sizeOf(sizes);
+  forJoint(shape, (joint, cube) => {
+    const at = new Map(joint);
+    const counter = indices.map(() => 0);
+    for (const i of indices) at.set(i, 0);
+    let s: Ext = ZERO;
+    for (let n = 0; n < total; n++) {
+      const o = offsetOf(axes, dims, at);
+      if (o >= 0 && data[o] !== 0) {
+        const x = data[o];
+        const term = mulBase(getExt(dense, n), Math.abs(x));
+        s = x < 0 ? sub(s, term) : add(s, term);
+      }
+      for (let k = indices.length - 1; k >= 0; k--) {
+        counter[k] = counter[k] + 1 < sizes[k] ? counter[k] + 1 : 0;
+        at.set(indices[k], counter[k]);
+        if (counter[k] > 0) break;
+      }
+    }
+    if (withJoint) s = mul(s, mul(shape.coef, weightAt(shape.jointWeights, shape.sizes, joint)));
+    setExt(dst, cube, s);
+  });
+  return out;
+}

@@ -1,0 +1,77 @@
+/** The prover's side of fractions.ts, through the kernels. */
+import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import type { Kernels, Ptr } from '../kernels/kernels.js';
+import type { FractionProver } from './fractions.js';
+
+/** One layer: `length` fractions, the rest of the 2^k being 0/1. Arrays are padded with 0/1 to a multiple of four. */
+interface Layer {
+  readonly p: Ptr;
+  readonly q: Ptr;
+  readonly length: number;
+}
+
+const EXT_BYTES = 16;
+
+/** Room for `length` fractions and the padding that a round may read. */
+export const paddedLength = (length: number): number => Math.ceil(length / 4) * 4;
+
+/** Writes 0/1 into the fractions [from, to). */
+export function padFractions(kernels: Kernels, p: Ptr, q: Ptr, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    kernels.writeExt(p + EXT_BYTES * i, ZERO);
+    kernels.writeExt(q + EXT_BYTES * i, ONE);
+  }
+}
+
+/** @param leaves arrays of at least paddedLength(length) entries, padded with 0/1 */
+export function fractionProver(kernels: Kernels, depth: number, leaves: Layer): FractionProver {
+  // layers[k] has at most 2^k nodes; layers[depth] are the leaves.
+  const layers: Layer[] = [];
+  layers[depth] = leaves;
+  for (let k = depth - 1; k >= 1; k--) {
+    const below = layers[k + 1];
+    const length = Math.ceil(below.length / 2);
+    const room = paddedLength(length);
+    const p = kernels.alloc(EXT_BYTES * room);
+    const q = kernels.alloc(EXT_BYTES * room);
+    kernels.fractionUp(p, q, below.p, below.q, length);
+    padFractions(kernels, p, q, length, room);
+    layers[k] = { p, q, length };
+  }
+  let p: Ptr = 0;
+  let q: Ptr = 0;
+  let parents = 0;
+  let lambda: Ext = ZERO;
+  let rest: Ext[] = [];
+  const eq = kernels.alloc(EXT_BYTES * 2 ** Math.max(0, depth - 2));
+  return {
+    top() {
+      const { p: a, q: b } = layers[1];
+      return [kernels.readExt(a), kernels.readExt(a + EXT_BYTES), kernels.readExt(b), kernels.readExt(b + EXT_BYTES)];
+    },
+    open(k, point, challenge) {
+      ({ p, q } = layers[k + 1]);
+      parents = Math.ceil(layers[k + 1].length / 2);
+      lambda = challenge;
+      rest = [...point];
+    },
+    round() {
+      const quads = Math.ceil(parents / 2);
+      kernels.eqTable(eq, rest.slice(0, -1), ONE);
+      const [lo, lead, weight] = kernels.fractionRound(p, q, eq, quads, lambda);
+      // Beyond the last quad every fraction is 0/1: g is lambda there, and constant.
+      return [add(lo, mul(lambda, sub(ONE, weight))), lead];
+    },
+    bind(rho) {
+      const quads = Math.ceil(parents / 2);
+      kernels.fractionFold(p, p, quads, rho);
+      kernels.fractionFold(q, q, quads, rho);
+      parents = quads;
+      padFractions(kernels, p, q, 2 * parents, paddedLength(2 * parents));
+      rest.pop();
+    },
+    children() {
+      return [kernels.readExt(p), kernels.readExt(p + EXT_BYTES), kernels.readExt(q), kernels.readExt(q + EXT_BYTES)];
+    },
+  };
+}

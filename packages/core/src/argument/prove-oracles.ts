@@ -1,0 +1,101 @@
+/** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
+import type { Kernels, Ptr } from '../kernels/kernels.js';
+import type { TensorLayout } from './layout.js';
+import { siblingCount, walk } from './merkle.js';
+import { logWord, type OracleShape } from './oracles.js';
+
+export interface CommittedOracle {
+  readonly shape: OracleShape;
+  /** The messages, row-major [rows][2^logRow], canonical base elements. */
+  readonly rows: Ptr;
+  /** The code words, position-major [2^logWord][stride]. */
+  readonly word: Ptr;
+  readonly stride: number;
+  /** Merkle tree in heap order over 2^logWord leaves. */
+  readonly tree: Ptr;
+  readonly root: Uint8Array;
+}
+
+/** @param data signed numbers of each tensor of the layout, row-major */
+export function commitOracle(kernels: Kernels, shape: OracleShape, data: readonly Int32Array[]): CommittedOracle {
+  const { rows: count, logRow } = shape;
+  const cells = count * 2 ** logRow;
+  const rows = kernels.alloc(4 * cells);
+  const view = kernels.i32(rows, cells);
+  shape.layout.tensors.forEach((t, i) => {
+    fillPadded(view, t, data[i]);
+  });
+  kernels.canonical(rows, rows, cells);
+  const stride = Math.ceil(count / 4) * 4;
+  const leaves = 2 ** logWord(shape);
+  const word = kernels.alloc(4 * leaves * stride);
+  const tree = kernels.alloc(64 * leaves);
+  const mark = kernels.mark();
+  const message = kernels.alloc(4 * stride * 2 ** logRow);
+  kernels.transpose(message, rows, count, 2 ** logRow, stride);
+  kernels.encode(word, message, logRow, stride);
+  kernels.release(mark);
+  kernels.hashLeaves(tree + 32 * leaves, word, leaves, 4 * count, 4 * stride);
+  kernels.merkle(tree, leaves);
+  return { shape, rows, word, stride, tree, root: kernels.u8(tree + 32, 32).slice() };
+}
+
+/** Visits the contiguous runs of a tensor's real cells: (first cell of the tensor, first cell of the stack, length). */
+export function forRuns(t: TensorLayout, visit: (cell: number, position: number, length: number) => void): void {
+  const inner = t.dims.map((_, i) => i).filter((i) => i > t.lead && t.dims[i] > 1);
+  const run = inner.length > 0 ? t.dims[inner[inner.length - 1]] : 1;
+  const loops = inner.slice(0, -1);
+  // Padded stride of every loop axis.
+  const strides = loops.map((i) => 2 ** t.logs.slice(i + 1).reduce((a, b) => a + b, 0));
+  const repeats = loops.reduce((n, i) => n * t.dims[i], 1);
+  const rowCells = repeats * run;
+  for (const piece of t.pieces) {
+    if (inner.length === 0) {
+      visit(piece.row, piece.offset, 2 ** piece.logRows);
+      continue;
+    }
+    for (let r = 0; r < 2 ** piece.logRows; r++) {
+      const counter = loops.map(() => 0);
+      let offset = piece.offset + r * 2 ** t.logInner;
+      for (let k = 0; k < repeats; k++) {
+        visit((piece.row + r) * rowCells + k * run, offset, run);
+        for (let j = loops.length - 1; j >= 0; j--) {
+          counter[j]++;
+          offset += strides[j];
+          if (counter[j] < t.dims[loops[j]]) break;
+          offset -= strides[j] * counter[j];
+          counter[j] = 0;
+        }
+      }
+    }
+  }
+}
+
+/** Copies a tensor to its place in the stack; padding is left as it is. */
+export function fillPadded(stack: Int32Array, t: TensorLayout, data: Int32Array): void {
+  forRuns(t, (cell, position, length) => {
+    if (length < 8) for (let i = 0; i < length; i++) stack[position + i] = data[cell + i];
+    else stack.set(data.subarray(cell, cell + length), position);
+  });
+}
+
+/** The words of the given leaves, one leaf after the other. */
+export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly number[]): Uint8Array {
+  const size = 4 * o.shape.rows;
+  const out = new Uint8Array(size * leaves.length);
+  leaves.forEach((leaf, i) => {
+    out.set(kernels.u8(o.word + 4 * o.stride * leaf, size), i * size);
+  });
+  return out;
+}
+
+/** The siblings of a multiproof in a tree in heap order. */
+export function siblingBytes(kernels: Kernels, tree: Ptr, count: number, leaves: readonly number[]): Uint8Array {
+  const out = new Uint8Array(32 * siblingCount(leaves, count));
+  let n = 0;
+  walk(leaves, count, (node) => {
+    out.set(kernels.u8(tree + 32 * node, 32), 32 * n);
+    n++;
+  });
+  return out;
+}

@@ -1,0 +1,257 @@
+/**
+ * The protocol of one slice proof, written once for both sides (see argument/channel.ts).
+ *
+ * 1. witness commitment; statement; boundary tensors' commitments are opened
+ * 2. α, β; the sum of all lookup fractions (argument/fractions.ts)
+ * 3. what is left are linear claims: of the lookups' leaves, and that the zero-constraints vanish at random points
+ * 4. linear claims are pulled back through virtual values; contractions are reduced by sumchecks, level by level
+ * 5. one opening of all committed tensors for all claims (argument/opening.ts)
+ */
+import type { Channel } from '../argument/channel.js';
+import { type ContractionProver, type ContractValue, contractions } from '../argument/contraction.js';
+import { eqVector, fromInteger, mulInteger } from '../argument/ext-vector.js';
+import { type FractionProver, fractionTree } from '../argument/fractions.js';
+import { evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
+import { ceilLog2 } from '../argument/layout.js';
+import { type LinearClaim, type LookupLeaves, leafClaims } from '../argument/lookups.js';
+import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
+import { clearCommitment, merkleCommitment, type OracleShape } from '../argument/oracles.js';
+import type { Preset } from '../argument/presets.js';
+import { Rejected } from '../argument/rejected.js';
+import { equal, type Ext, mul, sub, ZERO } from '../field/qm31.js';
+import type { Relation, Value, ValueId } from '../relation/relation.js';
+import { sizeOf } from '../relation/relation.js';
+
+/** How a boundary tensor is known to the verifier. */
+export type BoundaryMode =
+  /** Given beside the proof: the program's public inputs and outputs. */
+  | 'public'
+  /** Small: its values are in the proof. */
+  | 'clear'
+  /** In an oracle of its own. */
+  | 'merkle';
+
+/** All that the verifier knows of a slice, derived from the verifier key alone (slice-shape.ts). */
+export interface SliceShape {
+  readonly relation: Relation;
+  readonly preset: Preset;
+  /** Modes of the boundary tensors: relation.inputs, then relation.outputs. */
+  readonly boundary: readonly { readonly value: ValueId; readonly mode: BoundaryMode }[];
+  readonly leaves: LookupLeaves | undefined;
+  readonly oracles: readonly OracleShape[];
+  /** Number of the oracle of the program's constants and its root, where the slice has any. */
+  readonly constants: { readonly oracle: number; readonly root: Uint8Array } | undefined;
+  /** Number of the witness oracle, where the slice has one. */
+  readonly witness: number | undefined;
+  /** Where each committed value, and each table's multiplicities, stand. */
+  readonly places: ReadonlyMap<ValueId, Place>;
+  readonly multiplicities: readonly Place[];
+}
+
+export interface Place {
+  readonly oracle: number;
+  readonly tensor: number;
+}
+
+/** What both sides know of the boundary: commitments in the order of SliceShape.boundary, values of public ones. */
+export interface BoundaryKnowledge {
+  readonly commitments: readonly Uint8Array[];
+  readonly publicValues: readonly (Int32Array | undefined)[];
+}
+
+/** Public tensors are committed without salt: anyone recomputes the commitment. */
+export const NO_SALT = new Uint8Array(32);
+
+export interface SliceProver {
+  witnessRoot(): Uint8Array;
+  /** Salt (32 bytes) of boundary tensor i, then its values (clear) or root (merkle). */
+  boundaryOpening(i: number): Uint8Array;
+  fractions(alpha: Ext, beta: Ext): FractionProver;
+  /** ⟨f, value⟩ of a contraction. */
+  functionalOf(value: ValueId, f: Functional): Ext;
+  contraction(values: readonly ValueId[], functionals: readonly Functional[]): ContractionProver;
+  opening(): OpeningProver;
+}
+
+/** Runs the protocol; throws {@link Rejected} where a check fails. */
+export function sliceProtocol(
+  channel: Channel,
+  shape: SliceShape,
+  statement: Uint8Array,
+  known: BoundaryKnowledge,
+  prover?: SliceProver,
+): void {
+  const side = prover as SliceProver;
+  const { relation } = shape;
+  const roots: Uint8Array[] = [];
+  if (shape.constants) roots[shape.constants.oracle] = shape.constants.root;
+  if (shape.witness !== undefined) roots[shape.witness] = channel.bytes('witness', 32, () => side.witnessRoot()).slice();
+  channel.absorb('statement', statement);
+  const clear = openBoundary(channel, shape, known, roots, prover);
+
+  const claims: LinearClaim[] = [];
+  if (shape.leaves) {
+    const alpha = channel.challenge('lookups/alpha');
+    const beta = channel.challenge('lookups/beta');
+    const leaf = fractionTree(channel, shape.leaves.depth, prover?.fractions(alpha, beta));
+    claims.push(...leafClaims(relation, shape.leaves, leaf.point, leaf.p, leaf.q, alpha, beta));
+  }
+  if (relation.zeros.length > 0) {
+    const logs = relation.zeros.map((z) => relation.values[z].dims.reduce((n, d) => n + ceilLog2(d), 0));
+    const tau = channel.challenges('zeros', Math.max(...logs));
+    for (const z of relation.zeros) {
+      claims.push({ terms: [{ on: 'value', value: z, f: zeroFunctional(relation.values[z], tau) }], target: ZERO });
+    }
+  }
+  const openings = reduceClaims(channel, shape, claims, clear, prover);
+  if (shape.oracles.length > 0) opening(channel, shape.oracles, roots, openings, shape.preset, prover?.opening());
+}
+
+/** Checks the commitments of boundary tensors; the values of those known in clear, by value id. */
+function openBoundary(
+  channel: Channel,
+  shape: SliceShape,
+  known: BoundaryKnowledge,
+  roots: Uint8Array[],
+  prover?: SliceProver,
+): Map<ValueId, Int32Array> {
+  const clear = new Map<ValueId, Int32Array>();
+  shape.boundary.forEach(({ value, mode }, i) => {
+    const path = `boundary/${i}`;
+    const same = (digest: Uint8Array) => {
+      if (digest.some((b, k) => b !== known.commitments[i][k])) throw new Rejected('commitment', path);
+    };
+    const v = shape.relation.values[value];
+    let values: Int32Array;
+    if (mode === 'public') {
+      values = known.publicValues[i] as Int32Array;
+      same(clearCommitment(NO_SALT, values));
+    } else {
+      const size = mode === 'merkle' ? 32 : 4 * sizeOf(v.dims);
+      const data = channel.bytes(path, 32 + size, () => (prover as SliceProver).boundaryOpening(i));
+      const salt = data.subarray(0, 32);
+      if (mode === 'merkle') {
+        const root = data.slice(32);
+        same(merkleCommitment(salt, root));
+        roots[(shape.places.get(value) as Place).oracle] = root;
+        return;
+      }
+      const view = new DataView(data.buffer, data.byteOffset + 32, size);
+      values = new Int32Array(size / 4);
+      for (let k = 0; k < values.length; k++) values[k] = view.getInt32(4 * k, true);
+      same(clearCommitment(salt, values));
+    }
+    // An input's range is what its producer proved, or a public input's declared one; here it is plain to see.
+    for (const x of values) if (x < v.lo || x > v.hi) throw new Rejected('boundary-range', path);
+    clear.set(value, values);
+  });
+  return clear;
+}
+
+/** eq(tau, ·) axis by axis: a non-zero tensor vanishes under it with probability at most Σ logs / |QM31|. */
+function zeroFunctional(v: Value, tau: readonly Ext[]): Functional {
+  let from = 0;
+  const blocks = v.dims.map((d, i) => {
+    const log = ceilLog2(d);
+    const values = eqVector(tau.slice(from, from + log)).subarray(0, 4 * d);
+    from += log;
+    return { axes: [i], values };
+  });
+  return { coef: fromInteger(1), blocks };
+}
+
+/** A claim on its way down to the committed tensors. */
+interface Pending {
+  readonly terms: OpeningTerm[];
+  value: Ext;
+  /** Functionals on values that are not yet taken apart, by value id. */
+  readonly on: Map<ValueId, Functional[]>;
+}
+
+/** Pulls every claim back to committed tensors; contractions cost messages, everything else none. */
+function reduceClaims(
+  channel: Channel,
+  shape: SliceShape,
+  claims: readonly LinearClaim[],
+  clear: ReadonlyMap<ValueId, Int32Array>,
+  prover?: SliceProver,
+): OpeningClaim[] {
+  const { values } = shape.relation;
+  const done: Pending[] = [];
+  let pending = claims.map((c): Pending => {
+    const p: Pending = { terms: [], value: c.target, on: new Map() };
+    for (const t of c.terms) {
+      if (t.on === 'multiplicity') p.terms.push({ ...shape.multiplicities[t.table], f: t.f });
+      else addTo(p.on, t.value, t.f);
+    }
+    return p;
+  });
+  while (pending.length > 0) {
+    for (const p of pending) pullDown(p, shape, clear);
+    done.push(...pending);
+    // Each functional left over is on a contraction: the prover says what it is, and a sumcheck shows it.
+    const products = pending.flatMap((p) => [...p.on].flatMap(([value, fs]) => fs.map((f) => ({ p, value, f }))));
+    if (products.length === 0) break;
+    const sent = channel.exts('contractions/values', products.length, () =>
+      products.map(({ value, f }) => (prover as SliceProver).functionalOf(value, f)),
+    );
+    products.forEach(({ p }, i) => {
+      p.value = sub(p.value, sent[i]);
+    });
+    const reduced = contractions(
+      channel,
+      products.map(({ value, f }, i) => ({ value: values[value] as ContractValue, f, claim: sent[i] })),
+      ({ value }) => [values[value.a].dims, values[value.b].dims],
+      prover?.contraction(
+        products.map((x) => x.value),
+        products.map((x) => x.f),
+      ),
+    );
+    pending = products.flatMap(({ value }, i) => {
+      const c = values[value] as ContractValue;
+      return [
+        { id: c.a, ...reduced[i].a },
+        { id: c.b, ...reduced[i].b },
+      ].map(({ id, f, claim }): Pending => ({ terms: [], value: claim, on: new Map(f ? [[id, [f]]] : []) }));
+    });
+  }
+  return done.flatMap((p): OpeningClaim[] => {
+    if (p.terms.length > 0) return [{ terms: p.terms, value: p.value }];
+    // Nothing committed is left: the claim is about numbers in the open.
+    if (!equal(p.value, ZERO)) throw new Rejected('clear-claim', 'claims');
+    return [];
+  });
+}
+
+function addTo(on: Map<ValueId, Functional[]>, id: ValueId, f: Functional): void {
+  const list = on.get(id);
+  if (list) list.push(f);
+  else on.set(id, [f]);
+}
+
+/** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
+function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int32Array>): void {
+  const { values } = shape.relation;
+  for (let id = values.length - 1; id >= 0; id--) {
+    const fs = p.on.get(id);
+    if (!fs) continue;
+    const v = values[id];
+    if (v.kind === 'contract') continue;
+    p.on.delete(id);
+    const place = shape.places.get(id);
+    const data = clear.get(id);
+    for (const f of fs) {
+      if (v.kind === 'linear') {
+        if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
+        for (const t of v.terms) {
+          const g = pullMap(f, v.dims, t.map, values[t.src].dims);
+          if (g) addTo(p.on, t.src, { coef: mul(g.coef, fromInteger(t.coef)), blocks: g.blocks });
+        }
+      } else if (data) {
+        p.value = sub(p.value, evaluate(f, v.dims, data));
+      } else {
+        p.terms.push({ ...(place as Place), f });
+      }
+    }
+  }
+}
