@@ -10,10 +10,10 @@
  * F being f's weights on the joint indices. For a convolution j ranges over input channel and kernel position only;
  * nothing is unfolded. The sumcheck leaves A and B at a random point, which are functionals on the operands again.
  */
-import { add, equal, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Value } from '../relation/relation.js';
 import type { Channel } from './channel.js';
-import { eqVector, type ExtVector, mulInteger, ones, outer } from './ext-vector.js';
+import { type ExtVector, eqVector, mulInteger, ones, outer } from './ext-vector.js';
 import type { Functional } from './functional.js';
 import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';

@@ -11,7 +11,7 @@
  * sends t(0) and the leading coefficient of t, of degree 2, where t sums g over the later variables' eq; t(1) follows
  * from (1-r)·t(0) + r·t(1) = claim. Leaves beyond the last are 0/1.
  */
-import { add, equal, type Ext, inv, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, inv, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Channel } from './channel.js';
 import { Rejected } from './rejected.js';
 

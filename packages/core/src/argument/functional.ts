@@ -13,7 +13,18 @@ import { invariant } from '../base/errors.js';
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import type { AxisIndex, LinearMap } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
-import { addAt, dotSigned, type ExtVector, extVector, getExt, lengthOf, mulInteger, ones, outer, total } from './ext-vector.js';
+import {
+  addAt,
+  dotSigned,
+  type ExtVector,
+  extVector,
+  getExt,
+  lengthOf,
+  mulInteger,
+  ones,
+  outer,
+  total,
+} from './ext-vector.js';
 
 export interface Block {
   /** Increasing axis numbers of the tensor. */
@@ -283,7 +294,11 @@ function pullGather(
       for (let j = 0; j < index.length; j++) {
         if (index[j] < 0) continue;
         for (let k = 0; k < after; k++) {
-          addAt(values, (i * srcDims[axis] + index[j]) * after + k, getExt(b.values, (i * index.length + j) * after + k));
+          addAt(
+            values,
+            (i * srcDims[axis] + index[j]) * after + k,
+            getExt(b.values, (i * index.length + j) * after + k),
+          );
         }
       }
     }
@@ -340,13 +355,21 @@ export function evaluate(f: Functional, dims: readonly number[], data: Int32Arra
   const from = dims.length - last.axes.length;
   const suffix = last.axes.every((x, i) => x === from + i);
   if (!suffix) {
-    const dense = denseOver(f.blocks, dims.map((_, i) => i), dims);
+    const dense = denseOver(
+      f.blocks,
+      dims.map((_, i) => i),
+      dims,
+    );
     return mul(f.coef, dotSigned(dense, data, 0, 1));
   }
   const inner = lengthOf(last.values);
   const rest = { coef: f.coef, blocks: f.blocks.filter((b) => b !== last) };
   const rows = data.length / inner;
-  const lead = denseOver(rest.blocks, dims.slice(0, from).map((_, i) => i), dims);
+  const lead = denseOver(
+    rest.blocks,
+    dims.slice(0, from).map((_, i) => i),
+    dims,
+  );
   invariant(lengthOf(lead) === rows, 'blocks of a functional do not cover the tensor');
   let s: Ext = ZERO;
   for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values, data, r * inner, 1)));

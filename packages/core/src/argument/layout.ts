@@ -8,7 +8,7 @@
  */
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import { sizeOf } from '../relation/relation.js';
-import { eqAt, eqVector, type ExtVector, ones } from './ext-vector.js';
+import { type ExtVector, eqAt, eqVector, ones } from './ext-vector.js';
 import type { Functional } from './functional.js';
 
 export interface Piece {

@@ -9,7 +9,7 @@
  * sent in clear. Spot checks compare the combined leaves of the oracles with the first word and each word with the next.
  * Distances: unique decoding throughout (docs/soundness.md).
  */
-import { add, equal, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Channel } from './channel.js';
 import { quadraticAt } from './contraction.js';
 import { dot, eqPoints, eqVector } from './ext-vector.js';

@@ -1,7 +1,7 @@
 /** The prover's side of opening.ts, through the kernels. */
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import { eqAt, type ExtVector } from './ext-vector.js';
+import { type ExtVector, eqAt } from './ext-vector.js';
 import { denseOver, type Functional } from './functional.js';
 import { ceilLog2, type TensorLayout } from './layout.js';
 import type { OpeningClaim, OpeningProver } from './opening.js';
@@ -126,7 +126,8 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
     },
     grind: (seed) => kernels.grind(seed, preset.grindingBits),
     oracleLeaves: (i, leaves) => leafBytes(kernels, oracles[i], leaves),
-    oracleSiblings: (i, leaves) => siblingBytes(kernels, oracles[i].tree, 2 ** (oracles[i].shape.logRow + LOG_BLOWUP), leaves),
+    oracleSiblings: (i, leaves) =>
+      siblingBytes(kernels, oracles[i].tree, 2 ** (oracles[i].shape.logRow + LOG_BLOWUP), leaves),
     foldLeaves(j, leaves) {
       const size = EXT_BYTES * 2 ** LOG_ARITY;
       const out = new Uint8Array(size * leaves.length);
@@ -145,7 +146,12 @@ function segments(lo: Row | undefined, hi: Row | undefined): [number, number][] 
   const b = hi ? 2 ** hi.log : 0;
   const short = Math.min(a, b);
   const long = Math.max(a, b);
-  return short === 0 || short === long ? [[0, long]] : [[0, short], [short, long]];
+  return short === 0 || short === long
+    ? [[0, long]]
+    : [
+        [0, short],
+        [short, long],
+      ];
 }
 
 /** The rows of all oracles at their places; a lone row is lifted to the extension field. */

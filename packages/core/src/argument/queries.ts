@@ -5,7 +5,7 @@
 import { hash } from '../base/blake3.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
 import { add as addM31, inv as invM31, mul as mulM31, P, sub as subM31 } from '../field/m31.js';
-import { add, equal, type Ext, mul, mulBase, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, mul, mulBase, sub, ZERO } from '../field/qm31.js';
 import { type Channel, decodeExts, decodeWords } from './channel.js';
 import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
 import { ceilLog2 } from './layout.js';
@@ -68,8 +68,15 @@ export function checkQueries(q: Queries): void {
     const at = q.indices.map((c) => c % word);
     const leaves = distinct(at);
     const path = `opening/oracle/${k}`;
-    const rows = readLeaves(channel, leaves, 4 * o.rows, word, q.roots[k], path, () => side.oracleLeaves(k, leaves), () =>
-      side.oracleSiblings(k, leaves),
+    const rows = readLeaves(
+      channel,
+      leaves,
+      4 * o.rows,
+      word,
+      q.roots[k],
+      path,
+      () => side.oracleLeaves(k, leaves),
+      () => side.oracleSiblings(k, leaves),
     );
     const weights = rowWeights(o, placement.firstRow[k], q);
     const combined = new Map(leaves.map((leaf, i) => [leaf, combine(decodeWords(rows[i], path), weights)]));
@@ -85,8 +92,15 @@ export function checkQueries(q: Queries): void {
     const at = positions.map((c) => c % groups);
     const leaves = distinct(at);
     const path = `opening/fold/${j}`;
-    const data = readLeaves(channel, leaves, 16 * 2 ** LOG_ARITY, groups, root, path, () => side.foldLeaves(j, leaves), () =>
-      side.foldSiblings(j, leaves),
+    const data = readLeaves(
+      channel,
+      leaves,
+      16 * 2 ** LOG_ARITY,
+      groups,
+      root,
+      path,
+      () => side.foldLeaves(j, leaves),
+      () => side.foldSiblings(j, leaves),
     );
     const words = new Map(leaves.map((leaf, i) => [leaf, decodeExts(data[i], path)]));
     positions.forEach((c, i) => {

@@ -69,7 +69,8 @@ export function encodeColumns(message: Uint32Array, columns: number): Uint32Arra
   const n = message.length / columns;
   const word = new Uint32Array(BLOWUP * message.length);
   for (let i = 0; i < n; i++) {
-    for (let c = 0; c < BLOWUP; c++) word.set(message.subarray(i * columns, (i + 1) * columns), (BLOWUP * i + c) * columns);
+    for (let c = 0; c < BLOWUP; c++)
+      word.set(message.subarray(i * columns, (i + 1) * columns), (BLOWUP * i + c) * columns);
   }
   for (let length = 2 * BLOWUP, mu = 3; length <= BLOWUP * n; length *= 2, mu++) {
     const half = (length / 2) * columns;

@@ -59,10 +59,7 @@ export function inv(a: Ext): Ext {
   const d = m31.inv(plus(m(nr, nr), m(ni, ni)));
   const ir = m(nr, d);
   const ii = m31.neg(m(ni, d));
-  const scale = (r: number, i: number): [number, number] => [
-    minus(m(r, ir), m(i, ii)),
-    plus(m(r, ii), m(i, ir)),
-  ];
+  const scale = (r: number, i: number): [number, number] => [minus(m(r, ir), m(i, ii)), plus(m(r, ii), m(i, ir))];
   const [c0, c1] = scale(a0, a1);
   const [c2, c3] = scale(m31.neg(a2), m31.neg(a3));
   return [c0, c1, c2, c3];

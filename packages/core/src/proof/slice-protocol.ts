@@ -18,7 +18,7 @@ import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from
 import { clearCommitment, merkleCommitment, type OracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { Rejected } from '../argument/rejected.js';
-import { equal, type Ext, mul, sub, ZERO } from '../field/qm31.js';
+import { type Ext, equal, mul, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 
@@ -85,7 +85,8 @@ export function sliceProtocol(
   const { relation } = shape;
   const roots: Uint8Array[] = [];
   if (shape.constants) roots[shape.constants.oracle] = shape.constants.root;
-  if (shape.witness !== undefined) roots[shape.witness] = channel.bytes('witness', 32, () => side.witnessRoot()).slice();
+  if (shape.witness !== undefined)
+    roots[shape.witness] = channel.bytes('witness', 32, () => side.witnessRoot()).slice();
   channel.absorb('statement', statement);
   const clear = openBoundary(channel, shape, known, roots, prover);
 

@@ -1,5 +1,15 @@
 import { invariant } from '../base/errors.js';
-import type { AxisIndex, Generator, LinearMap, LinearTerm, Lookup, Relation, Table, Value, ValueId } from './relation.js';
+import type {
+  AxisIndex,
+  Generator,
+  LinearMap,
+  LinearTerm,
+  Lookup,
+  Relation,
+  Table,
+  Value,
+  ValueId,
+} from './relation.js';
 import { sizeOf } from './relation.js';
 
 /** An index read as it is. */

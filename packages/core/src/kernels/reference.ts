@@ -1,0 +1,124 @@
+/** The kernels in plain TypeScript: what they mean, and what every other implementation is compared with. */
+import { hash, hashPair } from '../base/blake3.js';
+import type { Kernels, Ptr } from './kernels.js';
+import { get, getBase } from './reference/arithmetic.js';
+import * as code from './reference/code.js';
+import * as fractions from './reference/fractions.js';
+import { ArenaMemory } from './reference/memory.js';
+import * as multilinear from './reference/multilinear.js';
+
+const MAX_BYTES = 2 ** 32;
+
+export function createReferenceKernels(): Kernels {
+  let buffer = new ArrayBuffer(2 ** 16);
+  const memory = new ArenaMemory(
+    () => buffer,
+    (bytes) => {
+      if (bytes > MAX_BYTES) return false;
+      const next = new ArrayBuffer(Math.min(MAX_BYTES, Math.max(bytes, 2 * buffer.byteLength)));
+      new Uint8Array(next).set(new Uint8Array(buffer));
+      buffer = next;
+      return true;
+    },
+  );
+  const base = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, n));
+  const ext = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, 4 * n));
+  const must = (ptr: Ptr, n: number) => memory.u32(ptr, 4 * n);
+  return {
+    name: 'reference',
+    threads: 1,
+    alloc: (bytes) => memory.alloc(bytes),
+    mark: () => memory.mark(),
+    release: (mark) => memory.release(mark),
+    get peakBytes() {
+      return memory.peakBytes;
+    },
+    u32: (ptr, n) => memory.u32(ptr, n),
+    i32: (ptr, n) => memory.i32(ptr, n),
+    u8: (ptr, n) => memory.u8(ptr, n),
+    readExt: (ptr) => memory.readExt(ptr),
+    writeExt: (ptr, x) => memory.writeExt(ptr, x),
+    close: async () => {},
+    canonical: (dst, src, n) => code.canonical(memory.u32(dst, n), memory.i32(src, n)),
+    transpose: (dst, src, rows, cols, stride) =>
+      code.transpose(memory.u32(dst, cols * stride), memory.u32(src, rows * cols), rows, cols, stride),
+    encode: (dst, message, logLength, stride) => {
+      const n = 2 ** logLength * stride;
+      code.encode(memory.u32(dst, 4 * n), memory.u32(message, n), logLength, stride);
+    },
+    hashLeaves: (dst, src, count, leafBytes, strideBytes) => {
+      for (let j = 0; j < count; j++) {
+        memory.u8(dst + 32 * j, 32).set(hash(memory.u8(src + j * strideBytes, leafBytes)));
+      }
+    },
+    merkle: (tree, count) => {
+      for (let i = count - 1; i >= 1; i--) {
+        memory.u8(tree + 32 * i, 32).set(hashPair(memory.u8(tree + 64 * i, 32), memory.u8(tree + 64 * i + 32, 32)));
+      }
+    },
+    grind: (seed, bits) => {
+      const data = new Uint8Array(40);
+      data.set(seed);
+      const view = new DataView(data.buffer);
+      for (let nonce = 0; ; nonce++) {
+        view.setUint32(32, nonce % 2 ** 32, true);
+        view.setUint32(36, Math.floor(nonce / 2 ** 32), true);
+        const digest = hash(data);
+        const head = new DataView(digest.buffer, digest.byteOffset, 4).getUint32(0, false);
+        if (bits === 0 || head < 2 ** (32 - bits)) return data.slice(32);
+      }
+    },
+    gatherGroups: (dst, src, groups, arity) => {
+      for (let g = 0; g < groups; g++) {
+        for (let k = 0; k < arity; k++) {
+          memory.u32(dst + 16 * (g * arity + k), 4).set(memory.u32(src + 16 * (k * groups + g), 4));
+        }
+      }
+    },
+    eqTable: (dst, point, scale) => multilinear.eqTable(must(dst, 2 ** point.length), point, scale),
+    fold: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), ext(lo, n), ext(hi, n), n, rho, get),
+    foldBase: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), base(lo, n), base(hi, n), n, rho, getBase),
+    productRound: (fLo, fHi, wLo, wHi, n) =>
+      multilinear.productRound(ext(fLo, n), ext(fHi, n), ext(wLo, n), ext(wHi, n), n, get),
+    productRoundBase: (fLo, fHi, wLo, wHi, n) =>
+      multilinear.productRound(base(fLo, n), base(fHi, n), ext(wLo, n), ext(wHi, n), n, getBase),
+    dot: (a, b, n) => multilinear.dot(must(a, n), must(b, n), n),
+    dotBase: (a, b, n) => multilinear.dotBase(memory.u32(a, n), must(b, n), n),
+    outerAdd: (dst, stride, lead, m, inner, n, coef) => {
+      if (m === 0 || n === 0) return;
+      multilinear.outerAdd(must(dst, (m - 1) * stride + n), stride, must(lead, m), m, must(inner, n), n, coef);
+    },
+    contractAxis: (dst, src, f, s) =>
+      multilinear.contractAxis(
+        must(dst, s.outer * s.outAxis * s.inner),
+        must(src, s.outer * s.axis * s.inner),
+        must(f, s.sums),
+        s,
+        get,
+      ),
+    contractAxisBase: (dst, src, f, s) =>
+      multilinear.contractAxis(
+        must(dst, s.outer * s.outAxis * s.inner),
+        memory.u32(src, s.outer * s.axis * s.inner),
+        must(f, s.sums),
+        s,
+        getBase,
+      ),
+    lookupDenominators: (dst, a, b, n, shift, beta, beta2) =>
+      fractions.lookupDenominators(must(dst, n), memory.u32(a, n), base(b, n), n, shift, beta, beta2),
+    fractionUp: (dstP, dstQ, p, q, n) =>
+      fractions.fractionUp(must(dstP, n), must(dstQ, n), must(p, 2 * n), must(q, 2 * n), n),
+    fractionRound: (p, q, eq, n, lambda) =>
+      fractions.fractionRound(must(p, 4 * n), must(q, 4 * n), must(eq, n), n, lambda),
+    fractionFold: (dst, src, n, rho) => fractions.fractionFold(must(dst, 2 * n), must(src, 4 * n), n, rho),
+    matmulInt: (dst, a, b, m, k, n) => {
+      const out = memory.i32(dst, m * n);
+      const x = memory.i32(a, m * k);
+      const y = memory.i32(b, k * n);
+      for (let i = 0; i < m; i++) {
+        out.fill(0, i * n, (i + 1) * n);
+        for (let l = 0; l < k; l++) for (let j = 0; j < n; j++) out[i * n + j] += Math.imul(x[i * k + l], y[l * n + j]);
+      }
+    },
+  };
+}

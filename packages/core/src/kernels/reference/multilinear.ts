@@ -1,0 +1,100 @@
+import { add, type Ext, mul, mulBase, sub, ZERO } from '../../field/qm31.js';
+import type { AxisContraction } from '../kernels.js';
+import { get, put } from './arithmetic.js';
+
+type Read = (v: Uint32Array | undefined, i: number) => Ext;
+
+export function eqTable(dst: Uint32Array, point: readonly Ext[], scale: Ext): void {
+  put(dst, 0, scale);
+  let n = 1;
+  for (const r of point) {
+    for (let i = n - 1; i >= 0; i--) {
+      const x = get(dst, i);
+      const hi = mul(x, r);
+      put(dst, 2 * i + 1, hi);
+      put(dst, 2 * i, sub(x, hi));
+    }
+    n *= 2;
+  }
+}
+
+export function fold(
+  dst: Uint32Array,
+  lo: Uint32Array | undefined,
+  hi: Uint32Array | undefined,
+  n: number,
+  rho: Ext,
+  read: Read,
+): void {
+  for (let i = 0; i < n; i++) {
+    const a = read(lo, i);
+    put(dst, i, add(a, mul(rho, sub(read(hi, i), a))));
+  }
+}
+
+export function productRound(
+  fLo: Uint32Array | undefined,
+  fHi: Uint32Array | undefined,
+  wLo: Uint32Array | undefined,
+  wHi: Uint32Array | undefined,
+  n: number,
+  read: Read,
+): [Ext, Ext] {
+  let s0: Ext = ZERO;
+  let s2: Ext = ZERO;
+  for (let i = 0; i < n; i++) {
+    const f = read(fLo, i);
+    const w = get(wLo, i);
+    const g = read(fHi, i);
+    const v = get(wHi, i);
+    s0 = add(s0, mul(f, w));
+    s2 = add(s2, mul(sub(add(g, g), f), sub(add(v, v), w)));
+  }
+  return [s0, s2];
+}
+
+export function dot(a: Uint32Array, b: Uint32Array, n: number): Ext {
+  let s: Ext = ZERO;
+  for (let i = 0; i < n; i++) s = add(s, mul(get(a, i), get(b, i)));
+  return s;
+}
+
+export function dotBase(base: Uint32Array, ext: Uint32Array, n: number): Ext {
+  let s: Ext = ZERO;
+  for (let i = 0; i < n; i++) s = add(s, mulBase(get(ext, i), base[i]));
+  return s;
+}
+
+export function outerAdd(
+  dst: Uint32Array,
+  stride: number,
+  lead: Uint32Array,
+  m: number,
+  inner: Uint32Array,
+  n: number,
+  coef: Ext,
+): void {
+  for (let i = 0; i < m; i++) {
+    const x = mul(coef, get(lead, i));
+    for (let j = 0; j < n; j++) {
+      const at = i * stride + j;
+      put(dst, at, add(get(dst, at), mul(x, get(inner, j))));
+    }
+  }
+}
+
+export function contractAxis(dst: Uint32Array, src: Uint32Array, f: Uint32Array, s: AxisContraction, read: Read): void {
+  for (let o = 0; o < s.outer; o++) {
+    for (let k = 0; k < s.outAxis; k++) {
+      for (let i = 0; i < s.inner; i++) {
+        let sum: Ext = ZERO;
+        for (let j = 0; j < s.sums; j++) {
+          const at = s.start + s.stepSum * j + s.stepOut * k;
+          if (at < 0 || at >= s.axis) continue;
+          sum = add(sum, mul(get(f, j), read(src, (o * s.axis + at) * s.inner + i)));
+        }
+        put(dst, (o * s.outAxis + k) * s.inner + i, sum);
+      }
+    }
+  }
+}

@@ -1,0 +1,267 @@
+/** The prover's side of one slice: fills in the messages of slice-protocol.ts through the kernels. */
+import { ProverChannel } from '../argument/channel.js';
+import type { ContractValue } from '../argument/contraction.js';
+import { fromInteger } from '../argument/ext-vector.js';
+import type { FractionProver } from '../argument/fractions.js';
+import { evaluate } from '../argument/functional.js';
+import { type LookupLeaves, tableSize } from '../argument/lookups.js';
+import { clearCommitment, merkleCommitment } from '../argument/oracles.js';
+import { contractionProver } from '../argument/prove-contraction.js';
+import { fractionProver, paddedLength, padFractions } from '../argument/prove-fractions.js';
+import { openingProver } from '../argument/prove-opening.js';
+import { type CommittedOracle, commitOracle, fillPadded, forRuns } from '../argument/prove-oracles.js';
+import { Rejected } from '../argument/rejected.js';
+import { concat } from '../argument/transcript.js';
+import { InvariantError, invariant, ProvingError } from '../base/errors.js';
+import { type Ext, mul, sub } from '../field/qm31.js';
+import type { Kernels } from '../kernels/kernels.js';
+import type { Relation, ValueId } from '../relation/relation.js';
+import { type BoundaryKnowledge, NO_SALT, type SliceProver, type SliceShape, sliceProtocol } from './slice-protocol.js';
+import { constantValues, witnessValues } from './slice-shape.js';
+
+/** Every value of a relation, row-major. */
+export interface Values {
+  get(id: ValueId): Int32Array;
+}
+
+/** What is kept between the proofs of one slice: the committed constants. */
+export interface PreparedSlice {
+  readonly shape: SliceShape;
+  readonly constants: CommittedOracle | undefined;
+}
+
+/** A boundary tensor with its commitment; the same for the slice that makes it and those that read it. */
+export interface CommittedBoundary {
+  readonly values: Int32Array;
+  readonly salt: Uint8Array;
+  readonly commitment: Uint8Array;
+}
+
+/** Commits the constants of a slice; the memory stays allocated in `kernels`. */
+export function commitConstants(
+  kernels: Kernels,
+  shape: SliceShape,
+  constants: ReadonlyMap<ValueId, Int32Array>,
+): CommittedOracle | undefined {
+  const ids = constantValues(shape.relation);
+  if (ids.length === 0) return undefined;
+  const oracle = shape.oracles[0];
+  return commitOracle(
+    kernels,
+    oracle,
+    ids.map((id) => constants.get(id) as Int32Array),
+  );
+}
+
+/** How often each row of each table is looked up. */
+export function multiplicities(relation: Relation, values: Values): Int32Array[] {
+  const counts = relation.tables.map((t) => new Int32Array(tableSize(t)));
+  for (const l of relation.lookups) {
+    const table = relation.tables[l.table];
+    const lo = table.kind === 'range' ? 0 : table.lo;
+    const count = counts[l.table];
+    for (const x of values.get(l.columns[0])) {
+      if (x < lo || x - lo >= count.length) {
+        const { name } = relation.values[l.columns[0]];
+        throw new ProvingError('out-of-table', `${name} holds ${x}, which is no row of its table`);
+      }
+      count[x - lo]++;
+    }
+  }
+  return counts;
+}
+
+export interface ProveInput {
+  readonly prepared: PreparedSlice;
+  readonly values: Values;
+  /** In the order of shape.boundary. */
+  readonly boundary: readonly CommittedBoundary[];
+  /** The encoded statement (statement.ts). */
+  readonly statement: Uint8Array;
+}
+
+/** Proves one slice. Memory that it takes from the kernels is given back. */
+export function proveSlice(kernels: Kernels, input: ProveInput): Uint8Array {
+  const mark = kernels.mark();
+  try {
+    const channel = new ProverChannel();
+    const { shape } = input.prepared;
+    const known: BoundaryKnowledge = {
+      commitments: input.boundary.map((b) => b.commitment),
+      publicValues: input.boundary.map((b) => b.values),
+    };
+    sliceProtocol(channel, shape, input.statement, known, sliceProver(kernels, input));
+    return channel.proof();
+  } catch (error) {
+    if (error instanceof Rejected) {
+      throw new ProvingError('self-check', `the proof does not hold: ${error.message}`, 'report this as a bug', {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    kernels.release(mark);
+  }
+}
+
+/** The honest prover's messages. Exported for the tests' dishonest ones. */
+export function sliceProver(kernels: Kernels, { prepared, values, boundary }: ProveInput): SliceProver {
+  const { shape, constants } = prepared;
+  const { relation } = shape;
+  const counts = multiplicities(relation, values);
+  const oracles: CommittedOracle[] = [];
+  if (shape.constants) {
+    invariant(constants, 'the slice has constants that were not committed');
+    oracles[shape.constants.oracle] = constants;
+  }
+  shape.boundary.forEach(({ value, mode }, i) => {
+    if (mode !== 'merkle') return;
+    const place = shape.places.get(value);
+    invariant(place, 'a boundary tensor without a place');
+    oracles[place.oracle] = commitOracle(kernels, shape.oracles[place.oracle], [boundary[i].values]);
+  });
+  return {
+    witnessRoot() {
+      const at = shape.witness as number;
+      const data = [...witnessValues(relation).map((id) => values.get(id)), ...counts];
+      oracles[at] = commitOracle(kernels, shape.oracles[at], data);
+      return oracles[at].root;
+    },
+    boundaryOpening(i) {
+      const { value, mode } = shape.boundary[i];
+      const { salt, values: data } = boundary[i];
+      if (mode === 'merkle')
+        return concat([salt, oracles[(shape.places.get(value) as { oracle: number }).oracle].root]);
+      return concat([salt, new Uint8Array(Int32Array.from(data).buffer)]);
+    },
+    fractions: (alpha, beta) =>
+      lookupFractions(kernels, relation, shape.leaves as LookupLeaves, values, counts, alpha, beta),
+    functionalOf: (id, f) => evaluate(f, relation.values[id].dims, values.get(id)),
+    contraction(ids) {
+      return contractionProver(
+        kernels,
+        ids.map((id) => {
+          const value = relation.values[id] as ContractValue;
+          const dimsA = relation.values[value.a].dims;
+          const dimsB = relation.values[value.b].dims;
+          return { value, dimsA, dimsB, a: values.get(value.a), b: values.get(value.b) };
+        }),
+      );
+    },
+    opening: () => openingProver(kernels, oracles, shape.preset),
+  };
+}
+
+/** Builds the leaves p_i / q_i of all lookups and tables. */
+function lookupFractions(
+  kernels: Kernels,
+  relation: Relation,
+  leaves: LookupLeaves,
+  values: Values,
+  counts: readonly Int32Array[],
+  alpha: Ext,
+  beta: Ext,
+): FractionProver {
+  const { cells, tensors } = leaves.layout;
+  const room = Math.max(4, paddedLength(cells));
+  const p = kernels.alloc(16 * room);
+  const q = kernels.alloc(16 * room);
+  const mark = kernels.mark();
+  const inputs = kernels.alloc(4 * cells);
+  const outputs = kernels.alloc(4 * cells);
+  const beta2 = mul(beta, beta);
+  const a = kernels.i32(inputs, cells);
+  const b = kernels.i32(outputs, cells);
+  const tableAt = relation.lookups.length;
+  relation.lookups.forEach((l, i) => {
+    fillPadded(a, tensors[i], values.get(l.columns[0]));
+    if (l.columns.length > 1) fillPadded(b, tensors[i], values.get(l.columns[1]));
+  });
+  relation.tables.forEach((t, i) => {
+    const lo = t.kind === 'range' ? 0 : t.lo;
+    fillPadded(
+      a,
+      tensors[tableAt + i],
+      Int32Array.from({ length: tableSize(t) }, (_, j) => lo + j),
+    );
+    if (t.kind === 'function') fillPadded(b, tensors[tableAt + i], values.get(t.output));
+  });
+  kernels.canonical(inputs, inputs, cells);
+  kernels.canonical(outputs, outputs, cells);
+  const write = (tensor: number, table: number, pair: boolean): void => {
+    const t = tensors[tensor];
+    for (const piece of t.pieces) {
+      const n = 2 ** (piece.logRows + t.logInner);
+      const at = 4 * piece.offset;
+      const shift = sub(alpha, fromInteger(table));
+      kernels.lookupDenominators(q + 4 * at, inputs + at, pair ? outputs + at : 0, n, shift, beta, beta2);
+    }
+  };
+  relation.lookups.forEach((l, i) => {
+    write(i, l.table, l.columns.length > 1);
+  });
+  relation.tables.forEach((t, i) => {
+    write(tableAt + i, i, t.kind === 'function');
+  });
+  kernels.release(mark);
+  const numerators = kernels.u32(p, 4 * room);
+  const denominators = kernels.u32(q, 4 * room);
+  numerators.fill(0);
+  relation.lookups.forEach((_, i) => {
+    forRuns(tensors[i], (_cell, position, length) => {
+      for (let k = 0; k < length; k++) numerators[4 * (position + k)] = 1;
+    });
+    setPaddingToOne(tensors[i], numerators, denominators);
+  });
+  counts.forEach((count, i) => {
+    forRuns(tensors[tableAt + i], (cell, position, length) => {
+      for (let k = 0; k < length; k++) {
+        const m = count[cell + k];
+        numerators[4 * (position + k)] = m === 0 ? 0 : 0x7fffffff - m;
+      }
+    });
+  });
+  padFractions(kernels, p, q, cells, room);
+  return fractionProver(kernels, leaves.depth, { p, q, length: cells });
+}
+
+/** Cells of a padded tensor that are no cells of it: 0/1. */
+function setPaddingToOne(
+  t: LookupLeaves['layout']['tensors'][number],
+  numerators: Uint32Array,
+  denominators: Uint32Array,
+): void {
+  if (t.dims.every((d, i) => i <= t.lead || d === 2 ** t.logs[i])) return;
+  for (const piece of t.pieces) {
+    const end = piece.offset + 2 ** (piece.logRows + t.logInner);
+    for (let i = piece.offset; i < end; i++) {
+      if (numerators[4 * i] !== 0) continue;
+      denominators[4 * i] = 1;
+      denominators[4 * i + 1] = 0;
+      denominators[4 * i + 2] = 0;
+      denominators[4 * i + 3] = 0;
+    }
+  }
+}
+
+/**
+ * Commits a boundary tensor.
+ * @param salt 32 bytes; the zero salt for public tensors
+ */
+export function commitBoundary(
+  kernels: Kernels,
+  shape: SliceShape,
+  index: number,
+  values: Int32Array,
+  salt: Uint8Array,
+): CommittedBoundary {
+  const { value, mode } = shape.boundary[index];
+  if (mode === 'public') return { values, salt: NO_SALT, commitment: clearCommitment(NO_SALT, values) };
+  if (mode === 'clear') return { values, salt, commitment: clearCommitment(salt, values) };
+  const place = shape.places.get(value);
+  if (!place) throw new InvariantError('a boundary tensor without a place');
+  const mark = kernels.mark();
+  const { root } = commitOracle(kernels, shape.oracles[place.oracle], [values]);
+  kernels.release(mark);
+  return { values, salt, commitment: merkleCommitment(salt, root) };
+}

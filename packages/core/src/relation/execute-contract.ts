@@ -1,0 +1,114 @@
+/** Contractions in integers, modulo 2^32: exact, as the results fit 32 bits. */
+import type { AxisIndex, Value } from './relation.js';
+import { sizeOf } from './relation.js';
+
+type ContractValue = Extract<Value, { kind: 'contract' }>;
+
+/** Flat offset of a reading as start + Σ step·index, where no index can leave the tensor. */
+interface FlatReading {
+  readonly start: number;
+  readonly steps: readonly number[];
+}
+
+/**
+ * out[i] = Σ_k a[axesA(i,k)]·b[axesB(i,k)]. Borders are taken care of by copying an operand that is read outside into a
+ * zero-padded one; then every reading is a constant stride, and the loops run over flat offsets.
+ */
+export function contractInto(
+  out: Int32Array,
+  v: ContractValue,
+  a: Int32Array,
+  dimsA: readonly number[],
+  b: Int32Array,
+  dimsB: readonly number[],
+): void {
+  const sizes = [...v.dims, ...v.sums];
+  const left = flatten(a, dimsA, v.axesA, sizes);
+  const right = flatten(b, dimsB, v.axesB, sizes);
+  // The innermost loop is the last output index; sums run outside it, so that both are read in order.
+  const rank = v.dims.length;
+  const inner = rank > 0 ? v.dims[rank - 1] : 1;
+  const stepA = rank > 0 ? left.reading.steps[rank - 1] : 0;
+  const stepB = rank > 0 ? right.reading.steps[rank - 1] : 0;
+  const outer = v.dims.slice(0, -1);
+  const order = [...outer.map((_, i) => i), ...v.sums.map((_, i) => rank + i)];
+  const counter = order.map(() => 0);
+  let offsetA = left.reading.start;
+  let offsetB = right.reading.start;
+  const rows = sizeOf(outer);
+  const sums = sizeOf(v.sums);
+  const x = left.data;
+  const y = right.data;
+  for (let row = 0; row < rows; row++) {
+    const to = row * inner;
+    for (let k = 0; k < sums; k++) {
+      if (stepB === 0) {
+        const w = y[offsetB];
+        if (w !== 0) for (let i = 0, p = offsetA; i < inner; i++, p += stepA) out[to + i] += Math.imul(w, x[p]);
+      } else if (stepA === 0) {
+        const w = x[offsetA];
+        if (w !== 0) for (let i = 0, p = offsetB; i < inner; i++, p += stepB) out[to + i] += Math.imul(w, y[p]);
+      } else {
+        for (let i = 0, p = offsetA, q = offsetB; i < inner; i++, p += stepA, q += stepB) {
+          out[to + i] += Math.imul(x[p], y[q]);
+        }
+      }
+      for (let j = order.length - 1; j >= 0; j--) {
+        const index = order[j];
+        counter[j]++;
+        offsetA += left.reading.steps[index];
+        offsetB += right.reading.steps[index];
+        if (counter[j] < sizes[index]) break;
+        offsetA -= left.reading.steps[index] * counter[j];
+        offsetB -= right.reading.steps[index] * counter[j];
+        counter[j] = 0;
+      }
+    }
+  }
+}
+
+/** Makes every reading of the tensor a flat one, padding with zeros where it reads outside. */
+function flatten(
+  data: Int32Array,
+  dims: readonly number[],
+  axes: readonly AxisIndex[],
+  sizes: readonly number[],
+): { data: Int32Array; reading: FlatReading } {
+  const lows: number[] = [];
+  const padded: number[] = [];
+  let outside = false;
+  axes.forEach((a, k) => {
+    let lo = a.start;
+    let hi = a.start;
+    for (const t of a.terms) {
+      const reach = t.step * (sizes[t.index] - 1);
+      if (reach < 0) lo += reach;
+      else hi += reach;
+    }
+    lows[k] = Math.min(0, lo);
+    padded[k] = Math.max(dims[k], hi + 1) - lows[k];
+    if (padded[k] !== dims[k]) outside = true;
+  });
+  const strides = padded.map((_, k) => sizeOf(padded.slice(k + 1)));
+  let source = data;
+  if (outside) {
+    source = new Int32Array(sizeOf(padded));
+    const run = dims.length > 0 ? dims[dims.length - 1] : 1;
+    const rows = data.length / run;
+    const counter = dims.slice(0, -1).map(() => 0);
+    for (let r = 0; r < rows; r++) {
+      let offset = -(lows[dims.length - 1] ?? 0);
+      for (let k = 0; k < counter.length; k++) offset += (counter[k] - lows[k]) * strides[k];
+      source.set(data.subarray(r * run, (r + 1) * run), offset);
+      for (let k = counter.length - 1; k >= 0; k--) {
+        counter[k] = counter[k] + 1 < dims[k] ? counter[k] + 1 : 0;
+        if (counter[k] > 0) break;
+      }
+    }
+  }
+  const steps = sizes.map((_, i) =>
+    axes.reduce((s, a, k) => s + strides[k] * a.terms.reduce((n, t) => (t.index === i ? n + t.step : n), 0), 0),
+  );
+  const start = axes.reduce((s, a, k) => s + strides[k] * (a.start - lows[k]), 0);
+  return { data: source, reading: { start, steps } };
+}

@@ -1,0 +1,202 @@
+/**
+ * Integer inference: computes every value of a relation from its inputs. This is what a program means; the operators'
+ * rooms only decide which relation to build.
+ */
+import { InvariantError, ProvingError } from '../base/errors.js';
+import { contractInto } from './execute-contract.js';
+import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
+import { sizeOf } from './relation.js';
+
+export interface ExecutedValues {
+  /** The numbers of a value, row-major. */
+  get(id: ValueId): Int32Array;
+}
+
+/**
+ * @param constants numbers of the constant values
+ * @param inputs numbers of relation.inputs, in order
+ * @throws ProvingError('out-of-range') where a value leaves its declared interval
+ */
+export function execute(
+  relation: Relation,
+  constants: ReadonlyMap<ValueId, Int32Array>,
+  inputs: readonly Int32Array[],
+): ExecutedValues {
+  const values: Int32Array[] = [];
+  const get = (id: ValueId): Int32Array => values[id];
+  relation.values.forEach((v, id) => {
+    const size = sizeOf(v.dims);
+    switch (v.kind) {
+      case 'input':
+        values[id] = inputs[relation.inputs.indexOf(id)];
+        break;
+      case 'constant':
+        values[id] = constants.get(id) as Int32Array;
+        break;
+      case 'witness':
+        values[id] = generate(relation, v.gen, v.name, get);
+        break;
+      case 'linear': {
+        if (v.offset === 0 && v.terms.length === 1 && v.terms[0].coef === 1 && v.terms[0].map.kind === 'reshape') {
+          values[id] = get(v.terms[0].src);
+          break;
+        }
+        const sum = new Int32Array(size).fill(v.offset);
+        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef);
+        values[id] = sum;
+        break;
+      }
+      case 'contract': {
+        const out = new Int32Array(size);
+        contractInto(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims);
+        values[id] = out;
+        break;
+      }
+    }
+    if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
+    checkRange(values[id], v.lo, v.hi, v.name);
+  });
+  return { get };
+}
+
+function checkRange(data: Int32Array, lo: number, hi: number, name: string): void {
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] < lo || data[i] > hi) {
+      throw new ProvingError(
+        'out-of-range',
+        `${name} holds ${data[i]}, outside the range [${lo}, ${hi}] that the program was made for`,
+        'calibrate with inputs like this one, or use --clamp to saturate the inputs',
+      );
+    }
+  }
+}
+
+function generate(relation: Relation, gen: Generator, name: string, get: (id: ValueId) => Int32Array): Int32Array {
+  switch (gen.kind) {
+    case 'copy':
+      return get(gen.src);
+    case 'quotient': {
+      const half = 2 ** (gen.shift - 1);
+      const divisor = 2 ** gen.shift;
+      return get(gen.src).map((z) => Math.floor((z + half) / divisor));
+    }
+    case 'table': {
+      const table = relation.tables[gen.table];
+      if (table.kind !== 'function') throw new InvariantError(`table of ${name}`);
+      const output = get(table.output);
+      const src = get(gen.src);
+      const out = new Int32Array(src.length);
+      for (let i = 0; i < src.length; i++) {
+        const row = src[i] - table.lo;
+        if (row < 0 || row >= output.length) {
+          throw new ProvingError(
+            'out-of-range',
+            `${relation.values[gen.src].name} holds ${src[i]}, outside the table [${table.lo}, ${table.lo + output.length - 1}]`,
+            'calibrate with inputs like this one, or use --clamp to saturate the inputs',
+          );
+        }
+        out[i] = output[row];
+      }
+      return out;
+    }
+    case 'divide': {
+      const den = get(gen.den);
+      return get(gen.num).map((x, i) => Math.floor(x / den[i]));
+    }
+    case 'limb': {
+      const divisor = 2 ** gen.shift;
+      const modulus = 2 ** gen.bits;
+      return get(gen.src).map((x) => Math.floor(x / divisor) % modulus);
+    }
+    case 'sqrt':
+      return get(gen.src).map((x) => Math.floor(Math.sqrt(x)));
+  }
+}
+
+/** out += coef·map(src), modulo 2^32 (exact, as every value fits 32 bits). */
+function addMapped(
+  out: Int32Array,
+  outDims: readonly number[],
+  src: Int32Array,
+  srcDims: readonly number[],
+  map: LinearMap,
+  coef: number,
+): void {
+  if (map.kind === 'reshape' || (map.kind === 'affine' && isIdentity(map, outDims, srcDims))) {
+    for (let i = 0; i < out.length; i++) out[i] += Math.imul(coef, src[i]);
+    return;
+  }
+  if (map.kind === 'gather') {
+    const after = sizeOf(outDims.slice(map.axis + 1));
+    const n = map.index.length;
+    for (let i = 0; i < out.length; i++) {
+      const k = Math.floor(i / after) % n;
+      const j = map.index[k];
+      if (j < 0) continue;
+      const before = Math.floor(i / (after * n));
+      out[i] += Math.imul(coef, src[(before * srcDims[map.axis] + j) * after + (i % after)]);
+    }
+    return;
+  }
+  const sizes = [...outDims, ...map.sums];
+  walkAffine(sizes, map.axes, srcDims, outDims.length, (to, from) => {
+    out[to] += Math.imul(coef, src[from]);
+  });
+}
+
+function isIdentity(
+  map: { axes: readonly AxisIndex[]; sums: readonly number[] },
+  out: readonly number[],
+  src: readonly number[],
+): boolean {
+  return (
+    map.sums.length === 0 &&
+    src.length === out.length &&
+    map.axes.every(
+      (a, i) =>
+        src[i] === out[i] &&
+        a.start === 0 &&
+        (src[i] === 1
+          ? a.terms.every((t) => t.index === i)
+          : a.terms.length === 1 && a.terms[0].index === i && a.terms[0].step === 1),
+    )
+  );
+}
+
+/** Calls visit(out cell, src cell) for every assignment of the indices whose reading is inside the source. */
+function walkAffine(
+  sizes: readonly number[],
+  axes: readonly AxisIndex[],
+  srcDims: readonly number[],
+  outRank: number,
+  visit: (out: number, src: number) => void,
+): void {
+  const n = sizes.length;
+  const steps = sizes.map((_, i) => axes.map((a) => a.terms.reduce((s, t) => (t.index === i ? s + t.step : s), 0)));
+  const position = axes.map((a) => a.start);
+  const counter = sizes.map(() => 0);
+  const outStride = sizes.map((_, i) => (i < outRank ? sizeOf(sizes.slice(i + 1, outRank)) : 0));
+  let out = 0;
+  const total = sizeOf(sizes);
+  for (let i = 0; i < total; i++) {
+    let from = 0;
+    for (let k = 0; k < srcDims.length; k++) {
+      const p = position[k];
+      if (p < 0 || p >= srcDims[k]) {
+        from = -1;
+        break;
+      }
+      from = from * srcDims[k] + p;
+    }
+    if (from >= 0) visit(out, from);
+    for (let j = n - 1; j >= 0; j--) {
+      counter[j]++;
+      out += outStride[j];
+      for (let k = 0; k < axes.length; k++) position[k] += steps[j][k];
+      if (counter[j] < sizes[j]) break;
+      out -= outStride[j] * counter[j];
+      for (let k = 0; k < axes.length; k++) position[k] -= steps[j][k] * counter[j];
+      counter[j] = 0;
+    }
+  }
+}
