@@ -110,9 +110,4 @@ export interface Relation {
   readonly outputs: readonly ValueId[];
 }
 
-/** Number of cells of a tensor. */
-export function sizeOf(dims: readonly number[]): number {
-  let n = 1;
-  for (const d of dims) n *= d;
-  return n;
-}
+export { sizeOf } from '../base/dims.js';

@@ -1,0 +1,32 @@
+/** BatchNormalization at inference: a scale and a shift for each channel (axis 1). */
+
+import { sizeOf } from '../../base/dims.js';
+import { InputError } from '../../base/errors.js';
+import { batchNormalizationAffine } from '../../graph/fold-batch-normalization.js';
+import type { OpSemantics, Tensor } from '../../graph/graph.js';
+
+export const batchNormalization: OpSemantics = {
+  ops: ['BatchNormalization'],
+  infer: (node, [x, ...parameters]) => {
+    if (parameters.slice(0, 4).some((p) => !p?.value)) {
+      throw new InputError(
+        'dynamic-parameter',
+        `${node.name} (BatchNormalization) has parameters that are computed at run time`,
+        'export the model in inference mode',
+        node.name,
+      );
+    }
+    return [{ dtype: x?.dtype ?? 'float32', dims: x?.dims ?? [] }];
+  },
+  evaluate: (node, inputs) => {
+    const x = inputs[0] as Tensor;
+    const { scale, shift } = batchNormalizationAffine(node, (i) => inputs[i] as Tensor);
+    const inner = sizeOf(x.dims.slice(2));
+    const channels = x.dims[1];
+    const data = x.data.map((v, i) => {
+      const c = Math.floor(i / inner) % channels;
+      return v * scale[c] + shift[c];
+    });
+    return [{ dtype: x.dtype, dims: x.dims, data }];
+  },
+};

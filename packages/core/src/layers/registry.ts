@@ -1,0 +1,36 @@
+/** Every operator that the importer knows. A new operator is a room and a line here. */
+import type { OpSemantics } from '../graph/graph.js';
+import { arithmetic, comparison } from './arithmetic/op.js';
+import { batchNormalization } from './batch-normalization/op.js';
+import { conv } from './conv/op.js';
+import { gemm } from './gemm/op.js';
+import { constants, layout } from './layout/op.js';
+import { matMul } from './matmul/op.js';
+import { pool } from './pool/op.js';
+import { prelu } from './prelu/op.js';
+import { reduce } from './reduce/op.js';
+import { softmax } from './softmax/op.js';
+import { unary } from './unary/op.js';
+
+const ROOMS: readonly OpSemantics[] = [
+  arithmetic,
+  batchNormalization,
+  comparison,
+  constants,
+  conv,
+  gemm,
+  layout,
+  matMul,
+  pool,
+  prelu,
+  reduce,
+  softmax,
+  unary,
+];
+
+const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
+
+/** What an operator means, or undefined where it is not known. */
+export function semanticsOf(op: string, domain = ''): OpSemantics | undefined {
+  return domain === '' || (domain === 'com.microsoft' && op === 'Gelu') ? byOp.get(op) : undefined;
+}
