@@ -7,7 +7,7 @@
  * x ↦ 2x² - 1 takes position i of S_μ to position i mod 2^(μ-1) of S_(μ-1). Polynomials of degree below 2^b in x are
  * written f(x) = e0(2x²-1) + x·e1(2x²-1), so evaluation on S_μ is a Reed-Solomon code in another basis.
  */
-import { add, mul, neg, sub } from './m31.js';
+import { add, mul, sub } from './m31.js';
 
 type Point = readonly [number, number];
 
@@ -44,18 +44,21 @@ export function domainPoint(mu: number, index: number): number {
   return point[0];
 }
 
-/** The points of S_mu at 0 … 2^(mu-1) - 1: the twiddle factors of the last stage of a code word of length 2^mu. */
+/** The points of S_mu at 0 … 2^(mu-1) - 1 (mu >= 1): the twiddle factors of the last stage of a code word of 2^mu. */
 export function twiddles(mu: number): Uint32Array {
   const half = 2 ** (mu - 1);
-  const points = new Array<Point>(half);
-  const unit = powers[29 - mu];
-  // angle o' = 2^(level+1) - o is the point of angle 2^(level+1) minus the point of angle o.
-  points[0] = unit;
+  const x = new Uint32Array(half);
+  const y = new Uint32Array(half);
+  [x[0], y[0]] = powers[29 - mu];
+  // The angle 2^(level+1) - o belongs to the point of angle 2^(level+1) minus the point of angle o.
   for (let level = 1, n = 1; n < half; level++, n *= 2) {
-    const shift = powers[29 - mu + level + 1];
-    for (let i = 0; i < n; i++) points[n + i] = plus(shift, [points[i][0], neg(points[i][1])]);
+    const [c, s] = powers[29 - mu + level + 1];
+    for (let i = 0; i < n; i++) {
+      x[n + i] = add(mul(c, x[i]), mul(s, y[i]));
+      y[n + i] = sub(mul(s, x[i]), mul(c, y[i]));
+    }
   }
-  return Uint32Array.from(points, (p) => p[0]);
+  return x;
 }
 
 /** Rate 1/4. */

@@ -1,18 +1,20 @@
 /**
  * The Mersenne field M31, p = 2^31 - 1. Elements are canonical: integers in [0, p).
+ *
+ * All values stay within 32-bit signed integers, which JavaScript engines keep unboxed.
  */
 
 /** 2^31 - 1. */
 export const P = 0x7fffffff;
 
 export function add(a: number, b: number): number {
-  const s = a + b;
-  return s >= P ? s - P : s;
+  const r = (a - (P - b)) | 0;
+  return r < 0 ? (r + P) | 0 : r;
 }
 
 export function sub(a: number, b: number): number {
-  const d = a - b;
-  return d < 0 ? d + P : d;
+  const r = (a - b) | 0;
+  return r < 0 ? (r + P) | 0 : r;
 }
 
 export function neg(a: number): number {
@@ -20,15 +22,26 @@ export function neg(a: number): number {
 }
 
 /**
- * a·b mod p. With ab = hi·2^31 + lo and 2^31 = 1 mod p the product is hi + lo. `lo` comes exactly from the 32-bit
- * product. The double a·b is off by less than 2^9, so (a·b - lo)/2^31 is within 2^-22 of the integer hi.
+ * a·b mod p. With a = ah·2^16 + al and b likewise, ab = ah·bh·2^32 + mid·2^16 + (al·bl mod 2^16), where
+ * mid = al·bh + ah·bl + ⌊al·bl / 2^16⌋. As al, bl < 2^16 and ah, bh < 2^15, mid is at most
+ * 2·(2^16-1)(2^15-1) + 2^16 - 1 < 2^32, so the 32-bit sum, read unsigned, is exact. Hence ab = hi·2^31 + lo with
+ * hi = 2·ah·bh + ⌊mid / 2^15⌋ and lo = (mid mod 2^15)·2^16 + (al·bl mod 2^16) < 2^31, and ab = hi + lo mod p because
+ * 2^31 = 1. From ab <= (p-1)^2 follows hi < p, so lo - (p - hi) lies in [-p, p).
  */
 export function mul(a: number, b: number): number {
-  const lo = Math.imul(a, b) & P;
-  const r = lo + Math.round((a * b - lo) * 4.656612873077393e-10);
-  return r >= P ? r - P : r;
+  const al = a & 0xffff;
+  const ah = a >>> 16;
+  const bl = b & 0xffff;
+  const bh = b >>> 16;
+  const low = Math.imul(al, bl);
+  const mid = (Math.imul(al, bh) + Math.imul(ah, bl) + (low >>> 16)) | 0;
+  const lo = ((mid & 0x7fff) << 16) | (low & 0xffff);
+  const hi = ((Math.imul(ah, bh) << 1) + (mid >>> 15)) | 0;
+  const r = (lo - (P - hi)) | 0;
+  return r < 0 ? (r + P) | 0 : r;
 }
 
+/** a^e for an integer e >= 0; 0^0 = 1. */
 export function pow(a: number, e: number): number {
   let r = 1;
   for (let base = a, k = e; k > 0; k = Math.floor(k / 2)) {
@@ -38,13 +51,15 @@ export function pow(a: number, e: number): number {
   return r;
 }
 
+/** a^(2^n). */
+function squared(a: number, n: number): number {
+  for (let i = 0; i < n; i++) a = mul(a, a);
+  return a;
+}
+
 /** a^(p-2): the inverse of a non-zero element (and 0 for 0). */
 export function inv(a: number): number {
-  // p - 2 = 2^31 - 3 = 0b1…101
-  const squared = (x: number, n: number): number => {
-    for (let i = 0; i < n; i++) x = mul(x, x);
-    return x;
-  };
+  // p - 2 = 2^31 - 3: 29 ones, a zero, a one. xk = a^(2^k - 1).
   const x2 = mul(squared(a, 1), a);
   const x4 = mul(squared(x2, 2), x2);
   const x8 = mul(squared(x4, 4), x4);

@@ -23,21 +23,49 @@ export function neg(a: Ext): Ext {
   return [m31.neg(a[0]), m31.neg(a[1]), m31.neg(a[2]), m31.neg(a[3])];
 }
 
-/** (x + y·u)(z + w·u) = xz + (2+i)·yw + (xw + yz)·u over the complex field M31[i]. */
+/**
+ * low + 2^16·high mod p for integers |low|, |high| < 2^52: where sums of products meet the field again.
+ *
+ * x - ⌊x/2^31⌋·p is congruent to x, exact (every intermediate is an integer below 2^53) and lies in (-2^22, 2^31 + 2^22).
+ * Applied to `high`, then to the sum, which is below 2^47 + 2^38 + 2^52 < 2^53.
+ */
+export function reduceSplit(low: number, high: number): number {
+  const h = high - Math.floor(high * 2 ** -31) * m31.P;
+  const x = h * 65536 + low;
+  const r = x - Math.floor(x * 2 ** -31) * m31.P;
+  return (r >= m31.P ? r - m31.P : r < 0 ? r + m31.P : r) | 0;
+}
+
+/**
+ * (x + y·u)(z + w·u) = xz + (2+i)·yw + (xw + yz)·u over the complex field M31[i].
+ *
+ * The coefficients of b are split in 16 low and 15 high bits; the sums of the half products, below 8·2^47, are exact in
+ * doubles and reduced once.
+ */
 export function mul(a: Ext, b: Ext): Ext {
-  const [a0, a1, a2, a3] = a;
-  const [b0, b1, b2, b3] = b;
-  const { mul: m } = m31;
-  const xzr = m31.sub(m(a0, b0), m(a1, b1));
-  const xzi = m31.add(m(a0, b1), m(a1, b0));
-  const ywr = m31.sub(m(a2, b2), m(a3, b3));
-  const ywi = m31.add(m(a2, b3), m(a3, b2));
-  // (2 + i)(r + s·i) = 2r - s + (r + 2s)·i
-  const c0 = m31.add(xzr, m31.sub(m31.add(ywr, ywr), ywi));
-  const c1 = m31.add(xzi, m31.add(ywr, m31.add(ywi, ywi)));
-  const c2 = m31.add(m31.sub(m(a0, b2), m(a1, b3)), m31.sub(m(a2, b0), m(a3, b1)));
-  const c3 = m31.add(m31.add(m(a0, b3), m(a1, b2)), m31.add(m(a2, b1), m(a3, b0)));
-  return [c0, c1, c2, c3];
+  const a0 = a[0];
+  const a1 = a[1];
+  const a2 = a[2];
+  const a3 = a[3];
+  const l0 = b[0] & 0xffff;
+  const l1 = b[1] & 0xffff;
+  const l2 = b[2] & 0xffff;
+  const l3 = b[3] & 0xffff;
+  const h0 = b[0] >>> 16;
+  const h1 = b[1] >>> 16;
+  const h2 = b[2] >>> 16;
+  const h3 = b[3] >>> 16;
+  // yw = r + s·i, (2 + i)·yw = 2r - s + (r + 2s)·i
+  const rl = a2 * l2 - a3 * l3;
+  const rh = a2 * h2 - a3 * h3;
+  const sl = a2 * l3 + a3 * l2;
+  const sh = a2 * h3 + a3 * h2;
+  return [
+    reduceSplit(a0 * l0 - a1 * l1 + 2 * rl - sl, a0 * h0 - a1 * h1 + 2 * rh - sh),
+    reduceSplit(a0 * l1 + a1 * l0 + 2 * sl + rl, a0 * h1 + a1 * h0 + 2 * sh + rh),
+    reduceSplit(a0 * l2 - a1 * l3 + a2 * l0 - a3 * l1, a0 * h2 - a1 * h3 + a2 * h0 - a3 * h1),
+    reduceSplit(a0 * l3 + a1 * l2 + a2 * l1 + a3 * l0, a0 * h3 + a1 * h2 + a2 * h1 + a3 * h0),
+  ];
 }
 
 export const square = (a: Ext): Ext => mul(a, a);
