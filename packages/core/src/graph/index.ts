@@ -1,4 +1,5 @@
 /** Reading and writing ONNX, and graphs on floats. */
+export { InputError } from '../base/errors.js';
 export { type DeclaredTensor, type DecodedModel, decodeOnnx } from './decode.js';
 export { encodeOnnx } from './encode.js';
 export { evaluateGraph } from './evaluate.js';
