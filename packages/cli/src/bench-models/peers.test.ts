@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { isBenchModel } from './catalogue.js';
+import { PEER_FIGURES } from './peers.js';
+
+describe('published figures', () => {
+  const notes = readFileSync(new URL('../../../../bench/peers.md', import.meta.url), 'utf8');
+
+  it.each(PEER_FIGURES)('$system, $model: the notes have the same row and the source', (figure) => {
+    const row = notes.split('\n').find((line) => line.includes(figure.system) && line.includes(figure.model));
+    expect(row).toBeDefined();
+    const seconds = figure.proveMs / 1000;
+    expect([`${seconds} s`, `${seconds / 60} min`].some((text) => row?.includes(`| ${text} |`))).toBe(true);
+    expect(notes).toContain(figure.source);
+    expect(figure.comparable.every(isBenchModel)).toBe(true);
+  });
+});
