@@ -23,6 +23,9 @@ const plus = (a: Point, b: Point): Point => [
 const powers: Point[] = [GENERATOR];
 for (let k = 1; k < 31; k++) powers.push(plus(powers[k - 1], powers[k - 1]));
 
+/** The twiddle tables' points: generator^(2^k), 0 <= k <= 30, whose angle is 2π/2^(31-k). */
+export const circlePoint = (k: number): readonly [x: number, y: number] => powers[k];
+
 /** The odd number o at a position of S_μ. */
 function angle(mu: number, index: number): number {
   let o = 1;

@@ -1,25 +1,38 @@
 /** The kernels in plain TypeScript: what they mean, and what every other implementation is compared with. */
 import { hash, hashPair } from '../base/blake3.js';
+import { Arena } from './arena.js';
 import type { Kernels, Ptr } from './kernels.js';
 import { get, getBase } from './reference/arithmetic.js';
 import * as code from './reference/code.js';
 import * as fractions from './reference/fractions.js';
-import { ArenaMemory } from './reference/memory.js';
 import * as multilinear from './reference/multilinear.js';
 
+const ARENA_BASE = 16;
+/** More than any engine gives to one buffer. */
 const MAX_BYTES = 2 ** 32;
 
-export function createReferenceKernels(): Kernels {
+/** @param maxMemoryBytes limit of what alloc gives out at once */
+export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
   let buffer = new ArrayBuffer(2 ** 16);
-  const memory = new ArenaMemory(
-    () => buffer,
-    (bytes) => {
-      if (bytes > MAX_BYTES) return false;
-      const next = new ArrayBuffer(Math.min(MAX_BYTES, Math.max(bytes, 2 * buffer.byteLength)));
-      new Uint8Array(next).set(new Uint8Array(buffer));
-      buffer = next;
-      return true;
+  const memory = new Arena(
+    {
+      get buffer() {
+        return buffer;
+      },
+      grow(bytes) {
+        if (bytes > maxMemoryBytes + ARENA_BASE) return false;
+        try {
+          const next = new ArrayBuffer(Math.max(bytes, Math.min(maxMemoryBytes, 2 * buffer.byteLength)));
+          new Uint8Array(next).set(new Uint8Array(buffer));
+          buffer = next;
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      clear: (ptr, bytes) => new Uint8Array(buffer, ptr, bytes).fill(0),
     },
+    ARENA_BASE,
   );
   const base = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, n));
   const ext = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, 4 * n));

@@ -1,0 +1,467 @@
+import { blake3 } from '@noble/hashes/blake3.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeColumns } from '../field/domain.js';
+import { P } from '../field/m31.js';
+import type { Ext } from '../field/qm31.js';
+import { createKernels, type Kernels, type Ptr } from './index.js';
+
+/** The mulberry32 generator: the same numbers for the same seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+}
+
+const borders = [0, 1, 2, P - 1, P - 2, 2 ** 30, 0xffff, 0x10000];
+
+/** Random canonical words; a third of them border cases. */
+function words(n: number, seed: number): Uint32Array {
+  const next = random(seed);
+  return Uint32Array.from({ length: n }, () => (next() % 3 === 0 ? borders[next() % borders.length] : next() % P));
+}
+
+function element(seed: number): Ext {
+  const [a, b, c, d] = words(4, seed);
+  return [a, b, c, d];
+}
+
+const largest: Ext = [P - 1, P - 1, P - 1, P - 1];
+
+/** Puts words in memory, `shift` words beyond an aligned place. */
+function put(k: Kernels, data: ArrayLike<number>, shift = 0): Ptr {
+  const ptr = k.alloc(4 * (data.length + shift)) + 4 * shift;
+  k.u32(ptr, data.length).set(data);
+  return ptr;
+}
+
+const lengths = [0, 1, 2, 3, 4, 5, 7, 64, 127, 1030];
+/** Long enough to be shared by threads. */
+const long = 20_003;
+
+describe('kernels on every backend', () => {
+  let reference: Kernels;
+  let others: { label: string; kernels: Kernels }[];
+
+  beforeAll(async () => {
+    reference = await createKernels({ backend: 'reference' });
+    others = [
+      { label: 'wasm × 1', kernels: await createKernels({ threads: 1 }) },
+      { label: 'wasm × 2', kernels: await createKernels({ threads: 2 }) },
+      { label: 'wasm × 3', kernels: await createKernels({ threads: 3 }) },
+    ];
+  });
+
+  afterAll(async () => {
+    for (const { kernels } of others) await kernels.close();
+  });
+
+  /** Runs `body` on every backend and compares what it returns: numbers, bytes or words. */
+  function same(what: string, body: (k: Kernels) => unknown): void {
+    const run = (k: Kernels): unknown => {
+      const mark = k.mark();
+      try {
+        const out = body(k);
+        // Outputs are copied to memory of their own before the arena is reused.
+        return ArrayBuffer.isView(out) ? Buffer.from(out.buffer, out.byteOffset, out.byteLength).toString('hex') : out;
+      } finally {
+        k.release(mark);
+      }
+    };
+    const expected = run(reference);
+    for (const { label, kernels } of others) {
+      const got = run(kernels);
+      if (typeof expected === 'string') expect(got === expected, `${what}, ${label}`).toBe(true);
+      else expect(got, `${what}, ${label}`).toEqual(expected);
+    }
+  }
+
+  it('are the backends asked for', () => {
+    expect(reference.name).toBe('reference');
+    expect(others.map(({ kernels }) => [kernels.name, kernels.threads])).toEqual([
+      ['wasm', 1],
+      ['wasm', 2],
+      ['wasm', 3],
+    ]);
+  });
+
+  it('allocate zeroed, aligned memory in stack order', () => {
+    for (const k of [reference, ...others.map((o) => o.kernels)]) {
+      const mark = k.mark();
+      const a = k.alloc(40);
+      expect(a % 16).toBe(0);
+      expect(a).toBeGreaterThan(0);
+      k.u8(a, 40).fill(255);
+      k.release(mark);
+      expect(k.alloc(100)).toBe(a);
+      expect([...k.u8(a, 100)]).toEqual(new Array(100).fill(0));
+      k.writeExt(a, largest);
+      expect(k.readExt(a)).toEqual(largest);
+      expect(k.peakBytes).toBeGreaterThanOrEqual(112);
+      const big = k.alloc(80_000_000);
+      k.u8(big, 80_000_000)[79_999_999] = 1;
+      expect(k.readExt(a)).toEqual(largest);
+      k.release(mark);
+    }
+  });
+
+  it('say when the memory does not suffice', async () => {
+    for (const backend of ['reference', 'wasm'] as const) {
+      const k = await createKernels({ backend, threads: 1, maxMemoryBytes: 1_000_000 });
+      k.alloc(900_000);
+      expect(() => k.alloc(200_000)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
+      k.alloc(100_000);
+    }
+  });
+
+  it('canonical', () => {
+    const signed = [0, 1, -1, P, -P, P - 1, 1 - P, 5, -(2 ** 30)];
+    for (const n of [...lengths, 140_001]) {
+      const data = Int32Array.from({ length: n }, (_, i) => signed[i % signed.length]);
+      same(`n = ${n}`, (k) => {
+        const src = put(k, data, n % 4);
+        const dst = k.alloc(4 * n);
+        k.canonical(dst, src, n);
+        return k.u32(dst, n);
+      });
+      same(`in place, n = ${n}`, (k) => {
+        const src = put(k, data);
+        k.canonical(src, src, n);
+        return k.u32(src, n);
+      });
+    }
+  });
+
+  it('transpose', () => {
+    for (const [rows, cols, stride] of [
+      [0, 0, 0],
+      [0, 8, 4],
+      [1, 1, 1],
+      [1, 16, 4],
+      [3, 5, 4],
+      [4, 4, 4],
+      [5, 37, 8],
+      [16, 18, 20],
+      [7, 40_003, 8],
+    ]) {
+      same(`${rows} × ${cols} to ${stride}`, (k) => {
+        const src = put(k, words(rows * cols, rows), 1);
+        const dst = k.alloc(4 * cols * stride);
+        k.transpose(dst, src, rows, cols, stride);
+        return k.u32(dst, cols * stride);
+      });
+    }
+  });
+
+  it('encode, which the plain encoder agrees with', () => {
+    const shapes = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10].flatMap((log) => [4, 12].map((stride) => [log, stride]));
+    for (const [log, stride] of [...shapes, [3, 64], [5, 260], [12, 4], [13, 8], [2, 16_384], [15, 4]]) {
+      const message = words(2 ** log * stride, log);
+      let word: Uint32Array | undefined;
+      same(`2^${log} × ${stride}`, (k) => {
+        const src = put(k, message);
+        const dst = k.alloc(16 * message.length);
+        k.encode(dst, src, log, stride);
+        word ??= k.u32(dst, 4 * message.length).slice();
+        return k.u32(dst, 4 * message.length);
+      });
+      if (log < 10) expect(word).toEqual(encodeColumns(message, stride));
+    }
+  });
+
+  it('hashLeaves, which an independent BLAKE3 agrees with', () => {
+    for (const bytes of [0, 1, 3, 4, 16, 60, 63, 64, 65, 100, 128, 129, 512, 1000, 1023, 1024]) {
+      for (const count of [0, 1, 2, 3, 4, 5, 9]) {
+        const stride = bytes + (bytes % 3) * 4;
+        const data = words(Math.ceil((count * stride) / 4) + 1, bytes);
+        same(`${count} leaves of ${bytes} bytes`, (k) => {
+          const src = put(k, data);
+          const dst = k.alloc(32 * count);
+          k.hashLeaves(dst, src, count, bytes, stride);
+          for (let j = 0; j < count; j++) {
+            expect(k.u8(dst + 32 * j, 32).slice()).toEqual(blake3(k.u8(src + j * stride, bytes).slice()));
+          }
+          return k.u8(dst, 32 * count);
+        });
+      }
+    }
+    const data = words(4096 * 17, 9);
+    same('many leaves', (k) => {
+      const src = put(k, data);
+      const dst = k.alloc(32 * 4095);
+      k.hashLeaves(dst, src, 4095, 68, 68);
+      return k.u8(dst, 32 * 4095);
+    });
+  });
+
+  it('merkle', () => {
+    for (const count of [1, 2, 4, 8, 16, 128, 8192]) {
+      same(`${count} leaves`, (k) => {
+        const tree = k.alloc(64 * count);
+        k.u32(tree, 8).fill(7);
+        k.u32(tree + 32 * count, 8 * count).set(words(8 * count, count));
+        k.merkle(tree, count);
+        return k.u8(tree, 64 * count);
+      });
+    }
+  });
+
+  it('grind', () => {
+    for (let bits = 0; bits <= 14; bits++) {
+      const seed = new Uint8Array(words(8, 100 + bits).buffer);
+      same(`${bits} bits`, (k) => [...k.grind(seed, bits)]);
+    }
+  });
+
+  it('gatherGroups', () => {
+    for (const [groups, arity] of [
+      [0, 8],
+      [1, 1],
+      [5, 8],
+      [64, 8],
+      [3, 2],
+      [9001, 8],
+    ]) {
+      same(`${groups} × ${arity}`, (k) => {
+        const src = put(k, words(4 * groups * arity, 3));
+        const dst = k.alloc(16 * groups * arity);
+        k.gatherGroups(dst, src, groups, arity);
+        return k.u32(dst, 4 * groups * arity);
+      });
+    }
+  });
+
+  it('eqTable', () => {
+    for (const log of [0, 1, 2, 3, 7, 15]) {
+      const point = Array.from({ length: log }, (_, i) => (i === 1 ? largest : element(i + log)));
+      same(`2^${log}`, (k) => {
+        const dst = k.alloc(16 * 2 ** log);
+        k.eqTable(dst, point, element(50));
+        return k.u32(dst, 4 * 2 ** log);
+      });
+    }
+  });
+
+  it('fold and foldBase, with null pointers and in place', () => {
+    for (const n of [...lengths, long, 70_001]) {
+      for (const rho of [element(n), largest]) {
+        for (const [lo, hi] of [
+          [1, 1],
+          [0, 1],
+          [1, 0],
+        ]) {
+          if (n > long && lo + hi < 2) continue;
+          same(`fold ${n} ${lo} ${hi}`, (k) => {
+            const a = put(k, words(4 * n, 1));
+            const b = put(k, words(4 * n, 2), n % 4);
+            const dst = k.alloc(16 * n);
+            k.fold(dst, lo && a, hi && b, n, rho);
+            return k.u32(dst, 4 * n);
+          });
+          same(`foldBase ${n} ${lo} ${hi}`, (k) => {
+            const a = put(k, words(n, 3));
+            const b = put(k, words(n, 4), n % 4);
+            const dst = k.alloc(16 * n);
+            k.foldBase(dst, lo && a, hi && b, n, rho);
+            return k.u32(dst, 4 * n);
+          });
+        }
+      }
+      same(`fold in place ${n}`, (k) => {
+        const a = put(k, words(8 * n, 5));
+        k.fold(a, a, a + 16 * n, n, element(6));
+        return k.u32(a, 4 * n);
+      });
+    }
+  });
+
+  it('productRound and productRoundBase, with null pointers', () => {
+    for (const n of [...lengths, 513, long]) {
+      for (const mask of n === long ? [15] : [15, 14, 13, 11, 7, 10, 5, 12, 3]) {
+        const on = (bit: number, ptr: Ptr): Ptr => (mask & bit ? ptr : 0);
+        same(`${n}, mask ${mask}`, (k) => {
+          const [f, g, w, v] = [1, 2, 3, 4].map((seed) => put(k, words(4 * n, seed), seed % 2));
+          return k.productRound(on(1, f), on(2, g), on(4, w), on(8, v), n);
+        });
+        same(`base ${n}, mask ${mask}`, (k) => {
+          const [f, g] = [1, 2].map((seed) => put(k, words(n, seed), seed));
+          const [w, v] = [3, 4].map((seed) => put(k, words(4 * n, seed)));
+          return k.productRoundBase(on(1, f), on(2, g), on(4, w), on(8, v), n);
+        });
+      }
+    }
+  });
+
+  it('dot and dotBase, up to the largest sums', () => {
+    for (const n of [...lengths, long, 70_001]) {
+      same(`dot ${n}`, (k) => k.dot(put(k, words(4 * n, 1)), put(k, words(4 * n, 2), 3), n));
+      same(`dotBase ${n}`, (k) => k.dotBase(put(k, words(n, 3), 1), put(k, words(4 * n, 4)), n));
+      const top = new Uint32Array(4 * n).fill(P - 1);
+      same(`largest ${n}`, (k) => {
+        const a = put(k, top);
+        return [k.dot(a, a, n), k.dotBase(a, a, n), k.productRound(a, a, a, a, n)];
+      });
+    }
+  });
+
+  it('outerAdd', () => {
+    for (const [m, n, stride] of [
+      [0, 5, 5],
+      [5, 0, 4],
+      [1, 1, 1],
+      [3, 4, 4],
+      [2, 5, 9],
+      [17, 3, 3],
+      [1, 9001, 9001],
+      [3, 9001, 9003],
+      [300, 64, 70],
+    ]) {
+      same(`${m} × ${n} of ${stride}`, (k) => {
+        const dst = put(k, words(4 * (m * stride + n), 1));
+        const lead = put(k, words(4 * m, 2));
+        const inner = put(k, words(4 * n, 3));
+        k.outerAdd(dst, stride, lead, m, inner, n, element(4));
+        return k.u32(dst, 4 * (m * stride + n));
+      });
+    }
+  });
+
+  it('contractAxis and contractAxisBase', () => {
+    const shape = (outer: number, axis: number, outAxis: number, inner: number, sums: number, at: number[]) => {
+      return { outer, axis, outAxis, inner, sums, start: at[0], stepSum: at[1], stepOut: at[2] };
+    };
+    for (const s of [
+      shape(1, 1, 1, 1, 1, [0, 0, 0]),
+      shape(2, 5, 3, 4, 2, [0, 1, 2]),
+      shape(3, 7, 7, 5, 3, [-1, 1, 1]),
+      shape(1, 7, 9, 1, 3, [-2, 2, 1]),
+      shape(2, 6, 5, 3, 4, [9, -2, -1]),
+      shape(1, 8, 4, 9, 5, [-3, 3, -1]),
+      shape(1, 4, 4, 6, 9, [2, 0, 1]),
+      shape(1, 10, 1, 7, 10, [0, 1, 0]),
+      shape(2, 3, 4, 2, 3, [20, 1, 1]),
+      shape(2, 3, 0, 2, 3, [0, 1, 1]),
+      shape(2, 3, 2, 0, 3, [0, 1, 1]),
+      shape(2, 3, 2, 2, 0, [0, 1, 1]),
+      shape(5, 30, 30, 33, 7, [-3, 1, 1]),
+      shape(1, 40, 1, 3001, 40, [0, 1, 0]),
+      shape(400, 9, 9, 7, 3, [-1, 1, 1]),
+    ]) {
+      const size = s.outer * s.axis * s.inner;
+      const out = s.outer * s.outAxis * s.inner;
+      same(JSON.stringify(s), (k) => {
+        const src = put(k, words(4 * size, 1));
+        const f = put(k, words(4 * s.sums, 2));
+        const dst = k.alloc(16 * out);
+        k.contractAxis(dst, src, f, s);
+        return k.u32(dst, 4 * out);
+      });
+      same(`base ${JSON.stringify(s)}`, (k) => {
+        const src = put(k, words(size, 3), 1);
+        const f = put(k, words(4 * s.sums, 4));
+        const dst = k.alloc(16 * out);
+        k.contractAxisBase(dst, src, f, s);
+        return k.u32(dst, 4 * out);
+      });
+    }
+  });
+
+  it('lookupDenominators', () => {
+    for (const n of [...lengths, long]) {
+      for (const pair of [0, 1]) {
+        same(`${n}, ${pair}`, (k) => {
+          const a = put(k, words(n, 1), 1);
+          const b = put(k, words(n, 2), 2);
+          const dst = k.alloc(16 * n);
+          k.lookupDenominators(dst, a, pair && b, n, element(3), element(4), largest);
+          return k.u32(dst, 4 * n);
+        });
+      }
+    }
+  });
+
+  it('fractionUp, fractionRound and fractionFold', () => {
+    for (const n of [...lengths, 6001]) {
+      same(`up ${n}`, (k) => {
+        const p = put(k, words(8 * n, 1));
+        const q = put(k, words(8 * n, 2));
+        const dst = k.alloc(32 * n);
+        k.fractionUp(dst, dst + 16 * n, p, q, n);
+        return k.u32(dst, 8 * n);
+      });
+      same(`round ${n}`, (k) => {
+        const p = put(k, words(16 * n, 1));
+        const q = put(k, words(16 * n, 2));
+        return k.fractionRound(p, q, put(k, words(4 * n, 3)), n, element(n));
+      });
+    }
+    for (const n of [...lengths, 4096, 9000, 40_001]) {
+      same(`fold ${n}`, (k) => {
+        const src = put(k, words(16 * n, 1));
+        const dst = k.alloc(32 * n);
+        k.fractionFold(dst, src, n, element(2));
+        return k.u32(dst, 8 * n);
+      });
+      same(`fold in place ${n}`, (k) => {
+        const src = put(k, words(16 * n, 3));
+        k.fractionFold(src, src, n, largest);
+        return k.u32(src, 8 * n);
+      });
+    }
+    const top = new Uint32Array(16 * 3000).fill(P - 1);
+    same('largest', (k) => {
+      const p = put(k, top);
+      return k.fractionRound(p, p, p, 3000, largest);
+    });
+  });
+
+  it('matmulInt, narrow and wide, modulo 2^32', () => {
+    const ranges = {
+      narrow: (x: number) => (x << 16) >> 16,
+      edge: (x: number) => (x % 2 === 0 ? -32768 : 32767),
+      smallest: () => -32768,
+      wide: (x: number) => x | 0,
+    };
+    for (const [name, range] of Object.entries(ranges)) {
+      for (const [m, k, n] of [
+        [0, 3, 3],
+        [3, 0, 3],
+        [3, 3, 0],
+        [1, 1, 1],
+        [1, 5, 16],
+        [2, 7, 33],
+        [3, 40, 4],
+        [4, 4, 8],
+        [5, 3, 9],
+        [7, 8, 15],
+        [4, 2, 11],
+        [9, 31, 4],
+        [64, 65, 66],
+        [1, 300, 500],
+        [130, 70, 100],
+      ]) {
+        same(`${name} ${m} × ${k} × ${n}`, (kernels) => {
+          const a = put(kernels, Int32Array.from(words(m * k, 1), range), 1);
+          const b = put(kernels, Int32Array.from(words(k * n, 2), range), 2);
+          const dst = kernels.alloc(4 * m * n);
+          kernels.matmulInt(dst, a, b, m, k, n);
+          return kernels.i32(dst, m * n);
+        });
+      }
+    }
+  });
+
+  it('work on after close, on one thread', async () => {
+    const k = await createKernels({ threads: 2 });
+    await k.close();
+    expect(k.threads).toBe(1);
+    const sum = (kernels: Kernels): Ext => {
+      const a = put(kernels, words(4 * long, 1));
+      return kernels.dot(a, a, long);
+    };
+    expect(sum(k)).toEqual(sum(reference));
+  });
+});
