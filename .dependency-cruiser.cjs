@@ -20,7 +20,12 @@ module.exports = {
   forbidden: [
     ...rooms,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'core-is-lowest', severity: 'error', from: { path: '^packages/core/' }, to: { path: '^packages/(?!core/)' } },
+    {
+      name: 'core-is-lowest',
+      severity: 'error',
+      from: { path: '^packages/core/' },
+      to: { path: '^packages/(?!core/)' },
+    },
     {
       name: 'verifier-closure',
       severity: 'error',
@@ -29,5 +34,10 @@ module.exports = {
       to: { path: '(^packages/core/src/kernels/|prove|^node:|^(fs|path|worker_threads|crypto)$)', reachable: true },
     },
   ],
-  options: { tsPreCompilationDeps: false, doNotFollow: { path: 'node_modules' }, exclude: { path: '(/dist/|\\.test\\.ts$)' }, tsConfig: { fileName: 'tsconfig.test.json' } },
+  options: {
+    tsPreCompilationDeps: false,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(/dist/|\\.test\\.ts$)' },
+    tsConfig: { fileName: 'tsconfig.test.json' },
+  },
 };

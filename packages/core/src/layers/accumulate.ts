@@ -1,0 +1,180 @@
+/**
+ * Sums at a resolution of the layer's choice: z = Σ parts, one unit of z being s_q / 2^shift. Each part knows its
+ * integers and its interval for any unit; the largest shift whose sum cannot wrap is taken.
+ */
+import { sizeOf } from '../base/dims.js';
+import type { Tensor } from '../graph/graph.js';
+import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
+import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
+import { type Addend, type LowerContext, type Lowered, roundToInt } from './lowering.js';
+import { overflow, quotientGrid, rescale, shiftFits } from './rescale.js';
+
+/** A part of a sum. */
+export interface SumPart {
+  /** Interval of the part at this unit; undefined where its constants do not fit. */
+  bound(unit: number): Interval | undefined;
+  /** Its terms over the output's dims. */
+  terms(unit: number): LinearTerm[];
+}
+
+/** Adds the parts and the layer's addends, rounds, and applies the activation. `dims`: the output's. */
+export function lowerSum(c: LowerContext, dims: readonly number[], parts: readonly SumPart[]): Lowered {
+  const all = [...parts, ...c.addends.map((a) => addendPart(c, a, dims))];
+  const q = quotientGrid(c);
+  for (let shift = c.widths.maxShift; shift >= 1; shift--) {
+    const unit = q.scale / 2 ** shift;
+    const z = sumOf(all.map((p) => p.bound(unit)));
+    if (!z || !shiftFits(z, q, shift)) continue;
+    const sum = c.builder.linear(
+      `${c.name}/z`,
+      dims,
+      all.flatMap((p) => p.terms(unit)),
+      0,
+      z,
+    );
+    return rescale(c, sum, shift, q);
+  }
+  throw overflow(c);
+}
+
+function sumOf(bounds: readonly (Interval | undefined)[]): Interval | undefined {
+  let lo = 0;
+  let hi = 0;
+  for (const b of bounds) {
+    if (!b) return undefined;
+    lo += b.lo;
+    hi += b.hi;
+  }
+  return { lo, hi };
+}
+
+/** Constants as integers of a unit, or undefined where they exceed 30 bits. */
+export function quantize(t: Tensor, unit: number): Int32Array | undefined {
+  const out = new Int32Array(t.data.length);
+  for (let i = 0; i < out.length; i++) {
+    const v = roundToInt(t.data[i] / unit);
+    if (!(Math.abs(v) < 2 ** 30)) return undefined;
+    out[i] = v;
+  }
+  return out;
+}
+
+export function intervalOf(data: ArrayLike<number>): Interval {
+  let lo = data[0];
+  let hi = data[0];
+  for (let i = 1; i < data.length; i++) {
+    if (data[i] < lo) lo = data[i];
+    if (data[i] > hi) hi = data[i];
+  }
+  return { lo, hi };
+}
+
+/** factor · map(x), factor in reals; `count` cells are summed for each output. */
+export function scaledPart(c: LowerContext, x: Lowered, factor: number, map: LinearMap, count = 1): SumPart {
+  const { lo, hi } = c.builder.get(x.value);
+  const coef = (unit: number) => roundToInt((factor * x.scale) / unit);
+  return {
+    bound(unit) {
+      const m = coef(unit);
+      if (!(Math.abs(m) < 2 ** 30)) return undefined;
+      const ends = [m * Math.min(0, lo) * count, m * Math.max(0, hi) * count];
+      return { lo: Math.min(...ends), hi: Math.max(...ends) };
+    },
+    terms: (unit) => (coef(unit) === 0 ? [] : [{ src: x.value, coef: coef(unit), map }]),
+  };
+}
+
+/** A constant tensor, broadcast to dims. */
+export function constantPart(
+  c: LowerContext,
+  name: string,
+  t: Tensor,
+  dims: readonly number[],
+  axes?: readonly AxisIndex[],
+): SumPart {
+  return {
+    bound(unit) {
+      const data = quantize(t, unit);
+      return data && intervalOf(data);
+    },
+    terms(unit) {
+      const src = c.builder.constant(name, t.dims, quantize(t, unit) as Int32Array);
+      return [{ src, coef: 1, map: { kind: 'affine', sums: [], axes: axes ?? broadcastAxes(t.dims, dims) } }];
+    },
+  };
+}
+
+function addendPart(c: LowerContext, { operand, sign, dims: own }: Addend, dims: readonly number[]): SumPart {
+  if ('data' in operand) {
+    const signed = sign === 1 ? operand : { ...operand, data: operand.data.map((x) => -x) };
+    return constantPart(c, `${c.name}/addend`, signed, dims);
+  }
+  return scaledPart(c, operand, sign, { kind: 'affine', sums: [], axes: broadcastAxes(own, dims) });
+}
+
+/** A product with real weights, contracted over `sums`. */
+export interface WeightedPart {
+  readonly x: Lowered;
+  readonly weights: Tensor;
+  /** Row (output channel) of each weight: bounds are taken row by row. */
+  readonly rowOf: (i: number) => number;
+  readonly rows: number;
+  /** Cells that each weight multiplies for one output; 1 unless sums are not read by the weights. */
+  readonly repeats?: number;
+  /** Dims of the contraction; the output's, or the same cells under other dims. */
+  readonly dims: readonly number[];
+  readonly sums: readonly number[];
+  readonly axesX: readonly AxisIndex[];
+  readonly axesW: readonly AxisIndex[];
+  /** Bias of each row, and where the output reads it. */
+  readonly bias?: { readonly data: Float64Array; readonly axes: readonly AxisIndex[] };
+}
+
+export function weightedPart(c: LowerContext, w: WeightedPart, outDims: readonly number[]): SumPart {
+  const b = c.builder;
+  const { lo, hi } = b.get(w.x.value);
+  const low = Math.min(0, lo) * (w.repeats ?? 1);
+  const high = Math.max(0, hi) * (w.repeats ?? 1);
+  const bias = w.bias && { dtype: 'float32' as const, dims: [w.bias.data.length], data: w.bias.data };
+  const bounds = (unit: number): { product: Interval; sum: Interval } | undefined => {
+    const weights = quantize(w.weights, unit / w.x.scale);
+    const biases = bias ? quantize(bias, unit) : new Int32Array(w.rows);
+    if (!weights || !biases) return undefined;
+    const min = new Float64Array(w.rows);
+    const max = new Float64Array(w.rows);
+    for (let i = 0; i < weights.length; i++) {
+      const v = weights[i];
+      const r = w.rowOf(i);
+      max[r] += v >= 0 ? v * high : v * low;
+      min[r] += v >= 0 ? v * low : v * high;
+    }
+    const product = { lo: intervalOf(min).lo, hi: intervalOf(max).hi };
+    return {
+      product,
+      sum: { lo: intervalOf(min.map((x, r) => x + biases[r])).lo, hi: intervalOf(max.map((x, r) => x + biases[r])).hi },
+    };
+  };
+  return {
+    bound: (unit) => bounds(unit)?.sum,
+    terms(unit) {
+      const data = quantize(w.weights, unit / w.x.scale) as Int32Array;
+      const weights = b.constant(`${c.node.name}/weights`, w.weights.dims, data);
+      const range = bounds(unit)?.product;
+      const product = b.contract(`${c.name}/product`, w.dims, w.x.value, weights, w.sums, w.axesX, w.axesW, range);
+      const same = outDims.length === w.dims.length && outDims.every((d, i) => d === w.dims[i]);
+      const terms: LinearTerm[] = [
+        { src: product, coef: 1, map: same ? identityMap(w.dims.length) : { kind: 'reshape' } },
+      ];
+      if (bias && w.bias) {
+        const src = b.constant(`${c.node.name}/bias`, bias.dims, quantize(bias, unit) as Int32Array);
+        terms.push({ src, coef: 1, map: { kind: 'affine', sums: [], axes: w.bias.axes } });
+      }
+      return terms;
+    },
+  };
+}
+
+/** One number for each row from a tensor broadcast to [..., rows] or smaller. */
+export function spread(t: Tensor, rows: number): Float64Array {
+  return sizeOf(t.dims) === 1 ? new Float64Array(rows).fill(t.data[0]) : t.data;
+}

@@ -1,0 +1,173 @@
+/** Cell-by-cell arithmetic with broadcasting. Additions share one rounding; products with constants are weights. */
+import { power } from '../../base/real.js';
+import type { GraphNode, Tensor } from '../../graph/graph.js';
+import { broadcastAxes, broadcastMap, identityMap } from '../../relation/builder.js';
+import type { LinearTerm } from '../../relation/relation.js';
+import { constantPart, intervalOf, lowerSum, quantize, type SumPart, scaledPart, weightedPart } from '../accumulate.js';
+import { lowerDivision } from '../division.js';
+import {
+  type LowerContext,
+  type Lowered,
+  type Lowering,
+  type NamedFunction,
+  type NodeInputs,
+  unsupported,
+} from '../lowering.js';
+import { pairwiseMax } from '../maximum.js';
+import { lowerProduct } from '../product.js';
+import { lowerFunction } from '../rescale.js';
+
+const isAddition = (node: GraphNode): boolean => node.op === 'Add' || node.op === 'Sub' || node.op === 'Sum';
+
+/** Σ ±x_i. A constant that fits the input's own integers is added there without rounding. */
+function lowerAddition(c: LowerContext): Lowered {
+  const [{ dims, free }] = c.outputs;
+  const sign = (i: number) => (c.node.op === 'Sub' && i === 1 ? -1 : 1);
+  const computed = c.inputs.flatMap((t, i) => (t && !t.value ? [i] : []));
+  const xs = computed.map((i) => c.operand(i));
+  const constants = c.inputs.flatMap((t, i) => (t?.value ? [{ t: signed(t.value, sign(i)), i }] : []));
+  const { scale } = xs[0];
+  const map = (i: number) => broadcastMap(c.dims(i), dims);
+  if (free && !c.activation && c.addends.length === 0 && xs.every((x) => x.scale === scale)) {
+    const numbers = constants.map(({ t }) => quantize(t, scale));
+    const reach = 2 ** (c.widths.bits + 1);
+    const small = numbers.every((n) => n && Math.max(-intervalOf(n).lo, intervalOf(n).hi) < reach);
+    const wide = xs.reduce((s, x) => s + Math.max(-c.builder.get(x.value).lo, c.builder.get(x.value).hi), 0);
+    if (small && wide < reach) {
+      const terms: LinearTerm[] = xs.map((x, k) => ({ src: x.value, coef: sign(computed[k]), map: map(computed[k]) }));
+      constants.forEach(({ t }, k) => {
+        const src = c.builder.constant(`${c.name}/constant`, t.dims, numbers[k] as Int32Array);
+        terms.push({ src, coef: 1, map: broadcastMap(t.dims, dims) });
+      });
+      return { value: c.builder.linear(c.name, dims, terms), scale };
+    }
+  }
+  const parts: SumPart[] = [
+    ...xs.map((x, k) => scaledPart(c, x, sign(computed[k]), map(computed[k]))),
+    ...constants.map(({ t }) => constantPart(c, `${c.node.name}/constant`, t, dims)),
+  ];
+  return lowerSum(c, dims, parts);
+}
+
+const signed = (t: Tensor, sign: number): Tensor => (sign === 1 ? t : { ...t, data: t.data.map((x) => -x) });
+
+/** x·w for constant w: one number scales, more are weights of an element-wise contraction. */
+function lowerScaling(c: LowerContext, x: Lowered, xDims: readonly number[], w: Tensor): Lowered {
+  const [{ dims, free }] = c.outputs;
+  if (w.data.length === 1) {
+    const factor = w.data[0];
+    if (free && factor !== 0 && !c.activation && c.addends.length === 0) {
+      const term: LinearTerm = { src: x.value, coef: Math.sign(factor), map: broadcastMap(xDims, dims) };
+      const same = factor > 0 && xDims.length === dims.length;
+      return { value: same ? x.value : c.builder.linear(c.name, dims, [term]), scale: x.scale * Math.abs(factor) };
+    }
+    return lowerSum(c, dims, [scaledPart(c, x, factor, broadcastMap(xDims, dims))]);
+  }
+  const part = {
+    x,
+    weights: w,
+    rowOf: (i: number) => i,
+    rows: w.data.length,
+    dims,
+    sums: [],
+    axesX: broadcastAxes(xDims, dims),
+    axesW: broadcastAxes(w.dims, dims),
+  };
+  return lowerSum(c, dims, [weightedPart(c, part, dims)]);
+}
+
+function lowerMultiplication(c: LowerContext): Lowered {
+  const [{ dims }] = c.outputs;
+  const [a, b] = [c.constant(0), c.constant(1)];
+  if (a) return lowerScaling(c, c.operand(1), c.dims(1), a);
+  if (b) return lowerScaling(c, c.operand(0), c.dims(0), b);
+  const axesA = broadcastAxes(c.dims(0), dims);
+  const axesB = broadcastAxes(c.dims(1), dims);
+  return lowerProduct(c, { a: c.operand(0), b: c.operand(1), dims, sums: [], axesA, axesB });
+}
+
+function lowerQuotient(c: LowerContext): Lowered {
+  const divisor = c.constant(1);
+  const whole = c.inputs.every((t) => t?.dtype.includes('int'));
+  if (divisor && !whole) {
+    if (divisor.data.some((x) => x === 0))
+      throw unsupported(c.node, 'it divides by a constant zero', 'repair the model');
+    return lowerScaling(c, c.operand(0), c.dims(0), { ...divisor, data: divisor.data.map((x) => 1 / x) });
+  }
+  return lowerDivision(c, whole);
+}
+
+function lowerExtremum(c: LowerContext): Lowered {
+  const b = c.builder;
+  const [{ dims, scale: planned }] = c.outputs;
+  const computed = c.inputs.findIndex((t) => t && !t.value);
+  const scale = computed >= 0 ? c.operand(computed).scale : planned;
+  const terms = c.inputs.map((t, i): LinearTerm => {
+    if (!t?.value) return { src: c.operand(i).value, coef: 1, map: broadcastMap(c.dims(i), dims) };
+    const data = quantize(t.value, scale);
+    if (!data) throw unsupported(c.node, 'a constant is far larger than the tensor it is compared with', 'use Clip');
+    return { src: b.constant(`${c.node.name}/constant`, t.dims, data), coef: 1, map: broadcastMap(t.dims, dims) };
+  });
+  const range = {
+    lo: Math.min(...terms.map((t) => b.get(t.src).lo)),
+    hi: Math.max(...terms.map((t) => b.get(t.src).hi)),
+  };
+  // min(a, b) = -max(-a, -b)
+  const sign = c.node.op === 'Min' ? -1 : 1;
+  const mirrored = sign === 1 ? range : { lo: -range.hi, hi: -range.lo };
+  let best: LinearTerm[] = [{ ...terms[0], coef: sign }];
+  terms.slice(1).forEach((t, k) => {
+    const value = pairwiseMax(b, `${c.name}/${k}`, dims, best, [{ ...t, coef: sign }], mirrored);
+    best = [{ src: value, coef: 1, map: identityMap(dims.length) }];
+  });
+  const final = best.map((t) => ({ ...t, coef: t.coef * sign }));
+  return { value: b.linear(c.name, dims, final, 0, range), scale };
+}
+
+/** x^k and k^x for a constant number k. */
+function powerOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
+  const [base, exponent] = [inputs[0]?.value, inputs[1]?.value];
+  if (exponent?.data.length === 1) {
+    const k = exponent.data[0];
+    return { key: `Pow ^${k}`, f: (x) => power(x, k), homogeneous: k === 1 };
+  }
+  if (base?.data.length === 1) {
+    const k = base.data[0];
+    return { key: `Pow ${k}^`, f: (x) => power(k, x), homogeneous: false };
+  }
+  return undefined;
+}
+
+function lower(c: LowerContext): Lowered[] {
+  switch (c.node.op) {
+    case 'Mul':
+      return [lowerMultiplication(c)];
+    case 'Div':
+      return [lowerQuotient(c)];
+    case 'Min':
+    case 'Max':
+      return [lowerExtremum(c)];
+    case 'Pow': {
+      const f = powerOf(c.node, c.inputs);
+      if (!f) throw unsupported(c.node, 'the exponent is no single constant number', 'use a constant exponent');
+      const x = c.inputs[0]?.value ? 1 : 0;
+      return [lowerFunction(c, c.operand(x), f, c.reach(x))];
+    }
+    default:
+      return [lowerAddition(c)];
+  }
+}
+
+export const arithmeticLowering: Lowering = {
+  ops: ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Min', 'Max', 'Sum'],
+  sameScale: (node) => node.op === 'Min' || node.op === 'Max',
+  fusesFunction: (node) => isAddition(node) || node.op === 'Mul' || node.op === 'Div',
+  fusesAddend: (node, inputs) => isAddition(node) || (node.op === 'Mul' && inputs.some((i) => i?.value)),
+  asFunction: (node, inputs) => (node.op === 'Pow' ? powerOf(node, inputs) : undefined),
+  asAddition(node, index) {
+    if (!isAddition(node) || node.inputs.length !== 2) return undefined;
+    if (node.op === 'Sub') return index === 0 ? { other: 1, sign: -1 } : undefined;
+    return { other: 1 - index, sign: 1 };
+  },
+  lower,
+};

@@ -1,0 +1,65 @@
+/** Products of two computed tensors: the accumulator's scale is the product of theirs; rounding by a power of two. */
+import { type Interval, identityMap } from '../relation/builder.js';
+import type { AxisIndex, LinearTerm, ValueId } from '../relation/relation.js';
+import { ceilLog2, type LowerContext, type Lowered } from './lowering.js';
+import { finish, gridFor, lowerFunction, outputGrid, overflow, rescale, shiftFits } from './rescale.js';
+
+export interface ComputedProduct {
+  readonly a: Lowered;
+  readonly b: Lowered;
+  readonly dims: readonly number[];
+  readonly sums: readonly number[];
+  readonly axesA: readonly AxisIndex[];
+  readonly axesB: readonly AxisIndex[];
+  /** Real factor of the result. */
+  readonly factor?: number;
+  /** The same cells under other dims. */
+  readonly outDims?: readonly number[];
+  readonly range?: Interval;
+}
+
+export function lowerProduct(c: LowerContext, p: ComputedProduct): Lowered {
+  const b = c.builder;
+  let z = b.contract(`${c.name}/product`, p.dims, p.a.value, p.b.value, p.sums, p.axesA, p.axesB, p.range);
+  if (p.outDims) {
+    const { lo, hi } = b.get(z);
+    z = b.linear(`${c.name}/shaped`, p.outDims, [{ src: z, coef: 1, map: { kind: 'reshape' } }], 0, { lo, hi });
+  }
+  return roundSum(c, z, p.a.scale * p.b.scale * (p.factor ?? 1));
+}
+
+/** Rounds a sum of any scale to the layer's output: by a power of two, and by a table where the scale is given. */
+export function roundSum(c: LowerContext, sum: ValueId, scale: number): Lowered {
+  const b = c.builder;
+  let z = sum;
+  if (scale < 0) {
+    const terms: LinearTerm[] = [{ src: sum, coef: -1, map: identityMap(b.dims(sum).length) }];
+    z = b.linear(`${c.name}/negated`, b.dims(sum), terms);
+  }
+  const unit = Math.abs(scale);
+  const { bits } = c.widths;
+  const [out] = c.outputs;
+  const reach = c.activation ? c.activation.reach : Math.min(out.reach, outputGrid(c).hi * out.scale);
+  const own = b.get(z);
+  const shift = Math.max(0, ceilLog2(reach / (unit * 2 ** bits)));
+  if (shift === 0) {
+    if (c.activation)
+      return lowerFunction({ ...c, activation: undefined }, { value: z, scale: unit }, c.activation, reach);
+    // Coarser than the output needs: a table brings it to the given scale; a free one is taken as it is.
+    const k = Math.max(bits, ceilLog2(Math.max(-own.lo, own.hi + 1)));
+    if (out.free && k <= bits + 1) return { value: z, scale: unit };
+    const q = gridFor(unit, reach, 1);
+    const copy = b.witness(`${c.name}/q`, b.dims(z), q, { kind: 'copy', src: z });
+    const map = identityMap(b.dims(z).length);
+    b.zero(
+      b.linear(`${c.name}/same`, b.dims(z), [
+        { src: z, coef: 1, map },
+        { src: copy, coef: -1, map },
+      ]),
+    );
+    return finish(c, copy, q);
+  }
+  const q = gridFor(unit * 2 ** shift, reach, bits);
+  if (!shiftFits(own, q, shift) || shift > 16) throw overflow(c);
+  return rescale(c, z, shift, q);
+}
