@@ -50,6 +50,12 @@ export function broadcastApply(
   let acc = inputs[0];
   for (const next of inputs.slice(1)) {
     const dims = broadcastDims(node, [acc.dims, next.dims]);
+    if (String(acc.dims) === String(next.dims)) {
+      const data = new Float64Array(acc.data.length);
+      for (let i = 0; i < data.length; i++) data[i] = f(acc.data[i], next.data[i]);
+      acc = { dtype: acc.dtype, dims, data };
+      continue;
+    }
     const a = broadcastOffsets(acc.dims, dims);
     const b = broadcastOffsets(next.dims, dims);
     const data = new Float64Array(a.length);

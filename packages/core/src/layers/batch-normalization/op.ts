@@ -23,10 +23,12 @@ export const batchNormalization: OpSemantics = {
     const { scale, shift } = batchNormalizationAffine(node, (i) => inputs[i] as Tensor);
     const inner = sizeOf(x.dims.slice(2));
     const channels = x.dims[1];
-    const data = x.data.map((v, i) => {
-      const c = Math.floor(i / inner) % channels;
-      return v * scale[c] + shift[c];
-    });
+    const data = new Float64Array(x.data.length);
+    for (let p = 0, i = 0; i < data.length; p++) {
+      const a = scale[p % channels];
+      const b = shift[p % channels];
+      for (const end = i + inner; i < end; i++) data[i] = a * x.data[i] + b;
+    }
     return [{ dtype: x.dtype, dims: x.dims, data }];
   },
 };

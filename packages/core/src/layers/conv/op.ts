@@ -2,7 +2,8 @@
 import { sizeOf, stridesOf } from '../../base/dims.js';
 import { badShape, listAttribute, numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor } from '../../graph/graph.js';
-import { type Windows, windows } from '../spatial.js';
+import { addRow } from '../matrix-product.js';
+import { gridOffsets, type Windows, windows } from '../spatial.js';
 
 export interface ConvShape extends Windows {
   readonly batch: number;
@@ -14,65 +15,86 @@ export interface ConvShape extends Windows {
 
 export function convShape(node: GraphNode, x: readonly number[], w: readonly number[]): ConvShape {
   const groups = numberAttribute(node, 'group', 1);
+  if (!Number.isInteger(groups) || groups < 1) throw badShape(node, `${groups} groups`);
   if (x.length < 3 || w.length !== x.length) throw badShape(node, `input [${x}] and weights [${w}] do not match`);
   if (x[1] !== w[1] * groups || w[0] % groups !== 0)
     throw badShape(node, `${groups} groups do not fit input [${x}] and weights [${w}]`);
   const kernel = listAttribute(node, 'kernel_shape') ?? w.slice(2);
-  if (kernel.some((k, i) => k !== w[i + 2])) throw badShape(node, 'kernel_shape differs from the weights');
+  if (kernel.length !== w.length - 2 || kernel.some((k, i) => k !== w[i + 2]))
+    throw badShape(node, 'kernel_shape differs from the weights');
   return { ...windows(node, x.slice(2), kernel), batch: x[0], groups, inputs: w[1], outputs: w[0] / groups };
 }
 
 export const convDims = (s: ConvShape): number[] => [s.batch, s.groups * s.outputs, ...s.output];
 
+/** Output positions of a tile, and terms of a sum that are gathered at once. */
+const TILE = 256;
+const TERMS = 256;
+
+/**
+ * Gathers the window cells of a tile of output positions as rows of a matrix, one row for each term (c, k) of the sum,
+ * and multiplies the weights with it.
+ */
 function evaluate(s: ConvShape, x: Tensor, w: Tensor, b: Tensor | undefined): Tensor {
-  const rank = s.input.length;
-  const inSize = sizeOf(s.input);
   const outSize = sizeOf(s.output);
-  const kSize = sizeOf(s.kernel);
-  const inStride = stridesOf(s.input);
   const channels = s.groups * s.outputs;
   const y = new Float64Array(s.batch * channels * outSize);
-  const last = rank - 1;
-  const width = s.output[last];
-  const rows = outSize / width;
-  for (let n = 0; n < s.batch; n++) {
-    for (let o = 0; o < channels; o++) {
-      const at = (n * channels + o) * outSize;
-      if (b) y.fill(b.data[o], at, at + outSize);
-      const group = Math.floor(o / s.outputs);
-      for (let c = 0; c < s.inputs; c++) {
-        const from = (n * s.groups * s.inputs + group * s.inputs + c) * inSize;
-        const weights = (o * s.inputs + c) * kSize;
-        for (let k = 0; k < kSize; k++) {
-          const weight = w.data[weights + k];
-          if (weight === 0) continue;
-          const tap = unravel(k, s.kernel);
-          const shift = tap[last] * s.dilations[last] - s.begin[last];
-          const step = s.strides[last];
-          const first = Math.max(0, Math.ceil(-shift / step));
-          const end = Math.min(width, Math.floor((s.input[last] - 1 - shift) / step) + 1);
-          for (let r = 0; r < rows; r++) {
-            let offset = from;
-            let rest = r;
-            let inside = true;
-            for (let d = last - 1; d >= 0; d--) {
-              const p = (rest % s.output[d]) * s.strides[d] + tap[d] * s.dilations[d] - s.begin[d];
-              rest = Math.floor(rest / s.output[d]);
-              if (p < 0 || p >= s.input[d]) {
-                inside = false;
-                break;
-              }
-              offset += p * inStride[d];
-            }
-            if (!inside) continue;
-            const to = at + r * width;
-            for (let i = first; i < end; i++) y[to + i] += weight * x.data[offset + i * step + shift];
-          }
+  if (b) for (let i = 0; i < s.batch * channels; i++) y.fill(b.data[i % channels], i * outSize, (i + 1) * outSize);
+  const padded = s.input.map((d, i) => d + s.begin[i] + s.end[i]);
+  const plane = sizeOf(padded);
+  const cells = zeroPadded(x.data, s.batch * s.groups * s.inputs, s, padded);
+  const strides = stridesOf(padded);
+  const windowAt = gridOffsets(
+    s.output,
+    strides.map((t, d) => t * s.strides[d]),
+  );
+  const tapAt = gridOffsets(
+    s.kernel,
+    strides.map((t, d) => t * s.dilations[d]),
+  );
+  const taps = tapAt.length;
+  const terms = s.inputs * taps;
+  const block = new Float64Array(Math.min(TERMS, terms) * Math.min(TILE, outSize));
+  for (let group = 0; group < s.batch * s.groups; group++) {
+    const firstPlane = group * s.inputs;
+    const firstOutput = group * s.outputs;
+    for (let p = 0; p < outSize; p += TILE) {
+      const columns = Math.min(TILE, outSize - p);
+      for (let l = 0; l < terms; l += TERMS) {
+        const rows = Math.min(TERMS, terms - l);
+        for (let r = 0; r < rows; r++) {
+          const c = Math.floor((l + r) / taps);
+          const from = (firstPlane + c) * plane + tapAt[l + r - c * taps];
+          const to = r * columns;
+          for (let i = 0; i < columns; i++) block[to + i] = cells[from + windowAt[p + i]];
+        }
+        for (let o = 0; o < s.outputs; o++) {
+          const weights = ((firstOutput + o) % channels) * terms + l;
+          addRow(y, (firstOutput + o) * outSize + p, columns, w.data, weights, rows, block, 0, columns);
         }
       }
     }
   }
   return { dtype: x.dtype, dims: convDims(s), data: y };
+}
+
+/** Every plane with zeros around it; the planes themselves where there are no pads. */
+function zeroPadded(data: Float64Array, planes: number, s: Windows, padded: readonly number[]): Float64Array {
+  if (padded.every((d, i) => d === s.input[i])) return data;
+  const strides = stridesOf(padded);
+  const last = s.input.length - 1;
+  const width = s.input[last];
+  const rowAt = gridOffsets(s.input.slice(0, last), strides.slice(0, last));
+  const first = s.begin.reduce((at, p, d) => at + p * strides[d], 0);
+  const plane = sizeOf(padded);
+  const out = new Float64Array(planes * plane);
+  for (let c = 0; c < planes; c++) {
+    for (let r = 0; r < rowAt.length; r++) {
+      const from = (c * rowAt.length + r) * width;
+      out.set(data.subarray(from, from + width), c * plane + first + rowAt[r]);
+    }
+  }
+  return out;
 }
 
 export function unravel(flat: number, dims: readonly number[]): number[] {
@@ -86,9 +108,11 @@ export function unravel(flat: number, dims: readonly number[]): number[] {
 
 export const conv: OpSemantics = {
   ops: ['Conv'],
-  infer: (node, [x, w]) => [
-    { dtype: x?.dtype ?? 'float32', dims: convDims(convShape(node, x?.dims ?? [], w?.dims ?? [])) },
-  ],
+  infer: (node, [x, w, b]) => {
+    const s = convShape(node, x?.dims ?? [], w?.dims ?? []);
+    if (b && sizeOf(b.dims) !== s.groups * s.outputs) throw badShape(node, `bias [${b.dims}] and weights [${w?.dims}]`);
+    return [{ dtype: x?.dtype ?? 'float32', dims: convDims(s) }];
+  },
   evaluate: (node, [x, w, b]) => [
     evaluate(convShape(node, (x as Tensor).dims, (w as Tensor).dims), x as Tensor, w as Tensor, b),
   ],

@@ -1,7 +1,8 @@
 /** Gemm: y = alpha·A'·B' + beta·C, with A' = A or Aᵀ, B' = B or Bᵀ. */
 import { badShape, numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor } from '../../graph/graph.js';
-import { broadcastOffsets } from '../broadcast.js';
+import { broadcastDims, broadcastOffsets } from '../broadcast.js';
+import { addMatrixProduct } from '../matrix-product.js';
 
 export interface GemmShape {
   readonly m: number;
@@ -25,21 +26,28 @@ export function gemmShape(node: GraphNode, a: readonly number[], b: readonly num
 
 export const gemm: OpSemantics = {
   ops: ['Gemm'],
-  infer: (node, [a, b]) => {
+  infer: (node, [a, b, c]) => {
     const { m, n } = gemmShape(node, a?.dims ?? [], b?.dims ?? []);
+    if (c && String(broadcastDims(node, [c.dims, [m, n]])) !== String([m, n]))
+      throw badShape(node, `the addend [${c.dims}] does not fit [${m},${n}]`);
     return [{ dtype: a?.dtype ?? 'float32', dims: [m, n] }];
   },
   evaluate: (node, inputs) => {
     const [a, b, c] = inputs as Tensor[];
     const s = gemmShape(node, a.dims, b.dims);
     const data = new Float64Array(s.m * s.n);
-    for (let i = 0; i < s.m; i++) {
-      for (let l = 0; l < s.k; l++) {
-        const x = s.alpha * (s.transA ? a.data[l * s.m + i] : a.data[i * s.k + l]);
-        if (x === 0) continue;
-        for (let j = 0; j < s.n; j++) data[i * s.n + j] += x * (s.transB ? b.data[j * s.k + l] : b.data[l * s.n + j]);
-      }
-    }
+    const left = new Float64Array(s.m * s.k);
+    for (let i = 0; i < s.m; i++)
+      for (let l = 0; l < s.k; l++) left[i * s.k + l] = s.alpha * a.data[s.transA ? l * s.m + i : i * s.k + l];
+    const right = s.transB ? { row: 1, column: s.k } : { row: s.n, column: 1 };
+    addMatrixProduct(
+      { data, at: 0, row: s.n, column: 1 },
+      { data: left, at: 0, row: s.k, column: 1 },
+      { data: b.data, at: 0, ...right },
+      s.m,
+      s.k,
+      s.n,
+    );
     if (c) {
       const at = broadcastOffsets(c.dims, [s.m, s.n]);
       for (let i = 0; i < data.length; i++) data[i] += s.beta * c.data[at[i]];

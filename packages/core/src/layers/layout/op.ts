@@ -5,61 +5,83 @@ import { numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor, TensorInfo } from '../../graph/graph.js';
 import type { LinearMap } from '../../relation/relation.js';
 import { broadcastDims, broadcastOffsets } from '../broadcast.js';
-import { unravel } from '../conv/op.js';
-import { READINGS } from './readings.js';
+import { READINGS, type Step } from './readings.js';
+
+/** Position on every source axis: start + Σ step·index over the output's indices; a gather looks it up in `list`. */
+function positions(map: LinearMap, srcRank: number): { start: number[]; steps: number[][]; list: number[][] } {
+  const start = new Array<number>(srcRank).fill(0);
+  const list: number[][] = Array.from({ length: srcRank });
+  const steps: number[][] = Array.from({ length: srcRank }, () => []);
+  const step = (k: number, index: number, by: number) => {
+    steps[k][index] = (steps[k][index] ?? 0) + by;
+  };
+  if (map.kind === 'gather') {
+    for (let k = 0; k < srcRank; k++) step(k, k, 1);
+    list[map.axis] = map.index as number[];
+  } else if (map.kind === 'affine') {
+    map.axes.forEach((axis, k) => {
+      start[k] = axis.start;
+      for (const t of axis.terms) step(k, t.index, t.step);
+    });
+  }
+  return { start, steps, list };
+}
 
 /** Flat source offset of every output cell of a map without sums; -1 reads nothing. */
 export function mapOffsets(map: LinearMap, outDims: readonly number[], srcDims: readonly number[]): Int32Array {
-  const n = sizeOf(outDims);
-  const out = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    if (map.kind === 'reshape') {
-      out[i] = i;
-      continue;
-    }
-    const at = unravel(i, outDims);
+  const out = new Int32Array(sizeOf(outDims));
+  if (map.kind === 'reshape') {
+    for (let i = 0; i < out.length; i++) out[i] = i;
+    return out;
+  }
+  const { start, steps, list } = positions(map, srcDims.length);
+  // Each source axis is read at a sum over the output's axes: those that an output axis moves, and by how much.
+  const moved = outDims.map((_, j) => steps.flatMap((s, k) => (s[j] ? [[k, s[j]] as const] : [])));
+  const at = [...start];
+  const counter = outDims.map(() => 0);
+  for (let i = 0; i < out.length; i++) {
     let offset = 0;
-    for (let k = 0; k < srcDims.length; k++) {
-      const p =
-        map.kind === 'gather'
-          ? k === map.axis
-            ? map.index[at[k]]
-            : at[k]
-          : map.axes[k].terms.reduce((s, t) => s + t.step * at[t.index], map.axes[k].start);
-      if (p < 0 || p >= srcDims[k]) {
-        offset = -1;
-        break;
-      }
-      offset = offset * srcDims[k] + p;
+    for (let k = 0; k < srcDims.length && offset >= 0; k++) {
+      const p = list[k] ? list[k][at[k]] : at[k];
+      offset = p < 0 || p >= srcDims[k] ? -1 : offset * srcDims[k] + p;
     }
     out[i] = offset;
+    for (let j = outDims.length - 1; j >= 0; j--) {
+      counter[j]++;
+      for (const [k, by] of moved[j]) at[k] += by;
+      if (counter[j] < outDims[j]) break;
+      for (const [k, by] of moved[j]) at[k] -= by * counter[j];
+      counter[j] = 0;
+    }
   }
   return out;
 }
 
 function evaluate(node: GraphNode, inputs: readonly (Tensor | undefined)[], opset: number): Tensor[] {
   return READINGS[node.op](node, inputs, opset).map((r): Tensor => {
-    const data = new Float64Array(sizeOf(r.dims));
-    const read = r.fill ? new Uint8Array(data.length) : undefined;
-    for (const t of r.terms) {
-      let src = inputs[t.input] as Tensor;
-      let offsets: Int32Array | undefined;
-      for (const s of t.steps) {
-        const next = mapOffsets(s.map, s.dims, src.dims);
-        const before = src;
-        src = { ...src, dims: s.dims, data: Float64Array.from(next, (o) => (o < 0 ? 0 : before.data[o])) };
-        offsets = next;
-      }
-      for (let i = 0; i < data.length; i++) data[i] += src.data[i];
-      offsets?.forEach((o, i) => {
-        if (read && o >= 0) read[i] = 1;
+    const dtype = inputs[0]?.dtype ?? 'float32';
+    const data = new Float64Array(sizeOf(r.dims)).fill(r.fill ?? 0);
+    for (const { input, steps } of r.terms) {
+      let src = inputs[input] as Tensor;
+      steps.slice(0, -1).forEach((s) => {
+        const next = new Float64Array(sizeOf(s.dims));
+        read(next, src, s);
+        src = { dtype, dims: s.dims, data: next };
       });
+      read(data, src, steps[steps.length - 1]);
     }
-    read?.forEach((seen, i) => {
-      if (!seen) data[i] = r.fill as number;
-    });
-    return { dtype: inputs[0]?.dtype ?? 'float32', dims: r.dims, data };
+    return { dtype, dims: r.dims, data };
   });
+}
+
+/** Writes what the step reads of src; the terms of a reading write different cells. */
+function read(to: Float64Array, src: Tensor, { map, dims }: Step): void {
+  if (map.kind === 'reshape') {
+    to.set(src.data);
+    return;
+  }
+  const from = mapOffsets(map, dims, src.dims);
+  for (let i = 0; i < from.length; i++) if (from[i] >= 0) to[i] = src.data[from[i]];
 }
 
 export const layout: OpSemantics = {

@@ -24,7 +24,7 @@ export interface Step {
 }
 
 export interface Reading {
-  /** The output: the sum of its terms. */
+  /** The output: the sum of its terms, of which at most one reads a cell. */
   readonly dims: readonly number[];
   readonly terms: readonly { readonly input: number; readonly steps: readonly Step[] }[];
   /** Value of the cells that no term reads (padding); 0 by default. */

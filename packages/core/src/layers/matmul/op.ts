@@ -3,6 +3,7 @@ import { sizeOf } from '../../base/dims.js';
 import { badShape } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor } from '../../graph/graph.js';
 import { broadcastDims, broadcastOffsets } from '../broadcast.js';
+import { addMatrixProduct } from '../matrix-product.js';
 
 export interface MatMulShape {
   /** Operands' shapes with vectors made matrices. */
@@ -41,15 +42,14 @@ export const matMul: OpSemantics = {
     const atB = broadcastOffsets(s.b.slice(0, -2), s.batch);
     const data = new Float64Array(batches * s.m * s.n);
     for (let t = 0; t < batches; t++) {
-      const x = atA[t] * s.m * s.k;
-      const y = atB[t] * s.k * s.n;
-      for (let i = 0; i < s.m; i++) {
-        for (let l = 0; l < s.k; l++) {
-          const v = a.data[x + i * s.k + l];
-          if (v === 0) continue;
-          for (let j = 0; j < s.n; j++) data[(t * s.m + i) * s.n + j] += v * b.data[y + l * s.n + j];
-        }
-      }
+      addMatrixProduct(
+        { data, at: t * s.m * s.n, row: s.n, column: 1 },
+        { data: a.data, at: atA[t] * s.m * s.k, row: s.k, column: 1 },
+        { data: b.data, at: atB[t] * s.k * s.n, row: s.n, column: 1 },
+        s.m,
+        s.k,
+        s.n,
+      );
     }
     return [{ dtype: a.dtype, dims: s.out, data }];
   },

@@ -35,12 +35,32 @@ export function averageCounts(node: GraphNode, s: Windows): Float64Array {
   );
 }
 
+/** The input cells of every window, within one plane: those of output o are cells[start[o]] … cells[start[o+1] - 1]. */
+function windowCells(s: Windows): { start: Int32Array; cells: Int32Array } {
+  const outSize = sizeOf(s.output);
+  const taps = Array.from({ length: sizeOf(s.kernel) }, (_, k) => unravel(k, s.kernel));
+  const start = new Int32Array(outSize + 1);
+  const cells = new Int32Array(outSize * taps.length);
+  let count = 0;
+  for (let o = 0; o < outSize; o++) {
+    const at = unravel(o, s.output);
+    for (const tap of taps) {
+      let offset = 0;
+      for (let d = 0; d < tap.length && offset >= 0; d++) {
+        const p = at[d] * s.strides[d] + tap[d] * s.dilations[d] - s.begin[d];
+        offset = p < 0 || p >= s.input[d] ? -1 : offset * s.input[d] + p;
+      }
+      if (offset >= 0) cells[count++] = offset;
+    }
+    start[o + 1] = count;
+  }
+  return { start, cells };
+}
+
 export const pool: OpSemantics = {
   ops: ['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool'],
   infer: (node, [x]) => {
     const dims = x?.dims ?? [];
-    if (node.outputs.length > 1 && node.outputs[1] !== '')
-      throw badShape(node, 'the indices output of MaxPool is not supported');
     return [{ dtype: x?.dtype ?? 'float32', dims: [...dims.slice(0, 2), ...poolWindows(node, dims).output] }];
   },
   evaluate: (node, inputs) => {
@@ -50,26 +70,21 @@ export const pool: OpSemantics = {
     const planes = x.dims[0] * x.dims[1];
     const inSize = sizeOf(s.input);
     const outSize = sizeOf(s.output);
-    const kSize = sizeOf(s.kernel);
     const counts = max ? undefined : averageCounts(node, s);
+    const { start, cells } = windowCells(s);
     const data = new Float64Array(planes * outSize);
-    const taps = Array.from({ length: kSize }, (_, k) => unravel(k, s.kernel));
-    for (let o = 0; o < outSize; o++) {
-      const at = unravel(o, s.output);
-      const sources = taps.flatMap((tap) => {
-        let offset = 0;
-        for (let d = 0; d < tap.length; d++) {
-          const p = at[d] * s.strides[d] + tap[d] * s.dilations[d] - s.begin[d];
-          if (p < 0 || p >= s.input[d]) return [];
-          offset = offset * s.input[d] + p;
-        }
-        return [offset];
-      });
-      for (let c = 0; c < planes; c++) {
+    for (let c = 0; c < planes; c++) {
+      const from = c * inSize;
+      for (let o = 0; o < outSize; o++) {
+        const end = start[o + 1];
         let acc = max ? Number.NEGATIVE_INFINITY : 0;
-        for (const from of sources) {
-          const v = x.data[c * inSize + from];
-          acc = max ? Math.max(acc, v) : acc + v;
+        if (max) {
+          for (let t = start[o]; t < end; t++) {
+            const v = x.data[from + cells[t]];
+            if (v > acc) acc = v;
+          }
+        } else {
+          for (let t = start[o]; t < end; t++) acc += x.data[from + cells[t]];
         }
         data[c * outSize + o] = counts ? acc / counts[o] : acc;
       }

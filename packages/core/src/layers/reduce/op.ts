@@ -2,7 +2,7 @@
 import { sizeOf } from '../../base/dims.js';
 import { constantNumbers, normalAxis, numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor, TensorInfo } from '../../graph/graph.js';
-import { unravel } from '../conv/op.js';
+import { broadcastOffsets } from '../broadcast.js';
 
 const REDUCERS: Readonly<
   Record<string, { start: number; step: (acc: number, x: number) => number; end?: (acc: number, n: number) => number }>
@@ -47,12 +47,8 @@ export const reduce: OpSemantics = {
     const { start, step, end } = REDUCERS[node.op];
     const kept = reducedDims(x.dims, axes, true);
     const data = new Float64Array(sizeOf(kept)).fill(start);
-    x.data.forEach((v, i) => {
-      const at = unravel(i, x.dims);
-      let to = 0;
-      for (let k = 0; k < kept.length; k++) to = to * kept[k] + (kept[k] === 1 ? 0 : at[k]);
-      data[to] = step(data[to], v);
-    });
+    const to = broadcastOffsets(kept, x.dims);
+    for (let i = 0; i < to.length; i++) data[to[i]] = step(data[to[i]], x.data[i]);
     const n = x.data.length / data.length;
     return [{ dtype: x.dtype, dims: reducedDims(x.dims, axes, keep), data: end ? data.map((a) => end(a, n)) : data }];
   },
