@@ -5,7 +5,7 @@
  */
 import { P } from '../field/m31.js';
 import type { Ext } from '../field/qm31.js';
-import { Rejected } from './rejected.js';
+import { type RejectCode, Rejected } from './rejected.js';
 import { concat, grindingBits, Transcript } from './transcript.js';
 
 export abstract class Channel {
@@ -28,7 +28,33 @@ export abstract class Channel {
   /** `count` elements of QM31, 16 bytes each: four little-endian words, all below p. */
   exts(label: string, count: number, make: () => readonly Ext[]): Ext[] {
     const data = this.bytes(label, 16 * count, () => encodeExts(make()));
-    return decodeExts(data, label);
+    return this.decodeExts(data, label);
+  }
+
+  /** The one way in which a proof is found wanting: every check of the protocol comes through here, on both sides. */
+  check(holds: boolean, code: RejectCode, path: string): void {
+    if (!holds) throw new Rejected(code, path);
+  }
+
+  /** Little-endian words, each a canonical element of M31. */
+  decodeWords(data: Uint8Array, path: string): Uint32Array {
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const out = new Uint32Array(data.length >>> 2);
+    for (let i = 0; i < out.length; i++) {
+      out[i] = view.getUint32(4 * i, true);
+      this.check(out[i] < P, 'non-canonical', path);
+    }
+    return out;
+  }
+
+  decodeExts(data: Uint8Array, path: string): Ext[] {
+    const words = this.decodeWords(data, path);
+    return Array.from({ length: words.length / 4 }, (_, i) => [
+      words[4 * i],
+      words[4 * i + 1],
+      words[4 * i + 2],
+      words[4 * i + 3],
+    ]);
   }
 
   challenge(label: string): Ext {
@@ -47,7 +73,7 @@ export abstract class Channel {
   grind(bits: number, find: (seed: Uint8Array) => Uint8Array): void {
     const seed = this.transcript.grindingSeed();
     const nonce = this.bytes('grinding nonce', 8, () => find(seed));
-    if (grindingBits(seed, nonce) < bits) throw new Rejected('grinding', 'opening/nonce');
+    this.check(grindingBits(seed, nonce) >= bits, 'grinding', 'opening/nonce');
   }
 
   /** Bytes that are bound by an earlier commitment (openings), after the last challenge. */
@@ -93,26 +119,5 @@ export function encodeExts(xs: readonly Ext[]): Uint8Array {
   const out = new Uint8Array(16 * xs.length);
   const view = new DataView(out.buffer);
   for (let i = 0; i < xs.length; i++) for (let j = 0; j < 4; j++) view.setUint32(16 * i + 4 * j, xs[i][j], true);
-  return out;
-}
-
-export function decodeExts(data: Uint8Array, path: string): Ext[] {
-  const words = decodeWords(data, path);
-  return Array.from({ length: words.length / 4 }, (_, i) => [
-    words[4 * i],
-    words[4 * i + 1],
-    words[4 * i + 2],
-    words[4 * i + 3],
-  ]);
-}
-
-/** Little-endian words, each a canonical element of M31. */
-export function decodeWords(data: Uint8Array, path: string): Uint32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const out = new Uint32Array(data.length >>> 2);
-  for (let i = 0; i < out.length; i++) {
-    out[i] = view.getUint32(4 * i, true);
-    if (out[i] >= P) throw new Rejected('non-canonical', path);
-  }
   return out;
 }

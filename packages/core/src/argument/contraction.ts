@@ -17,7 +17,6 @@ import { type ExtVector, eqVector, mulInteger, ones, outer } from './ext-vector.
 import type { Functional } from './functional.js';
 import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';
-import { Rejected } from './rejected.js';
 
 export type ContractValue = Extract<Value, { kind: 'contract' }>;
 
@@ -130,7 +129,7 @@ export function contractions(
   claims.forEach((_, i) => {
     total = add(total, mul(gammas[i], mul(ends[2 * i], ends[2 * i + 1])));
   });
-  if (!equal(total, claim)) throw new Rejected('contraction', 'contractions/ends');
+  channel.check(equal(total, claim), 'contraction', 'contractions/ends');
   return claims.map((c, i) => {
     const shape = shapes[i];
     const own = point.slice(numVars - shape.numVars);

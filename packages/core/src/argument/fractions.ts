@@ -13,7 +13,6 @@
  */
 import { add, type Ext, equal, inv, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Channel } from './channel.js';
-import { Rejected } from './rejected.js';
 
 /** What the leaves are claimed to evaluate to; the point's most significant bit comes first. */
 export interface FractionClaim {
@@ -43,8 +42,8 @@ const line = (a: Ext, b: Ext, x: Ext): Ext => add(a, mul(x, sub(b, a)));
 /** @param depth log2 of the number of leaves, at least 1 */
 export function fractionTree(channel: Channel, depth: number, prover?: FractionProver): FractionClaim {
   const top = channel.exts('fractions/top', 4, () => (prover as FractionProver).top());
-  if (!equal(g(top, ZERO), ZERO)) throw new Rejected('lookup-sum', 'fractions/top');
-  if (equal(mul(top[2], top[3]), ZERO)) throw new Rejected('zero-denominator', 'fractions/top');
+  channel.check(equal(g(top, ZERO), ZERO), 'lookup-sum', 'fractions/top');
+  channel.check(!equal(mul(top[2], top[3]), ZERO), 'zero-denominator', 'fractions/top');
   const mu = channel.challenge('fractions/mu');
   let point: Ext[] = [mu];
   let p = line(top[0], top[1], mu);
@@ -57,7 +56,7 @@ export function fractionTree(channel: Channel, depth: number, prover?: FractionP
     for (let j = 0; j < k; j++) {
       const [t0, lead] = channel.exts('fractions/round', 2, () => (prover as FractionProver).round());
       const r = point[k - 1 - j];
-      if (equal(r, ZERO)) throw new Rejected('degenerate-challenge', 'fractions/round');
+      channel.check(!equal(r, ZERO), 'degenerate-challenge', 'fractions/round');
       const t1 = mul(sub(claim, mul(sub(ONE, r), t0)), inv(r));
       const rho = channel.challenge('fractions/rho');
       // t(X) = t0 + (t1 - t0 - lead)·X + lead·X²
@@ -66,7 +65,7 @@ export function fractionTree(channel: Channel, depth: number, prover?: FractionP
       bound.unshift(rho);
     }
     const children = channel.exts('fractions/children', 4, () => (prover as FractionProver).children());
-    if (!equal(g(children, lambda), claim)) throw new Rejected('fraction-layer', `fractions/layer/${k}`);
+    channel.check(equal(g(children, lambda), claim), 'fraction-layer', `fractions/layer/${k}`);
     const side = channel.challenge('fractions/mu');
     p = line(children[0], children[1], side);
     q = line(children[2], children[3], side);

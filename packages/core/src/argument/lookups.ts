@@ -3,13 +3,18 @@
  *
  * A cell (in) or (in, out) looked up in table t has the fraction 1 / (α - t - β·in - β²·out), a row of the table
  * -m / (α - t - β·in - β²·out) with the row's multiplicity m. The sum over all is zero for random α, β only if every
- * cell is a row of its own table: the table's number is part of what is compared.
+ * cell is a row of its own table: the table's number is part of what is compared. A row that no table has would stay
+ * unnoticed if it occurred a multiple of p times; the number of leaves is far below p.
  */
+import { InputError } from '../base/errors.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { eqAt, fromInteger, identityAt, mulInteger } from './ext-vector.js';
 import { type Functional, weightOf } from './functional.js';
 import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
+
+/** log2 of the most leaves that one proof sums: below p, and within the pointers of the kernels. */
+const MAX_DEPTH = 28;
 
 /** The leaves: first every lookup's cells, then every table's rows. */
 export interface LookupLeaves {
@@ -21,6 +26,13 @@ export function lookupLeaves(relation: Relation): LookupLeaves {
   const columns = relation.lookups.map((l) => relation.values[l.columns[0]].dims);
   const tables = relation.tables.map((t) => [tableSize(t)]);
   const layout = stack([...columns, ...tables]);
+  if (layout.cells > 2 ** MAX_DEPTH) {
+    throw new InputError(
+      'slice-too-large',
+      `a slice of ${layout.cells} lookups is beyond the 2^${MAX_DEPTH} that one proof holds`,
+      'cut the program in more slices (--slices)',
+    );
+  }
   return { layout, depth: Math.max(1, ceilLog2(layout.cells)) };
 }
 

@@ -18,7 +18,6 @@ import { ceilLog2, eqFunctional } from './layout.js';
 import { type OracleShape, oracleVars, ownPoint, type Placement, place } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
 import { checkQueries, type QueryProver } from './queries.js';
-import { Rejected } from './rejected.js';
 
 export interface OpeningTerm {
   readonly oracle: number;
@@ -90,7 +89,7 @@ export function opening(
 
   const value = evaluateMessage(message, last);
   const weight = weightAt(oracles, placement, claims, lambda, gapPoint, rowPoint, [...position, ...last]);
-  if (!equal(mul(value, weight), claim)) throw new Rejected('opening-sum', 'opening/sum');
+  channel.check(equal(mul(value, weight), claim), 'opening-sum', 'opening/sum');
 
   channel.grind(preset.grindingBits, (seed) => side.grind(seed));
   const indices = channel.indices('opening/queries', preset.queries, logRow + LOG_BLOWUP);

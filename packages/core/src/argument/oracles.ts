@@ -2,8 +2,8 @@
  * Commitments. An oracle is a stack of tensors written as a matrix of `rows` rows of 2^logRow cells; each row is a
  * message of the Reed-Solomon code, and the Merkle tree's leaf at a position holds all rows' code symbols there
  * (an interleaved code). Several oracles are opened together: their rows are placed in one row space, each oracle
- * aligned to the power of two that holds it, and a shorter row counts as a longer one whose leading half is zero,
- * whose code word repeats periodically.
+ * aligned to the power of two that holds it, and a shorter row counts as a longer one whose second half is zero: the
+ * polynomial f(2x² - 1), whose code word repeats periodically.
  */
 import { hash } from '../base/blake3.js';
 import { InputError } from '../base/errors.js';

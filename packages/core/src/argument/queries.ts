@@ -6,13 +6,12 @@ import { hash } from '../base/blake3.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
 import { add as addM31, inv as invM31, mul as mulM31, P, sub as subM31 } from '../field/m31.js';
 import { add, type Ext, equal, mul, mulBase, sub, ZERO } from '../field/qm31.js';
-import { type Channel, decodeExts, decodeWords } from './channel.js';
+import type { Channel } from './channel.js';
 import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
 import { ceilLog2 } from './layout.js';
 import { rootOf, siblingCount } from './merkle.js';
 import { logWord, type OracleShape, type Placement } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP } from './presets.js';
-import { Rejected } from './rejected.js';
 
 export interface QueryProver {
   /** Leaves (sorted, distinct) of an oracle: rows words each. */
@@ -55,7 +54,11 @@ function readLeaves(
   const parts = leaves.map((_, i) => bytes.subarray(i * leafBytes, (i + 1) * leafBytes));
   const digests = parts.map((p) => hash(p).slice());
   const got = rootOf(leaves, digests, count, proof);
-  if (got.some((b, i) => b !== root[i])) throw new Rejected('merkle-path', path);
+  channel.check(
+    got.every((b, i) => b === root[i]),
+    'merkle-path',
+    path,
+  );
   return parts;
 }
 
@@ -79,7 +82,7 @@ export function checkQueries(q: Queries): void {
       () => side.oracleSiblings(k, leaves),
     );
     const weights = rowWeights(o, placement.firstRow[k], q);
-    const combined = new Map(leaves.map((leaf, i) => [leaf, combine(decodeWords(rows[i], path), weights)]));
+    const combined = new Map(leaves.map((leaf, i) => [leaf, combine(channel.decodeWords(rows[i], path), weights)]));
     at.forEach((leaf, i) => {
       values[i] = add(values[i], combined.get(leaf) as Ext);
     });
@@ -102,10 +105,10 @@ export function checkQueries(q: Queries): void {
       () => side.foldLeaves(j, leaves),
       () => side.foldSiblings(j, leaves),
     );
-    const words = new Map(leaves.map((leaf, i) => [leaf, decodeExts(data[i], path)]));
+    const words = new Map(leaves.map((leaf, i) => [leaf, channel.decodeExts(data[i], path)]));
     positions.forEach((c, i) => {
       const slot = Math.floor(c / groups);
-      if (!equal((words.get(at[i]) as Ext[])[slot], values[i])) throw new Rejected('fold', path);
+      channel.check(equal((words.get(at[i]) as Ext[])[slot], values[i]), 'fold', path);
     });
     const rhos = q.position.slice(j * LOG_ARITY, (j + 1) * LOG_ARITY);
     const folded = foldLeaves(leaves, words, logLength, rhos);
@@ -118,7 +121,7 @@ export function checkQueries(q: Queries): void {
 
   const word = encodeExt(extVector(q.message));
   positions.forEach((c, i) => {
-    if (!equal(getExt(word, c), values[i])) throw new Rejected('fold', 'opening/message');
+    channel.check(equal(getExt(word, c), values[i]), 'fold', 'opening/message');
   });
 }
 

@@ -11,6 +11,7 @@ export type RejectCode =
   | 'fraction-layer'
   | 'contraction'
   | 'commitment'
+  | 'boundary-shape'
   | 'boundary-range'
   | 'clear-claim'
   | 'opening-sum'

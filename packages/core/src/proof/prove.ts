@@ -104,11 +104,14 @@ export function proveSlice(kernels: Kernels, input: ProveInput): Uint8Array {
   }
 }
 
-/** The honest prover's messages. Exported for the tests' dishonest ones. */
-export function sliceProver(kernels: Kernels, { prepared, values, boundary }: ProveInput): SliceProver {
+/** The honest prover's messages. Exported, with its multiplicities, for the tests' dishonest ones. */
+export function sliceProver(
+  kernels: Kernels,
+  { prepared, values, boundary }: ProveInput,
+  counts: readonly Int32Array[] = multiplicities(prepared.shape.relation, values),
+): SliceProver {
   const { shape, constants } = prepared;
   const { relation } = shape;
-  const counts = multiplicities(relation, values);
   const oracles: CommittedOracle[] = [];
   if (shape.constants) {
     invariant(constants, 'the slice has constants that were not committed');

@@ -1,7 +1,7 @@
 /**
  * The protocol of one slice proof, written once for both sides (see argument/channel.ts).
  *
- * 1. witness commitment; statement; boundary tensors' commitments are opened
+ * 1. witness commitment; statement; root of the constants; boundary tensors' commitments, which are opened
  * 2. α, β; the sum of all lookup fractions (argument/fractions.ts)
  * 3. what is left are linear claims: of the lookups' leaves, and that the zero-constraints vanish at random points
  * 4. linear claims are pulled back through virtual values; contractions are reduced by sumchecks, level by level
@@ -17,7 +17,6 @@ import { type LinearClaim, type LookupLeaves, leafClaims } from '../argument/loo
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
-import { Rejected } from '../argument/rejected.js';
 import { type Ext, equal, mul, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
@@ -73,7 +72,7 @@ export interface SliceProver {
   opening(): OpeningProver;
 }
 
-/** Runs the protocol; throws {@link Rejected} where a check fails. */
+/** Runs the protocol; throws `Rejected` (argument/rejected.ts) where a check fails. */
 export function sliceProtocol(
   channel: Channel,
   shape: SliceShape,
@@ -88,6 +87,9 @@ export function sliceProtocol(
   if (shape.witness !== undefined)
     roots[shape.witness] = channel.bytes('witness', 32, () => side.witnessRoot()).slice();
   channel.absorb('statement', statement);
+  // Whatever the statement holds, no challenge is drawn before the constants and all boundary tensors are fixed.
+  if (shape.constants) channel.absorb('constants', shape.constants.root);
+  for (const c of known.commitments) channel.absorb('boundary', c);
   const clear = openBoundary(channel, shape, known, roots, prover);
 
   const claims: LinearClaim[] = [];
@@ -120,12 +122,18 @@ function openBoundary(
   shape.boundary.forEach(({ value, mode }, i) => {
     const path = `boundary/${i}`;
     const same = (digest: Uint8Array) => {
-      if (digest.some((b, k) => b !== known.commitments[i][k])) throw new Rejected('commitment', path);
+      const expected = known.commitments[i];
+      channel.check(
+        expected?.length === digest.length && digest.every((b, k) => b === expected[k]),
+        'commitment',
+        path,
+      );
     };
     const v = shape.relation.values[value];
     let values: Int32Array;
     if (mode === 'public') {
       values = known.publicValues[i] as Int32Array;
+      channel.check(values?.length === sizeOf(v.dims), 'boundary-shape', path);
       same(clearCommitment(NO_SALT, values));
     } else {
       const size = mode === 'merkle' ? 32 : 4 * sizeOf(v.dims);
@@ -143,7 +151,11 @@ function openBoundary(
       same(clearCommitment(salt, values));
     }
     // An input's range is what its producer proved, or a public input's declared one; here it is plain to see.
-    for (const x of values) if (x < v.lo || x > v.hi) throw new Rejected('boundary-range', path);
+    channel.check(
+      values.every((x) => x >= v.lo && x <= v.hi),
+      'boundary-range',
+      path,
+    );
     clear.set(value, values);
   });
   return clear;
@@ -219,7 +231,7 @@ function reduceClaims(
   return done.flatMap((p): OpeningClaim[] => {
     if (p.terms.length > 0) return [{ terms: p.terms, value: p.value }];
     // Nothing committed is left: the claim is about numbers in the open.
-    if (!equal(p.value, ZERO)) throw new Rejected('clear-claim', 'claims');
+    channel.check(equal(p.value, ZERO), 'clear-claim', 'claims');
     return [];
   });
 }
