@@ -45,7 +45,7 @@ export function constantNumbers(
 /** A negative axis counts from the end. */
 export function normalAxis(node: GraphNode, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(a) || a < 0 || a >= Math.max(1, rank)) {
+  if (!Number.isInteger(a) || a < 0 || a >= rank) {
     throw new InputError(
       'bad-shape',
       `axis ${axis} of ${node.name} (${node.op}) is outside rank ${rank}`,

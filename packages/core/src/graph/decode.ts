@@ -1,13 +1,19 @@
 /** ONNX ModelProto to a graph, as it stands in the file: shapes are resolved later (resolve.ts). */
 import { InputError } from '../base/errors.js';
+import { dtypeOf } from './dtypes.js';
+import type { ExternalData } from './external-data.js';
 import type { Attribute, DType, Graph, GraphNode, Tensor, TensorInfo } from './graph.js';
-import { fields, floats, text, varints } from './protobuf.js';
-import { decodeTensorProto, dtypeOf, type ExternalData } from './tensor-proto.js';
+import { NumberList } from './number-list.js';
+import { appendFloats, appendVarints, fields, text } from './protobuf.js';
+import { decodeTensorProto, MAX_RANK } from './tensor-proto.js';
 
-/** What the file says of an input: numbers, or names of symbolic dimensions. */
+/** What the file says of an input or output. */
 export interface DeclaredTensor {
   readonly dtype: DType;
+  /** Numbers, or names of symbolic dimensions ('' where they have none). */
   readonly dims: readonly (number | string)[];
+  /** The file says nothing of the shape, not even how many axes there are. */
+  readonly unknownRank?: boolean;
 }
 
 export interface DecodedModel {
@@ -28,7 +34,7 @@ export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalD
       let version = 0;
       for (const g of fields(f.bytes)) {
         if (g.number === 1) domain = text(g);
-        if (g.number === 2) version = Number(g.varint);
+        if (g.number === 2) version = g.varint;
       }
       if (domain === '' || domain === 'ai.onnx') opset = version;
     }
@@ -52,13 +58,15 @@ function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): 
   const declared = new Map<string, DeclaredTensor>();
   const inputs: string[] = [];
   const outputs: string[] = [];
-  const taken = new Set<string>();
+  const uniqueName = uniqueNames();
   for (const f of fields(data)) {
-    if (f.number === 1) nodes.push(decodeNode(f.bytes, taken, external));
+    if (f.number === 1) nodes.push(decodeNode(f.bytes, uniqueName, external));
     else if (f.number === 2) name = text(f);
     else if (f.number === 5) {
       const t = decodeTensorProto(f.bytes, external);
-      if (initializers.has(t.name)) throw new InputError('broken-onnx', `two initializers are named ${t.name}`);
+      if (initializers.has(t.name)) {
+        throw new InputError('broken-onnx', `two initializers are named ${t.name}`, 'export the model again');
+      }
       initializers.set(t.name, t.tensor);
     } else if (f.number === 11 || f.number === 12) {
       const v = decodeValueInfo(f.bytes);
@@ -67,7 +75,9 @@ function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): 
     } else if (f.number === 15) {
       throw new InputError('unsupported-initializer', 'sparse initializers are not supported', 'export dense weights');
     }
-    if (nodes.length > MAX_NODES) throw new InputError('broken-onnx', `more than ${MAX_NODES} nodes`);
+    if (nodes.length > MAX_NODES) {
+      throw new InputError('broken-onnx', `the model has more than ${MAX_NODES} nodes`, 'use a smaller model');
+    }
   }
   const graph: Graph = {
     name,
@@ -82,13 +92,27 @@ function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): 
   return { graph, declared };
 }
 
-function decodeNode(data: Uint8Array, taken: Set<string>, external?: ExternalData): GraphNode {
+/** Gives names back with a number where they were given before. */
+function uniqueNames(): (name: string) => string {
+  const given = new Map<string, number>();
+  return (name) => {
+    let unique = name;
+    for (let i = given.get(name) ?? 0; given.has(unique); i++) {
+      unique = `${name}#${i}`;
+      given.set(name, i + 1);
+    }
+    given.set(unique, 1);
+    return unique;
+  };
+}
+
+function decodeNode(data: Uint8Array, uniqueName: (name: string) => string, external?: ExternalData): GraphNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
   let name = '';
   let op = '';
   let domain = '';
-  const attributes: Record<string, Attribute> = {};
+  const attributes = new Map<string, Attribute>();
   for (const f of fields(data)) {
     if (f.number === 1) inputs.push(text(f));
     else if (f.number === 2) outputs.push(text(f));
@@ -97,62 +121,90 @@ function decodeNode(data: Uint8Array, taken: Set<string>, external?: ExternalDat
     else if (f.number === 7) domain = text(f);
     else if (f.number === 5) {
       const [key, value] = decodeAttribute(f.bytes, external);
-      if (value !== undefined) attributes[key] = value;
+      if (value !== undefined) attributes.set(key, value);
     }
   }
-  const base = name || `${op}_${outputs[0] ?? ''}`;
-  let unique = base;
-  for (let i = 1; taken.has(unique); i++) unique = `${base}#${i}`;
-  taken.add(unique);
-  return { name: unique, op, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, attributes };
+  return {
+    name: uniqueName(name || `${op}_${outputs[0] ?? ''}`),
+    op,
+    domain: domain === 'ai.onnx' ? '' : domain,
+    inputs,
+    outputs,
+    attributes: Object.fromEntries(attributes),
+  };
 }
+
+/** onnx.AttributeProto.AttributeType. */
+const FLOAT = 1;
+const INT = 2;
+const STRING = 3;
+const FLOATS = 6;
+const INTS = 7;
+const STRINGS = 8;
 
 function decodeAttribute(data: Uint8Array, external?: ExternalData): [string, Attribute | undefined] {
   let name = '';
   let value: Attribute | undefined;
-  const numbers: number[] = [];
+  const numbers = new NumberList();
   const strings: string[] = [];
   let type = 0;
   for (const f of fields(data)) {
     if (f.number === 1) name = text(f);
-    else if (f.number === 2) value = floats(f, 4)[0];
-    else if (f.number === 3) value = Number(f.varint);
+    else if (f.number === 2) {
+      const scalar = new NumberList();
+      appendFloats(scalar, f, 4);
+      value = scalar.numbers()[0];
+    } else if (f.number === 3) value = f.varint;
     else if (f.number === 4) value = text(f);
     else if (f.number === 5) value = decodeTensorProto(f.bytes, external).tensor;
     else if (f.number === 6 || f.number === 11) value = 'subgraph';
-    else if (f.number === 7) numbers.push(...floats(f, 4));
-    else if (f.number === 8) numbers.push(...varints(f));
+    else if (f.number === 7) appendFloats(numbers, f, 4);
+    else if (f.number === 8) appendVarints(numbers, f);
     else if (f.number === 9) strings.push(text(f));
-    else if (f.number === 20) type = Number(f.varint);
+    else if (f.number === 20) type = f.varint;
   }
-  if (type === 8 || (value === undefined && strings.length > 0)) return [name, strings];
-  if (type === 6 || type === 7 || (value === undefined && numbers.length > 0)) return [name, numbers];
+  if (type === STRINGS || (value === undefined && strings.length > 0)) return [name, strings];
+  if (type === FLOATS || type === INTS || (value === undefined && numbers.length > 0))
+    return [name, Array.from(numbers.numbers())];
+  // Some writers leave out zeros and empty strings.
+  if (value === undefined && (type === FLOAT || type === INT)) return [name, 0];
+  if (value === undefined && type === STRING) return [name, ''];
   return [name, value];
 }
 
 function decodeValueInfo(data: Uint8Array): { name: string; declared: DeclaredTensor } {
   let name = '';
-  let dtype: DType = 'float32';
-  const dims: (number | string)[] = [];
+  let typeBytes: Uint8Array | undefined;
   for (const f of fields(data)) {
     if (f.number === 1) name = text(f);
-    if (f.number !== 2) continue;
-    for (const type of fields(f.bytes)) {
-      if (type.number !== 1)
-        throw new InputError('unsupported-dtype', `${name} is not a tensor`, 'export tensor inputs');
-      for (const t of fields(type.bytes)) {
-        if (t.number === 1) dtype = dtypeOf(Number(t.varint));
-        if (t.number !== 2) continue;
-        for (const d of fields(t.bytes)) {
-          let dim: number | string = '';
-          for (const x of fields(d.bytes)) {
-            if (x.number === 1) dim = Number(x.varint);
-            if (x.number === 2) dim = text(x);
-          }
-          dims.push(dim);
-        }
-      }
+    if (f.number === 2) typeBytes = f.bytes;
+  }
+  let dtype: DType = 'float32';
+  let dims: (number | string)[] | undefined;
+  for (const type of fields(typeBytes ?? new Uint8Array(0))) {
+    if (type.number !== 1 && type.number !== 6)
+      throw new InputError('unsupported-dtype', `${name} is not a tensor`, 'export tensor inputs and outputs');
+    if (type.number !== 1) continue;
+    for (const t of fields(type.bytes)) {
+      if (t.number === 1) dtype = dtypeOf(t.varint);
+      if (t.number === 2) dims = decodeShape(t.bytes, name);
     }
   }
-  return { name, declared: { dtype, dims } };
+  return { name, declared: dims ? { dtype, dims } : { dtype, dims: [], unknownRank: true } };
+}
+
+function decodeShape(data: Uint8Array, name: string): (number | string)[] {
+  const dims: (number | string)[] = [];
+  for (const d of fields(data)) {
+    if (d.number !== 1) continue;
+    let dim: number | string = '';
+    for (const x of fields(d.bytes)) {
+      if (x.number === 1) dim = x.varint;
+      if (x.number === 2) dim = text(x);
+    }
+    dims.push(dim);
+    if (dims.length > MAX_RANK)
+      throw new InputError('bad-shape', `${name} has more than ${MAX_RANK} axes`, 'export the model again');
+  }
+  return dims;
 }

@@ -1,8 +1,9 @@
 /** A graph to an ONNX file (used by the scripts that make models). */
 import { InputError } from '../base/errors.js';
+import { dtypeCode } from './dtypes.js';
 import type { Attribute, Graph, GraphNode, TensorInfo } from './graph.js';
 import { Writer } from './protobuf.js';
-import { dtypeCode, encodeTensorProto } from './tensor-proto.js';
+import { encodeTensorProto } from './tensor-proto.js';
 
 /** The inputs' shapes must be in graph.tensors. */
 export function encodeOnnx(graph: Graph): Uint8Array {

@@ -32,7 +32,10 @@ export function foldBatchNormalization(graph: Graph): Graph {
     const perChannel = sizeOf(w.dims.slice(1));
     const weightName = `${conv.name}/weight·${bn.name}`;
     const biasName = `${conv.name}/bias·${bn.name}`;
-    initializers.set(weightName, { ...w, data: w.data.map((x, i) => x * scale[Math.floor(i / perChannel)]) });
+    const folded = new Float64Array(w.data.length);
+    for (let c = 0, i = 0; c < scale.length; c++)
+      for (const end = i + perChannel; i < end; i++) folded[i] = w.data[i] * scale[c];
+    initializers.set(weightName, { ...w, data: folded });
     initializers.set(biasName, {
       dtype: w.dtype,
       dims: [w.dims[0]],

@@ -66,6 +66,8 @@ export interface Graph {
 export interface OpSemantics {
   /** ONNX operator types that this room handles. */
   readonly ops: readonly string[];
+  /** How many leading inputs must be there; 1 where it is not said. */
+  required?(op: string): number;
   /** Shapes and dtypes of the outputs. Throws InputError on a shape the operator does not allow. */
   infer(node: GraphNode, inputs: readonly (TensorInfo | undefined)[], opset: number): TensorInfo[];
   /** The outputs, in double precision and a fixed order of operations. */

@@ -3,13 +3,15 @@
  * beyond their bytes, and a declared length is compared with what is there before anything is allocated.
  */
 import { InputError } from '../base/errors.js';
+import type { NumberList } from './number-list.js';
 
 export interface Field {
   readonly number: number;
   /** 0 varint, 1 fixed64, 2 bytes, 5 fixed32. */
   readonly wire: number;
-  /** Varints as signed 64-bit; fixed32 and fixed64 as raw bytes in `bytes`. */
-  readonly varint: bigint;
+  /** Varints as signed 64-bit numbers, rounded to a double beyond 2^53; 0 for other wire types. */
+  readonly varint: number;
+  /** The bytes of other wire types; none for a varint. */
   readonly bytes: Uint8Array;
 }
 
@@ -22,73 +24,89 @@ const broken = (what: string): InputError =>
 
 const EMPTY = new Uint8Array(0);
 
-function readVarint(data: Uint8Array, at: number): [bigint, number] {
-  let low = 0;
-  let value = 0n;
-  for (let i = 0; i < 10; i++) {
-    if (at + i >= data.length) throw broken('it ends inside a number');
-    const byte = data[at + i];
-    if (i < 4) {
-      low += (byte & 0x7f) * 2 ** (7 * i);
-      if (byte < 0x80) return [BigInt(low), at + i + 1];
-      if (i === 3) value = BigInt(low);
-    } else {
-      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
-      if (byte < 0x80) return [BigInt.asIntN(64, value), at + i + 1];
+/** Largest number of a field. */
+const MAX_FIELD = 2 ** 29 - 1;
+
+/** Reads varints from a position that it moves. */
+class VarintReader {
+  constructor(
+    private readonly data: Uint8Array,
+    public at: number,
+  ) {}
+
+  /** A signed 64-bit number, rounded to a double beyond 2^53. @throws InputError where it does not end */
+  next(): number {
+    let low = 0;
+    let scale = 1;
+    // Seven bytes hold 49 bits, exact in a double; longer numbers need whole arithmetic.
+    for (let i = 0; i < 7; i++) {
+      const byte = this.byte();
+      low += (byte & 0x7f) * scale;
+      if (byte < 0x80) return low;
+      scale *= 128;
     }
+    let value = BigInt(low);
+    for (let shift = 49n; shift <= 63n; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return Number(BigInt.asIntN(64, value));
+    }
+    throw broken('a number is too long');
   }
-  throw broken('a number is too long');
+
+  private byte(): number {
+    if (this.at >= this.data.length) throw broken('it ends inside a number');
+    return this.data[this.at++];
+  }
 }
 
 /** The fields of one message. */
 export function* fields(data: Uint8Array): Generator<Field> {
-  let at = 0;
-  while (at < data.length) {
-    const [key, next] = readVarint(data, at);
-    const wire = Number(key & 7n);
-    const number = Number(BigInt.asUintN(61, key >> 3n));
-    at = next;
+  const reader = new VarintReader(data, 0);
+  while (reader.at < data.length) {
+    const key = reader.next();
+    const wire = key % 8;
+    const number = Math.floor(key / 8);
+    if (number < 1 || number > MAX_FIELD) throw broken('a field has no valid number');
     if (wire === 0) {
-      const [varint, end] = readVarint(data, at);
-      at = end;
-      yield { number, wire, varint, bytes: EMPTY };
+      yield { number, wire, varint: reader.next(), bytes: EMPTY };
       continue;
     }
     let length: number;
-    if (wire === 2) {
-      const [size, end] = readVarint(data, at);
-      if (size < 0n || size > BigInt(data.length - end)) throw broken('a part is longer than the file');
-      length = Number(size);
-      at = end;
-    } else if (wire === 1) length = 8;
+    if (wire === 2) length = reader.next();
+    else if (wire === 1) length = 8;
     else if (wire === 5) length = 4;
     else throw broken(`unknown wire type ${wire}`);
-    if (length > data.length - at) throw broken('it ends inside a value');
-    yield { number, wire, varint: 0n, bytes: data.subarray(at, at + length) };
-    at += length;
+    if (length < 0 || length > data.length - reader.at) throw broken('a part is longer than the file');
+    yield { number, wire, varint: 0, bytes: data.subarray(reader.at, reader.at + length) };
+    reader.at += length;
   }
 }
 
-/** Numbers of a repeated varint field, packed or not. */
-export function varints(f: Field): number[] {
-  if (f.wire === 0) return [Number(f.varint)];
-  const out: number[] = [];
-  let at = 0;
-  while (at < f.bytes.length) {
-    const [value, next] = readVarint(f.bytes, at);
-    out.push(Number(value));
-    at = next;
+/** Appends the numbers of a repeated varint field, packed or not. */
+export function appendVarints(to: NumberList, f: Field): void {
+  if (f.wire === 0) {
+    to.push(f.varint);
+    return;
   }
+  if (f.wire !== 2) throw broken('a list of whole numbers is of another type');
+  const reader = new VarintReader(f.bytes, 0);
+  while (reader.at < f.bytes.length) to.push(reader.next());
+}
+
+/** Appends the numbers of a repeated float (4) or double (8) field, packed or not. */
+export function appendFloats(to: NumberList, f: Field, size: 4 | 8): void {
+  if (f.wire === 0 || f.bytes.length % size !== 0) throw broken('a list of floats has a broken length');
+  to.append(readFloats(f.bytes, size));
+}
+
+/** Little-endian single (4) or double (8) precision numbers. */
+export function readFloats(bytes: Uint8Array, size: 4 | 8): Float64Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out = new Float64Array(bytes.length / size);
+  if (size === 4) for (let i = 0; i < out.length; i++) out[i] = view.getFloat32(4 * i, true);
+  else for (let i = 0; i < out.length; i++) out[i] = view.getFloat64(8 * i, true);
   return out;
-}
-
-/** Numbers of a repeated float (4) or double (8) field, packed or not. */
-export function floats(f: Field, size: 4 | 8): number[] {
-  const view = new DataView(f.bytes.buffer, f.bytes.byteOffset, f.bytes.byteLength);
-  if (f.bytes.length % size !== 0) throw broken('a list of floats has a broken length');
-  return Array.from({ length: f.bytes.length / size }, (_, i) =>
-    size === 4 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true),
-  );
 }
 
 const decoder = new TextDecoder();

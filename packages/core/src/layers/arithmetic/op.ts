@@ -16,6 +16,9 @@ const FUNCTIONS: Readonly<Record<string, (a: number, b: number) => number>> = {
   Sum: (a, b) => a + b,
 };
 
+/** Operators of any number of operands. */
+const VARIADIC = new Set(['Min', 'Max', 'Sum']);
+
 const COMPARISONS: Readonly<Record<string, (a: number, b: number) => number>> = {
   Equal: (a, b) => Number(a === b),
   Greater: (a, b) => Number(a > b),
@@ -26,6 +29,7 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => number>> = 
 
 export const arithmetic: OpSemantics = {
   ops: Object.keys(FUNCTIONS),
+  required: (op) => (VARIADIC.has(op) ? 1 : 2),
   infer: (node, inputs) => [{ dtype: inputs[0]?.dtype ?? 'float32', dims: dims(node, inputs) }],
   evaluate: (node, inputs) => {
     const f = FUNCTIONS[node.op];
@@ -38,6 +42,7 @@ export const arithmetic: OpSemantics = {
 /** Known only where constants are folded. */
 export const comparison: OpSemantics = {
   ops: Object.keys(COMPARISONS),
+  required: () => 2,
   infer: (node, inputs) => [{ dtype: 'bool', dims: dims(node, inputs) }],
   evaluate: (node, inputs) => [{ ...broadcastApply(node, inputs as Tensor[], COMPARISONS[node.op]), dtype: 'bool' }],
 };

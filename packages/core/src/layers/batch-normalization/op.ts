@@ -2,12 +2,22 @@
 
 import { sizeOf } from '../../base/dims.js';
 import { InputError } from '../../base/errors.js';
+import { badShape, numberAttribute } from '../../graph/attributes.js';
 import { batchNormalizationAffine } from '../../graph/fold-batch-normalization.js';
 import type { OpSemantics, Tensor } from '../../graph/graph.js';
 
 export const batchNormalization: OpSemantics = {
   ops: ['BatchNormalization'],
+  required: () => 5,
   infer: (node, [x, ...parameters]) => {
+    if (numberAttribute(node, 'training_mode', 0) !== 0 || numberAttribute(node, 'spatial', 1) !== 1) {
+      throw new InputError(
+        'unsupported-attribute',
+        `${node.name} (BatchNormalization) is in training mode or not spatial`,
+        'export the model in inference mode',
+        node.name,
+      );
+    }
     if (parameters.slice(0, 4).some((p) => !p?.value)) {
       throw new InputError(
         'dynamic-parameter',
@@ -16,7 +26,10 @@ export const batchNormalization: OpSemantics = {
         node.name,
       );
     }
-    return [{ dtype: x?.dtype ?? 'float32', dims: x?.dims ?? [] }];
+    const dims = x?.dims ?? [];
+    if (dims.length < 2 || parameters.slice(0, 4).some((p) => p?.dims.length !== 1 || p.dims[0] !== dims[1]))
+      throw badShape(node, `parameters [${parameters.map((p) => p?.dims).join('], [')}] do not fit [${dims}]`);
+    return [{ dtype: x?.dtype ?? 'float32', dims }];
   },
   evaluate: (node, inputs) => {
     const x = inputs[0] as Tensor;

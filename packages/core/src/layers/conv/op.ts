@@ -108,6 +108,7 @@ export function unravel(flat: number, dims: readonly number[]): number[] {
 
 export const conv: OpSemantics = {
   ops: ['Conv'],
+  required: () => 2,
   infer: (node, [x, w, b]) => {
     const s = convShape(node, x?.dims ?? [], w?.dims ?? []);
     if (b && sizeOf(b.dims) !== s.groups * s.outputs) throw badShape(node, `bias [${b.dims}] and weights [${w?.dims}]`);

@@ -26,6 +26,7 @@ export function gemmShape(node: GraphNode, a: readonly number[], b: readonly num
 
 export const gemm: OpSemantics = {
   ops: ['Gemm'],
+  required: () => 2,
   infer: (node, [a, b, c]) => {
     const { m, n } = gemmShape(node, a?.dims ?? [], b?.dims ?? []);
     if (c && String(broadcastDims(node, [c.dims, [m, n]])) !== String([m, n]))

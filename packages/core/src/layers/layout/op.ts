@@ -84,8 +84,11 @@ function read(to: Float64Array, src: Tensor, { map, dims }: Step): void {
   for (let i = 0; i < from.length; i++) if (from[i] >= 0) to[i] = src.data[from[i]];
 }
 
+const TAKES_TWO = new Set(['Reshape', 'Gather', 'Tile', 'Expand']);
+
 export const layout: OpSemantics = {
   ops: Object.keys(READINGS),
+  required: (op) => (TAKES_TWO.has(op) ? 2 : 1),
   infer: (node, inputs, opset) =>
     READINGS[node.op](node, inputs, opset).map((r) => ({ dtype: inputs[0]?.dtype ?? 'float32', dims: r.dims })),
   evaluate,
@@ -118,6 +121,7 @@ function constantValue(node: GraphNode): Tensor {
 /** Shapes and constants: known when the program is made. */
 export const constants: OpSemantics = {
   ops: ['Constant', 'Shape', 'Size', 'ConstantOfShape', 'Range', 'Where', 'Not'],
+  required: (op) => (op === 'Constant' ? 0 : op === 'Range' || op === 'Where' ? 3 : 1),
   infer: (node, inputs) => {
     const dims = inputs[0]?.dims ?? [];
     if (node.op === 'Constant') return [known(constantValue(node))];
@@ -148,7 +152,7 @@ export const constants: OpSemantics = {
     if (node.op === 'ConstantOfShape') {
       const v = node.attributes.value as Tensor | undefined;
       const dims = [...x.data];
-      if (sizeOf(dims) > 2 ** 28)
+      if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !(sizeOf(dims) <= 2 ** 26))
         throw new InputError(
           'bad-shape',
           `${node.name} makes a tensor of shape [${dims}]`,
@@ -159,7 +163,7 @@ export const constants: OpSemantics = {
     }
     if (node.op === 'Range') {
       const n = Math.max(0, Math.ceil((y.data[0] - x.data[0]) / z.data[0]));
-      if (n > 2 ** 24)
+      if (!(n <= 2 ** 24))
         throw new InputError('bad-shape', `${node.name} makes ${n} numbers`, 'use a smaller model', node.name);
       return [
         { dtype: x.dtype, dims: [n], data: Float64Array.from({ length: n }, (_, i) => x.data[0] + i * z.data[0]) },

@@ -31,6 +31,7 @@ export function matMulShape(node: GraphNode, dimsA: readonly number[], dimsB: re
 
 export const matMul: OpSemantics = {
   ops: ['MatMul'],
+  required: () => 2,
   infer: (node, [a, b]) => [
     { dtype: a?.dtype ?? 'float32', dims: matMulShape(node, a?.dims ?? [], b?.dims ?? []).out },
   ],

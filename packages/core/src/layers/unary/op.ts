@@ -1,7 +1,7 @@
 import { InputError } from '../../base/errors.js';
 import { numberAttribute } from '../../graph/attributes.js';
+import { dtypeOf } from '../../graph/dtypes.js';
 import type { OpSemantics, Tensor } from '../../graph/graph.js';
-import { dtypeOf } from '../../graph/tensor-proto.js';
 import { FUNCTIONS } from './functions.js';
 
 export const unary: OpSemantics = {
@@ -12,6 +12,14 @@ export const unary: OpSemantics = {
         'dynamic-parameter',
         `bounds of ${node.name} (${node.op}) are computed at run time`,
         'export them as constants',
+        node.name,
+      );
+    }
+    if (node.op === 'Dropout' && parameters[1]?.value?.data[0]) {
+      throw new InputError(
+        'unsupported-attribute',
+        `${node.name} (Dropout) is in training mode`,
+        'export the model in inference mode',
         node.name,
       );
     }

@@ -1,0 +1,124 @@
+/** Checks and passes that need no shapes: names, order, dead nodes, finite weights. */
+import { InputError } from '../base/errors.js';
+import type { Graph, GraphNode } from './graph.js';
+
+const EXPORT_AGAIN = 'export the model again';
+
+/** Every name is produced exactly once, and there are outputs. @throws InputError (broken-onnx, unsupported-output) */
+export function checkNames(graph: Graph): void {
+  if (graph.outputs.length === 0) throw new InputError('broken-onnx', 'the model has no outputs', EXPORT_AGAIN);
+  const inputs = new Set(graph.inputs);
+  for (const [what, names] of [
+    ['inputs', graph.inputs],
+    ['outputs', graph.outputs],
+  ] as const) {
+    const seen = new Set<string>();
+    const twice = names.find((name) => seen.size === seen.add(name).size);
+    if (twice !== undefined) throw new InputError('broken-onnx', `two ${what} are named ${twice}`, EXPORT_AGAIN);
+    if (names.includes('')) throw new InputError('broken-onnx', `one of the ${what} has no name`, EXPORT_AGAIN);
+  }
+  const passed = graph.outputs.find((o) => inputs.has(o));
+  if (passed !== undefined)
+    throw new InputError('unsupported-output', `output ${passed} is an input`, 'remove it from the outputs');
+  const produced = new Set([...graph.inputs, ...graph.initializers.keys()]);
+  for (const n of graph.nodes) {
+    for (const o of n.outputs) {
+      if (o === '') continue;
+      if (produced.has(o))
+        throw new InputError('broken-onnx', `${o}, made by ${n.name}, has another origin too`, EXPORT_AGAIN, n.name);
+      produced.add(o);
+    }
+  }
+  for (const n of graph.nodes) {
+    const missing = n.inputs.find((i) => i !== '' && !produced.has(i));
+    if (missing !== undefined)
+      throw new InputError('broken-onnx', `nothing produces ${missing}, read by ${n.name}`, EXPORT_AGAIN, n.name);
+  }
+  const open = graph.outputs.find((o) => !produced.has(o));
+  if (open !== undefined) throw new InputError('broken-onnx', `nothing produces the output ${open}`, EXPORT_AGAIN);
+}
+
+/** Infinite bounds of a Clip leave a side open; nothing else may be infinite. */
+const mayBeInfinite = (node: GraphNode, input: number): boolean => node.op === 'Clip' && input > 0;
+
+function firstNonFinite(data: Float64Array): number {
+  // x - x is NaN for infinities and NaN.
+  for (let i = 0; i < data.length; i++) if (data[i] - data[i] !== 0) return i;
+  return -1;
+}
+
+/** Constants that nodes read are finite numbers. @throws InputError (non-finite-weight) */
+export function checkFinite(graph: Graph): void {
+  const seen = new Map<string, number>();
+  for (const n of graph.nodes) {
+    n.inputs.forEach((name, k) => {
+      const t = graph.initializers.get(name);
+      if (!t) return;
+      const at = seen.get(name) ?? firstNonFinite(t.data);
+      seen.set(name, at);
+      if (at < 0 || (mayBeInfinite(n, k) && !Number.isNaN(t.data[at]))) return;
+      throw new InputError(
+        'non-finite-weight',
+        `${name}, read by ${n.name} (${n.op}), holds ${t.data[at]} at ${at}`,
+        'retrain or repair the weights',
+        n.name,
+      );
+    });
+  }
+}
+
+/** Puts nodes after those they read; the file's own order is kept where it is topological already. */
+export function sortNodes(graph: Graph): Graph {
+  const producer = new Map<string, number>();
+  graph.nodes.forEach((n, i) => {
+    for (const o of n.outputs) producer.set(o, i);
+  });
+  const waiting = graph.nodes.map((n) => new Set(n.inputs.flatMap((i) => producer.get(i) ?? [])));
+  const readers = graph.nodes.map(() => [] as number[]);
+  waiting.forEach((set, i) => {
+    for (const j of set) readers[j].push(i);
+  });
+  const ready = graph.nodes.flatMap((_, i) => (waiting[i].size === 0 ? [i] : []));
+  const order: number[] = [];
+  for (let at = 0; at < ready.length; at++) {
+    const i = ready[at];
+    order.push(i);
+    for (const j of readers[i]) {
+      waiting[j].delete(i);
+      if (waiting[j].size === 0) ready.push(j);
+    }
+  }
+  if (order.length !== graph.nodes.length) {
+    const stuck = graph.nodes.find((_, i) => waiting[i].size > 0);
+    throw new InputError(
+      'cyclic-graph',
+      `the graph has a cycle through ${stuck?.name}`,
+      'export the model again',
+      stuck?.name,
+    );
+  }
+  // The file's own order is kept where it is already topological.
+  const position = new Map(order.map((i, k) => [i, k]));
+  const sorted = graph.nodes.every((n, i) => n.inputs.every((x) => (producer.get(x) ?? -1) < i));
+  if (sorted) return graph;
+  return {
+    ...graph,
+    nodes: [...graph.nodes.keys()]
+      .sort((a, b) => (position.get(a) as number) - (position.get(b) as number))
+      .map((i) => graph.nodes[i]),
+  };
+}
+
+/** Removes nodes and initialisers that no output depends on. */
+export function dropDead(graph: Graph): Graph {
+  const needed = new Set(graph.outputs);
+  const nodes: GraphNode[] = [];
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const n = graph.nodes[i];
+    if (!n.outputs.some((o) => needed.has(o))) continue;
+    for (const x of n.inputs) needed.add(x);
+    nodes.push(n);
+  }
+  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
+  return { ...graph, nodes: nodes.reverse(), initializers };
+}

@@ -1,0 +1,96 @@
+/** Shapes of every tensor, node by node; what is known already is computed and becomes a constant. */
+import { sizeOf } from '../base/dims.js';
+import { InputError, InvariantError } from '../base/errors.js';
+import { checkDims } from './bind-inputs.js';
+import type { Graph, GraphNode, OpSemantics, Tensor, TensorInfo } from './graph.js';
+import { upgradeNode } from './upgrade-node.js';
+
+/** The operators known, by ONNX operator type and domain. */
+export type Semantics = (op: string, domain: string) => OpSemantics | undefined;
+
+export interface Inferred {
+  /** Without the nodes whose results are constants. */
+  readonly graph: Graph;
+  /** What is wrong with nodes; those that depend on them are left out of the graph. */
+  readonly errors: readonly InputError[];
+}
+
+/** Largest tensor that constant folding may make. */
+const MAX_FOLDED = 2 ** 26;
+
+/** Every failure of a node is an InputError that names it. */
+function asInputError(cause: unknown, n: GraphNode): InputError {
+  if (cause instanceof InvariantError) throw cause;
+  if (cause instanceof InputError) {
+    return cause.node ? cause : new InputError(cause.code, `${n.name} (${n.op}): ${cause.message}`, cause.hint, n.name);
+  }
+  const message = `${n.name} (${n.op}) cannot be understood: ${cause instanceof Error ? cause.message : cause}`;
+  return new InputError('broken-onnx', message, 'export the model again', n.name, { cause });
+}
+
+/** Shapes of a node's outputs; with `value` where they are constants. */
+function inferNode(n: GraphNode, inputs: readonly (TensorInfo | undefined)[], op: OpSemantics, opset: number) {
+  const required = op.required?.(n.op) ?? 1;
+  const given = inputs.filter((i) => i !== undefined).length;
+  if (inputs.slice(0, required).filter((i) => i !== undefined).length < required) {
+    const message = `${n.name} (${n.op}) has ${given} inputs, it needs ${required}`;
+    throw new InputError('broken-onnx', message, 'export the model again', n.name);
+  }
+  const results = op.infer(n, inputs, opset);
+  if (results.every((r) => r.value)) return results;
+  if (!inputs.every((i) => i === undefined || i.value)) return results;
+  for (const r of results) {
+    if (sizeOf(r.dims) <= MAX_FOLDED) continue;
+    const message = `${n.name} (${n.op}) makes a constant of shape [${r.dims}]`;
+    throw new InputError('bad-shape', message, 'use a smaller model', n.name);
+  }
+  const values = op.evaluate(
+    n,
+    inputs.map((i) => i?.value),
+    opset,
+  );
+  return results.map((r, k): TensorInfo => ({ dtype: r.dtype, dims: values[k].dims, value: values[k] }));
+}
+
+/**
+ * @param graph sorted
+ * @param infos shapes of the inputs; those of all tensors are added
+ */
+export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semantics: Semantics): Inferred {
+  const initializers = new Map(graph.initializers);
+  const define = (name: string, value: Tensor): void => {
+    initializers.set(name, value);
+    infos.set(name, { dtype: value.dtype, dims: value.dims, value });
+  };
+  for (const [name, t] of graph.initializers) define(name, t);
+  const read = new Set([...graph.outputs, ...graph.nodes.flatMap((n) => n.inputs)]);
+  const errors: InputError[] = [];
+  const nodes: GraphNode[] = [];
+  for (const original of graph.nodes) {
+    const op = semantics(original.op, original.domain);
+    if (!op || original.inputs.some((i) => i !== '' && !infos.has(i))) continue;
+    try {
+      const n = upgradeNode(original, infos, graph.opset, define);
+      const inputs = n.inputs.map((i) => (i === '' ? undefined : infos.get(i)));
+      const results = inferNode(n, inputs, op, graph.opset);
+      const extra = n.outputs.slice(results.length).find((o) => o !== '' && read.has(o));
+      if (extra !== undefined) {
+        const message = `output ${extra} of ${n.name} (${n.op}) is not supported`;
+        throw new InputError('unsupported-output', message, 'export the model in inference mode', n.name);
+      }
+      const outputs = n.outputs.slice(0, results.length);
+      const constant = results.every((r) => r.value);
+      outputs.forEach((o, k) => {
+        if (o === '') return;
+        if (constant) define(o, results[k].value as Tensor);
+        else checkDims(o, results[k].dims, n.name);
+        infos.set(o, results[k]);
+      });
+      if (!constant) nodes.push({ ...n, outputs });
+    } catch (cause) {
+      for (const o of original.outputs) infos.delete(o);
+      errors.push(asInputError(cause, original));
+    }
+  }
+  return { graph: { ...graph, nodes, initializers, tensors: infos }, errors };
+}
