@@ -1,4 +1,5 @@
 import type { Relation, ValueId } from '../relation/relation.js';
+import type { Ranges } from './ranges.js';
 
 export type Precision = 'fast' | 'standard' | 'high';
 
@@ -43,4 +44,6 @@ export interface CompiledProgram {
   readonly outputs: readonly string[];
   /** In order of execution: a slice reads public inputs and outputs of earlier slices. */
   readonly slices: readonly CompiledSlice[];
+  /** The ranges that it was quantised by; compileModel takes them in place of samples. */
+  readonly ranges: Ranges;
 }

@@ -42,6 +42,13 @@ export interface Interval {
   readonly hi: number;
 }
 
+/** How many values and constraints a builder holds. */
+export interface Position {
+  readonly values: number;
+  readonly lookups: number;
+  readonly zeros: number;
+}
+
 /**
  * Collects the values and constraints of one slice. Intervals of virtual values are derived here unless the caller
  * passes a tighter one that it has proven from the actual constants (for a contraction: ‖w‖₁·max|x|).
@@ -63,6 +70,10 @@ export class RelationBuilder {
 
   dims(id: ValueId): readonly number[] {
     return this.values[id].dims;
+  }
+
+  position(): Position {
+    return { values: this.values.length, lookups: this.lookups.length, zeros: this.zeroIds.length };
   }
 
   private push(value: Value): ValueId {

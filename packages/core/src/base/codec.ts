@@ -1,0 +1,183 @@
+/**
+ * The canonical binary encoding of artifacts. Every value has one encoding only: whoever decodes bytes from elsewhere
+ * encodes the result again and compares (see decodeCanonical).
+ *
+ * Integers are little-endian base-128 varints, signed ones in zigzag order; strings and byte arrays are prefixed with
+ * their length; lists with their count.
+ */
+import { InputError } from './errors.js';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export class Encoder {
+  private buffer = new Uint8Array(1024);
+  private length = 0;
+
+  /** Makes room for more bytes (in another buffer, where it must); the position of the first. */
+  private room(bytes: number): number {
+    const at = this.length;
+    this.length += bytes;
+    if (this.length > this.buffer.length) {
+      const next = new Uint8Array(Math.max(this.length, 2 * this.buffer.length));
+      next.set(this.buffer);
+      this.buffer = next;
+    }
+    return at;
+  }
+
+  private byte(x: number): this {
+    const at = this.room(1);
+    this.buffer[at] = x;
+    return this;
+  }
+
+  /** A non-negative safe integer. */
+  uint(x: number): this {
+    while (x >= 128) {
+      this.byte((x % 128) + 128);
+      x = Math.floor(x / 128);
+    }
+    return this.byte(x);
+  }
+
+  /** An integer, |x| < 2^52. */
+  int(x: number): this {
+    return this.uint(x < 0 ? -2 * x - 1 : 2 * x);
+  }
+
+  /** A double, by its bits. */
+  float(x: number): this {
+    const at = this.room(8);
+    new DataView(this.buffer.buffer).setFloat64(at, x, true);
+    return this;
+  }
+
+  /** Bytes of a length that the reader knows. */
+  raw(data: Uint8Array): this {
+    const at = this.room(data.length);
+    this.buffer.set(data, at);
+    return this;
+  }
+
+  bytes(data: Uint8Array): this {
+    return this.uint(data.length).raw(data);
+  }
+
+  text(s: string): this {
+    return this.bytes(encoder.encode(s));
+  }
+
+  list<T>(items: readonly T[], encode: (item: T) => void): this {
+    this.uint(items.length);
+    for (const item of items) encode(item);
+    return this;
+  }
+
+  done(): Uint8Array {
+    return this.buffer.slice(0, this.length);
+  }
+}
+
+/** Reads what {@link Encoder} wrote; never beyond its bytes, never more items than there are bytes. */
+export class Decoder {
+  private at = 0;
+
+  constructor(
+    private readonly data: Uint8Array,
+    /** What the bytes are meant to be, for messages. */
+    private readonly what: string,
+  ) {}
+
+  broken(why: string): InputError {
+    return new InputError('broken-artifact', `not a valid ${this.what}: ${why}`, 'get the file again from its source');
+  }
+
+  uint(): number {
+    let x = 0;
+    let factor = 1;
+    for (let i = 0; i < 8; i++) {
+      if (this.at >= this.data.length) throw this.broken('it ends early');
+      const byte = this.data[this.at++];
+      x += (byte & 127) * factor;
+      if (x > Number.MAX_SAFE_INTEGER) break;
+      if (byte < 128) return x;
+      factor *= 128;
+    }
+    throw this.broken('a number is too large');
+  }
+
+  int(): number {
+    const x = this.uint();
+    return x % 2 === 1 ? -(x + 1) / 2 : x / 2;
+  }
+
+  float(): number {
+    const b = this.raw(8);
+    return new DataView(b.buffer, b.byteOffset, 8).getFloat64(0, true);
+  }
+
+  raw(length: number): Uint8Array {
+    if (length > this.data.length - this.at) throw this.broken('it ends early');
+    this.at += length;
+    return this.data.subarray(this.at - length, this.at);
+  }
+
+  bytes(): Uint8Array {
+    return this.raw(this.uint());
+  }
+
+  text(): string {
+    try {
+      return decoder.decode(this.bytes());
+    } catch (cause) {
+      throw cause instanceof InputError ? cause : this.broken('a name is not UTF-8');
+    }
+  }
+
+  list<T>(decode: () => T): T[] {
+    const n = this.uint();
+    if (n > this.data.length - this.at) throw this.broken('a list is longer than the file');
+    const out: T[] = [];
+    for (let i = 0; i < n; i++) out.push(decode());
+    return out;
+  }
+
+  /** One of `options`, encoded by its number. */
+  choice<T>(options: readonly T[]): T {
+    const i = this.uint();
+    if (i >= options.length) throw this.broken('an unknown kind');
+    return options[i];
+  }
+
+  end(): void {
+    if (this.at !== this.data.length) throw this.broken('bytes are left over');
+  }
+}
+
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((x, i) => x === b[i]);
+
+/** Decodes all of `data`, and makes sure that it is the one encoding of what it holds. */
+export function decodeCanonical<T>(
+  data: Uint8Array,
+  what: string,
+  decode: (d: Decoder) => T,
+  encode: (value: T) => Uint8Array,
+): T {
+  const d = new Decoder(data, what);
+  const value = decode(d);
+  d.end();
+  if (!sameBytes(encode(value), data)) throw d.broken('another encoding of the same content');
+  return value;
+}
+
+export const toHex = (data: Uint8Array): string =>
+  Array.from(data, (b) => (b < 16 ? '0' : '') + b.toString(16)).join('');
+
+/** Bytes of a lower-case hexadecimal string; undefined where it is none, or not of `length` bytes. */
+export function fromHex(s: unknown, length?: number): Uint8Array | undefined {
+  if (typeof s !== 'string' || s.length % 2 !== 0 || !/^[0-9a-f]*$/.test(s)) return undefined;
+  if (length !== undefined && s.length !== 2 * length) return undefined;
+  return Uint8Array.from({ length: s.length / 2 }, (_, i) => Number.parseInt(s.slice(2 * i, 2 * i + 2), 16));
+}

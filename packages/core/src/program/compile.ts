@@ -1,0 +1,119 @@
+/** From an ONNX file to an integer program in slices. */
+import { decodeOnnx } from '../graph/decode.js';
+import { type ExternalData, type Graph, resolveGraph } from '../graph/index.js';
+
+import { semanticsOf } from '../layers/registry.js';
+import type { ValueId } from '../relation/relation.js';
+import type { BoundaryTensor, CompiledProgram, CompiledSlice, Precision } from './compiled.js';
+import { type CutSlice, cutSlices } from './cut.js';
+import { boundaryTensor, type LoweredGraph, lowerGraph } from './lower-graph.js';
+import { analyseRanges, observeRanges, type Ranges, type Sample } from './ranges.js';
+import { planSlices, type SlicePlan } from './slice-plan.js';
+import { workOf, workUnits } from './work.js';
+
+export interface CompileOptions {
+  /** `standard` where nothing is said. */
+  readonly precision?: Precision;
+  /** Sample inputs; without any, ranges come from seeded probes (ranges.ts). */
+  readonly calibration?: readonly Sample[];
+  /** Ranges recorded by an earlier compilation (CompiledProgram.ranges): the same program again. */
+  readonly ranges?: Ranges;
+  /** Shapes of inputs; open dimensions are otherwise taken from the first calibration sample. */
+  readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  readonly externalData?: ExternalData;
+  /** `auto` where nothing is said. */
+  readonly slices?: SlicePlan;
+  readonly onProgress?: (stage: 'import' | 'calibrate' | 'lower' | 'slice', fraction: number) => void;
+}
+
+/**
+ * Deterministic: the same file, samples and options give the same program on every machine.
+ * @throws InputError where the model, the samples or the options cannot be used
+ */
+export function compileModel(model: Uint8Array, options: CompileOptions = {}): CompiledProgram {
+  const { precision = 'standard', slices: plan = 'auto', onProgress } = options;
+  onProgress?.('import', 0);
+  const graph = importModel(model, options);
+  onProgress?.('calibrate', 0);
+  const progress = (fraction: number) => onProgress?.('calibrate', fraction);
+  const ranges =
+    options.ranges ??
+    (options.calibration?.length
+      ? observeRanges(graph, options.calibration, progress)
+      : analyseRanges(graph, progress));
+  onProgress?.('lower', 0);
+  const lowered = lowerGraph(graph, ranges, precision);
+  onProgress?.('slice', 0);
+  const cut = cutSlices(lowered, planSlices(lowered, plan), publicOutputs(lowered));
+  return assemble(lowered, cut, precision, ranges);
+}
+
+/** The graph that a program is made from: shapes known, constants folded, only operators with a float meaning. */
+export function importModel(model: Uint8Array, options: CompileOptions = {}): Graph {
+  const decoded = decodeOnnx(model, { externalData: options.externalData });
+  const inputShapes: Record<string, readonly number[]> = { ...options.inputShapes };
+  const [sample] = options.calibration ?? [];
+  for (const name of decoded.graph.inputs) {
+    const declared = decoded.declared.get(name)?.dims ?? [];
+    const given = sample?.get(name)?.dims;
+    const open = declared.some((d) => typeof d !== 'number' || d < 1);
+    if (given && given.length === declared.length && open && !inputShapes[name]) inputShapes[name] = given;
+  }
+  return resolveGraph(decoded, { semantics: semanticsOf, inputShapes });
+}
+
+const publicOutputs = ({ graph, tensors }: LoweredGraph): ValueId[] =>
+  graph.outputs.map((o) => (tensors.get(o) as { value: ValueId }).value);
+
+function assemble(
+  lowered: LoweredGraph,
+  cut: readonly CutSlice[],
+  precision: Precision,
+  ranges: Ranges,
+): CompiledProgram {
+  const { graph, layers, builder } = lowered;
+  // A boundary value is called after the public tensor, else the first tensor, that it stands for.
+  const names = new Map<ValueId, string>();
+  const tensors = new Map<string, BoundaryTensor>();
+  const scales = new Map<ValueId, number>();
+  const order = [...graph.inputs, ...graph.outputs, ...lowered.tensors.keys()];
+  for (const name of order) {
+    const { value, scale } = lowered.tensors.get(name) as { value: ValueId; scale: number };
+    if (!names.has(value)) names.set(value, name);
+    scales.set(value, scale);
+  }
+  const nameOf = (id: ValueId): string => {
+    let name = names.get(id);
+    if (name === undefined) {
+      const taken = new Set(names.values());
+      name = builder.get(id).name;
+      while (taken.has(name)) name += '′';
+      names.set(id, name);
+    }
+    return name;
+  };
+  for (const name of [...graph.inputs, ...graph.outputs]) tensors.set(name, boundaryTensor(lowered, name));
+  const slices = cut.map((c, index): CompiledSlice => {
+    for (const id of [...c.inputs, ...c.outputs]) {
+      const name = nameOf(id);
+      if (tensors.has(name)) continue;
+      const { dims, lo, hi } = builder.get(id);
+      const dtype = graph.tensors.get(name)?.dtype ?? 'float32';
+      tensors.set(name, { name, dims, dtype, scale: scales.get(id) ?? 1, lo, hi });
+    }
+    const work = workOf(c.relation);
+    const own = layers.slice(c.range.from, c.range.to);
+    return {
+      index,
+      nodes: own.flatMap((l) => l.nodes),
+      relation: c.relation,
+      constants: c.constants,
+      inputs: c.inputs.map(nameOf),
+      outputs: c.outputs.map(nameOf),
+      workUnits: workUnits(work),
+      parameters: own.reduce((n, l) => n + l.parameters, 0),
+      multiplications: work.multiplications,
+    };
+  });
+  return { name: graph.name, precision, tensors, inputs: graph.inputs, outputs: graph.outputs, slices, ranges };
+}

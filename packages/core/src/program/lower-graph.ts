@@ -1,0 +1,254 @@
+/**
+ * A resolved graph to one relation over the whole model, in layers. A layer is a node with what shares its rounding: the
+ * additions and the function that follow it. Slices are cut between layers afterwards (cut.ts), so that where a program
+ * is cut never changes what a layer computes.
+ */
+import { InputError, InvariantError } from '../base/errors.js';
+import type { Graph, GraphNode, Tensor } from '../graph/graph.js';
+import { intervalOf } from '../layers/accumulate.js';
+import type { Activation, Addend, LowerContext, Lowered, Lowering, NodeInputs } from '../layers/lowering.js';
+import { loweringOf } from '../layers/lowerings.js';
+import { lowerFunction } from '../layers/rescale.js';
+import { IDENTITY } from '../layers/tables.js';
+import { identityMap, type Position, RelationBuilder } from '../relation/builder.js';
+import type { ValueId } from '../relation/relation.js';
+import type { BoundaryTensor, Precision } from './compiled.js';
+import { nodeInputs, planTensors, type TensorPlan, WIDTHS } from './plan.js';
+import type { Ranges } from './ranges.js';
+
+export interface Layer {
+  /** Names of the ONNX nodes in it. */
+  readonly nodes: readonly string[];
+  /** Names of the tensors it gives. */
+  readonly outputs: readonly string[];
+  /** The values and constraints of the layer: [from, to) of each list of the builder. */
+  readonly from: Position;
+  readonly to: Position;
+  /** Parameters of the model that the layer reads. */
+  readonly parameters: number;
+}
+
+export interface LoweredGraph {
+  readonly graph: Graph;
+  readonly builder: RelationBuilder;
+  readonly layers: readonly Layer[];
+  /** Value and scale of each tensor that has one (not of those inside a layer). */
+  readonly tensors: ReadonlyMap<string, Lowered>;
+}
+
+/** How tensors are read: by how many nodes and as outputs. */
+function countReaders(graph: Graph): { count: Map<string, number>; only: Map<string, GraphNode> } {
+  const count = new Map<string, number>();
+  const only = new Map<string, GraphNode>();
+  for (const n of graph.nodes) {
+    for (const i of n.inputs) {
+      count.set(i, (count.get(i) ?? 0) + 1);
+      only.set(i, n);
+    }
+  }
+  for (const o of graph.outputs) count.set(o, (count.get(o) ?? 0) + 2);
+  return { count, only };
+}
+
+/** A node and what follows it within one rounding. */
+interface Fused {
+  readonly members: readonly GraphNode[];
+  /** The tensor that the layer gives (that of its last member). */
+  readonly output: string;
+  readonly addends: readonly { readonly name: string; readonly sign: 1 | -1 }[];
+  readonly activation: Activation | undefined;
+}
+
+const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
+
+export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): LoweredGraph {
+  const widths = WIDTHS[precision];
+  checkLowerings(graph);
+  const plans = planTensors(graph, ranges, widths);
+  const plan = (name: string): TensorPlan => plans.get(name) as TensorPlan;
+  const readers = countReaders(graph);
+  const builder = new RelationBuilder();
+  const tensors = new Map<string, Lowered>();
+  for (const name of graph.inputs) {
+    const { dims, scale, reach } = plan(name);
+    const hi = Math.ceil(Math.min(reach / scale, 2 ** 24));
+    tensors.set(name, { value: builder.input(name, dims, { lo: -hi, hi }), scale });
+  }
+
+  const fuse = (node: GraphNode, lowering: Lowering): Fused => {
+    const members = [node];
+    const addends: { name: string; sign: 1 | -1 }[] = [];
+    let activation: Activation | undefined;
+    let output = node.outputs[0];
+    const inputs = nodeInputs(graph, node);
+    while (node.outputs.filter((o) => o !== '').length === 1 && readers.count.get(output) === 1 && !activation) {
+      const next = readers.only.get(output) as GraphNode;
+      const room = loweringOf(next.op) as Lowering;
+      const nextInputs = nodeInputs(graph, next);
+      const index = next.inputs.indexOf(output);
+      const add = lowering.fusesAddend?.(node, inputs) ? room.asAddition?.(next, index) : undefined;
+      const other = add && next.inputs[add.other];
+      const known = other !== undefined && (tensors.has(other) || graph.initializers.has(other));
+      const f = lowering.fusesFunction?.(node, inputs) ? room.asFunction?.(next, nextInputs) : undefined;
+      const whole = graph.tensors.get(next.outputs[0])?.dtype.includes('int');
+      if (whole || !sameDims(plan(output).dims, plan(next.outputs[0]).dims)) break;
+      if (add && other && known) addends.push({ name: other, sign: add.sign });
+      else if (f && index === nextInputs.findIndex((t) => t && !t.value))
+        activation = { ...f, reach: plan(output).reach };
+      else break;
+      members.push(next);
+      output = next.outputs[0];
+    }
+    return { members, output, addends, activation };
+  };
+
+  const layers: Layer[] = [];
+  const done = new Set<GraphNode>();
+  const failures: InputError[] = [];
+  for (const node of graph.nodes) {
+    if (done.has(node)) continue;
+    const lowering = loweringOf(node.op) as Lowering;
+    const inputs = nodeInputs(graph, node);
+    // What depends on a node that could not be lowered cannot be either.
+    if (node.inputs.some((i) => i !== '' && !graph.initializers.has(i) && !tensors.has(i))) continue;
+    const fused = fuse(node, lowering);
+    const outputs = fused.members.length > 1 ? [fused.output] : [...node.outputs];
+    const from = builder.position();
+    const context = contextFor(graph, node, inputs, builder, tensors, plan, precision, outputs, fused);
+    try {
+      const results = lowering.lower(context);
+      outputs.forEach((o, i) => {
+        if (o === '') return;
+        tensors.set(o, settle(context, plan(o), o, results[i]));
+      });
+    } catch (error) {
+      if (!(error instanceof InputError) || error.code !== 'unsupported-operators') throw error;
+      failures.push(error);
+      continue;
+    }
+    for (const m of fused.members) done.add(m);
+    const weights = new Set(fused.members.flatMap((m) => m.inputs.filter((i) => graph.initializers.has(i))));
+    layers.push({
+      nodes: fused.members.map((m) => m.name),
+      outputs: outputs.filter((o) => o !== ''),
+      from,
+      to: builder.position(),
+      parameters: [...weights].reduce((n, w) => n + (graph.initializers.get(w) as Tensor).data.length, 0),
+    });
+  }
+  if (failures.length > 0) throw allOf(failures);
+  commitOutputs(graph, builder, tensors, layers);
+  return { graph, builder, layers, tensors };
+}
+
+function contextFor(
+  graph: Graph,
+  node: GraphNode,
+  inputs: NodeInputs,
+  builder: RelationBuilder,
+  tensors: ReadonlyMap<string, Lowered>,
+  plan: (name: string) => TensorPlan,
+  precision: Precision,
+  outputs: readonly string[],
+  fused: Fused,
+): LowerContext {
+  const constant = (i: number) => inputs[i]?.value;
+  const magnitude = (t: Tensor): number => t.data.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+  return {
+    node,
+    opset: graph.opset,
+    builder,
+    widths: WIDTHS[precision],
+    inputs,
+    operand: (i) => {
+      const lowered = tensors.get(node.inputs[i]);
+      if (!lowered) throw new InvariantError(`input ${i} of ${node.name} is not computed`);
+      return lowered;
+    },
+    constant,
+    dims: (i) => inputs[i]?.dims ?? [],
+    reach: (i) => {
+      const t = constant(i);
+      return t ? magnitude(t) : plan(node.inputs[i]).reach;
+    },
+    seen: (i) => {
+      const t = constant(i);
+      return t ? intervalOf(t.data) : plan(node.inputs[i]).seen;
+    },
+    outputs: outputs.map((o) => (o === '' ? plan(outputs[0]) : plan(o))),
+    name: outputs[0],
+    activation: fused.activation,
+    addends: fused.addends.map(({ name, sign }): Addend => {
+      const operand = tensors.get(name) ?? (graph.initializers.get(name) as Tensor);
+      return { operand, sign, dims: (graph.tensors.get(name) as { dims: readonly number[] }).dims };
+    }),
+  };
+}
+
+/** Brings a result to its planned scale where others share it. */
+function settle(context: LowerContext, plan: TensorPlan, name: string, result: Lowered): Lowered {
+  if (plan.free || result.scale === plan.scale) return result;
+  const own = { ...context, name: `${name}/scaled`, activation: undefined, addends: [], outputs: [plan] };
+  return lowerFunction(own, result, IDENTITY, plan.reach);
+}
+
+/** Every operator must have an integer meaning; those without are reported all at once. */
+function checkLowerings(graph: Graph): void {
+  const missing = graph.nodes.filter((n) => !loweringOf(n.op));
+  if (missing.length === 0) return;
+  throw new InputError(
+    'unsupported-operators',
+    `${missing.length} node${missing.length > 1 ? 's have' : ' has'} no integer meaning: ${missing.map((n) => `${n.name} (${n.op})`).join(', ')}`,
+    `replace ${[...new Set(missing.map((n) => n.op))].join(', ')} in the model`,
+    missing[0].name,
+  );
+}
+
+function allOf(failures: readonly InputError[]): InputError {
+  if (failures.length === 1) return failures[0];
+  return new InputError(
+    'unsupported-operators',
+    `${failures.length} nodes are not supported: ${failures.map((f) => f.message).join('; ')}`,
+    [...new Set(failures.map((f) => f.hint))].join('; '),
+    failures[0].node,
+  );
+}
+
+/** Makes every public output a committed value of its own, as part of the last layer. */
+function commitOutputs(graph: Graph, builder: RelationBuilder, tensors: Map<string, Lowered>, layers: Layer[]): void {
+  const taken = new Set<ValueId>();
+  for (const name of graph.outputs) {
+    const lowered = tensors.get(name) as Lowered;
+    const v = builder.get(lowered.value);
+    if (v.kind === 'witness' && !taken.has(lowered.value)) {
+      taken.add(lowered.value);
+      continue;
+    }
+    const copy = copyValue(builder, name, lowered.value);
+    taken.add(copy);
+    tensors.set(name, { value: copy, scale: lowered.scale });
+  }
+  const last = layers[layers.length - 1];
+  layers[layers.length - 1] = { ...last, to: builder.position() };
+}
+
+/** A committed value equal to another one. */
+function copyValue(builder: RelationBuilder, name: string, src: ValueId): ValueId {
+  const { dims, lo, hi } = builder.get(src);
+  const map = identityMap(dims.length);
+  const copy = builder.witness(`${name}/committed`, dims, { lo, hi }, { kind: 'copy', src });
+  const terms = [
+    { src, coef: 1, map },
+    { src: copy, coef: -1, map },
+  ];
+  builder.zero(builder.linear(`${name}/same`, dims, terms, 0, { lo: lo - hi, hi: hi - lo }));
+  return copy;
+}
+
+/** Real value = integer · scale of the tensor that a value stands for. */
+export function boundaryTensor(lowered: LoweredGraph, name: string): BoundaryTensor {
+  const { value, scale } = lowered.tensors.get(name) as Lowered;
+  const { dims, lo, hi } = lowered.builder.get(value);
+  return { name, dims, dtype: lowered.graph.tensors.get(name)?.dtype ?? 'float32', scale, lo, hi };
+}

@@ -1,0 +1,36 @@
+/** What a slice costs to prove, from its relation alone: the unit by which slices are balanced and priced. */
+import { sizeOf } from '../base/dims.js';
+import type { Relation } from '../relation/relation.js';
+
+export interface Work {
+  /** Multiplications of the integer inference. */
+  readonly multiplications: number;
+  /** Cells looked up. */
+  readonly lookups: number;
+  /** Cells committed by the prover. */
+  readonly committed: number;
+}
+
+/** Field multiplications that one lookup (15 of the extension field, of about 16 each) and one committed cell cost. */
+const PER_LOOKUP = 240;
+const PER_COMMITTED = 80;
+
+/** Values, lookups: [from, to) of the relation's lists. */
+export function workOf(
+  relation: Relation,
+  from = { values: 0, lookups: 0 },
+  to = { values: relation.values.length, lookups: relation.lookups.length },
+): Work {
+  let multiplications = 0;
+  let committed = 0;
+  for (const v of relation.values.slice(from.values, to.values)) {
+    if (v.kind === 'contract') multiplications += sizeOf(v.dims) * sizeOf(v.sums);
+    else if (v.kind === 'witness') committed += sizeOf(v.dims);
+  }
+  const lookups = relation.lookups
+    .slice(from.lookups, to.lookups)
+    .reduce((n, l) => n + sizeOf(relation.values[l.columns[0]].dims), 0);
+  return { multiplications, lookups, committed };
+}
+
+export const workUnits = (w: Work): number => w.multiplications + PER_LOOKUP * w.lookups + PER_COMMITTED * w.committed;

@@ -1,0 +1,16 @@
+/** The prover: programs to artifacts, slices to proofs. */
+
+export { fromHex, toHex } from '../base/codec.js';
+export { InputError, InvariantError, ProvingError } from '../base/errors.js';
+export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
+export type { PreparedSlice } from './prove.js';
+export {
+  type BoundaryValues,
+  deriveSalt,
+  executeSlice,
+  type ProveContext,
+  prepareSlice,
+  provePackage,
+  type SliceExecution,
+} from './prove-package.js';
+export { decodeSlicePackage, digestOf, encodeSlicePackage, type SlicePackage } from './slice-package.js';

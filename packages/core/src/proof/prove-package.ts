@@ -1,0 +1,156 @@
+/** What a prover does with a slice package: run it, commit to its boundary, prove it. */
+
+import { concat } from '../argument/transcript.js';
+import { hash } from '../base/blake3.js';
+import { fromHex, sameBytes, toHex } from '../base/codec.js';
+import { sizeOf } from '../base/dims.js';
+import { InputError, ProvingError } from '../base/errors.js';
+import type { Kernels } from '../kernels/kernels.js';
+import type { BoundaryTensor } from '../program/compiled.js';
+import { execute } from '../relation/execute.js';
+import {
+  type CommittedBoundary,
+  commitBoundary,
+  commitConstants,
+  type PreparedSlice,
+  proveSlice,
+  type Values,
+} from './prove.js';
+import { packageShape, type SlicePackage } from './slice-package.js';
+import { encodeStatement, MAX_PROVER, type SliceStatement } from './statement.js';
+import type { SliceProof } from './verify-run.js';
+
+export interface SliceExecution {
+  readonly values: Values;
+  /** Integers of the boundary tensors that the slice makes, by name. */
+  readonly outputs: ReadonlyMap<string, Int32Array>;
+}
+
+/**
+ * Integer inference of one slice.
+ * @param inputs integers of its boundary inputs, by name
+ * @throws InputError `missing-tensor`, `bad-boundary`; ProvingError `out-of-range` where the program was not made for them
+ */
+export function executeSlice(slice: SlicePackage, inputs: ReadonlyMap<string, Int32Array>): SliceExecution {
+  const given = slice.inputs.map((name) => {
+    const data = inputs.get(name);
+    const { dims } = slice.tensors.get(name) as BoundaryTensor;
+    if (!data) {
+      throw new InputError(
+        'missing-tensor',
+        `slice ${slice.index} reads ${name}, which is not given`,
+        'give its values',
+      );
+    }
+    if (data.length !== sizeOf(dims)) {
+      throw new InputError(
+        'bad-boundary',
+        `${name} has ${data.length} numbers, expected ${sizeOf(dims)} for the shape [${dims}]`,
+        'take the boundary values from a run of the same program',
+      );
+    }
+    return data;
+  });
+  const values = execute(slice.relation, slice.constants, given);
+  const outputs = new Map(slice.outputs.map((name, i) => [name, values.get(slice.relation.outputs[i])]));
+  return { values, outputs };
+}
+
+/** The salt of a boundary tensor's commitment: BLAKE3 of the run's secret (32 random bytes) and the tensor's name. */
+export function deriveSalt(secret: Uint8Array, tensor: string): Uint8Array {
+  const text = (s: string) => new TextEncoder().encode(s);
+  return hash(concat([text('dsperse salt'), secret, text(tensor)]));
+}
+
+/** The slice with its constants committed. The memory stays allocated in `kernels` until it is released. */
+export function prepareSlice(kernels: Kernels, slice: SlicePackage): PreparedSlice {
+  const shape = packageShape(slice);
+  const constants = slice.constantsRoot && commitConstants(kernels, shape, slice.constants);
+  if (constants && slice.constantsRoot && !sameBytes(constants.root, slice.constantsRoot)) {
+    throw new ProvingError(
+      'broken-package',
+      `the constants of slice ${slice.index} are not those of its root`,
+      'fetch the package again',
+    );
+  }
+  return { shape, constants };
+}
+
+export interface BoundaryValues {
+  readonly values: Int32Array;
+  /** 32 bytes; of no effect for public tensors. */
+  readonly salt: Uint8Array;
+}
+
+export interface ProveContext {
+  /** 32 bytes: the session or order that the proof is for. */
+  readonly nonce: Uint8Array;
+  readonly prover: string;
+  /** The slice already run, and already prepared on the same kernels. */
+  readonly execution?: SliceExecution;
+  readonly prepared?: PreparedSlice;
+}
+
+/**
+ * Proves one slice.
+ * @param boundary values of every input; of every output the salt, and values that are compared with what is computed
+ * @throws InputError where the boundary does not fit; ProvingError where no proof can be made
+ */
+export function provePackage(
+  kernels: Kernels,
+  slice: SlicePackage,
+  boundary: ReadonlyMap<string, { readonly values?: Int32Array; readonly salt: Uint8Array }>,
+  context: ProveContext,
+): SliceProof {
+  if (context.nonce.length !== 32)
+    throw new InputError('bad-nonce', 'a nonce has 32 bytes', 'give 64 hexadecimal digits');
+  if (context.prover.length > MAX_PROVER) {
+    throw new InputError('bad-prover', `a prover's name has at most ${MAX_PROVER} characters`, 'use a shorter one');
+  }
+  const names = [...slice.inputs, ...slice.outputs];
+  for (const name of names) {
+    if (boundary.get(name)?.salt.length !== 32) {
+      throw new InputError(
+        'missing-tensor',
+        `slice ${slice.index} needs ${name} with a salt`,
+        'give its boundary values',
+      );
+    }
+  }
+  const known = [...boundary].flatMap(([name, b]): [string, Int32Array][] => (b.values ? [[name, b.values]] : []));
+  const execution = context.execution ?? executeSlice(slice, new Map(known));
+  const mark = kernels.mark();
+  try {
+    const prepared = context.prepared ?? prepareSlice(kernels, slice);
+    const committed = names.map((name, i): CommittedBoundary => {
+      const { values: given, salt } = boundary.get(name) as { values?: Int32Array; salt: Uint8Array };
+      const values = i < slice.inputs.length ? (given as Int32Array) : (execution.outputs.get(name) as Int32Array);
+      if (given && (given.length !== values.length || given.some((x, k) => x !== values[k]))) {
+        throw new InputError(
+          'bad-boundary',
+          `the values given for ${name} are not what slice ${slice.index} computes`,
+          'take all boundary values from one run of the same program',
+        );
+      }
+      return commitBoundary(kernels, prepared.shape, i, values, salt);
+    });
+    const statement: SliceStatement = {
+      fingerprint: slice.fingerprint,
+      index: slice.index,
+      nonce: toHex(context.nonce),
+      prover: context.prover,
+      commitments: Object.fromEntries(names.map((name, i) => [name, toHex(committed[i].commitment)])),
+    };
+    const encoded = encodeStatement(statement, names);
+    if (!encoded || !fromHex(slice.fingerprint, 32)) throw new InputError('bad-boundary', 'the statement is malformed');
+    const proof = proveSlice(kernels, {
+      prepared,
+      values: execution.values,
+      boundary: committed,
+      statement: encoded.bytes,
+    });
+    return { statement, proof };
+  } finally {
+    kernels.release(mark);
+  }
+}

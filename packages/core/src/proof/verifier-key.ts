@@ -1,0 +1,182 @@
+/**
+ * The verifier's key: all of a program but the numbers of its constants, which stand in it as Merkle roots. Its digest is
+ * the program's fingerprint, so everything that a verdict depends on, the security parameters' name included, is bound
+ * by it.
+ */
+import { PRESETS, type Preset } from '../argument/presets.js';
+import { Hasher } from '../base/blake3.js';
+import { type Decoder, decodeCanonical, Encoder, toHex } from '../base/codec.js';
+import { sizeOf } from '../base/dims.js';
+import { InputError } from '../base/errors.js';
+import type { BoundaryTensor, Precision } from '../program/compiled.js';
+import { decodeRelation, encodeRelation } from '../relation/codec.js';
+import type { Relation } from '../relation/relation.js';
+import { validateRelation } from '../relation/validate.js';
+import type { BoundaryMode, SliceShape } from './slice-protocol.js';
+import { sliceShape } from './slice-shape.js';
+
+/** Of the protocol and of the encodings: another version is another language. */
+export const PROTOCOL_VERSION = 1;
+
+const MAGIC = 'dsperse verifier key';
+export const PRECISIONS: readonly Precision[] = ['fast', 'standard', 'high'];
+export const PRESET_NAMES: readonly Preset['name'][] = ['standard', 'tiny'];
+
+export interface KeySlice {
+  readonly nodes: readonly string[];
+  readonly relation: Relation;
+  /** Merkle root of its constants, where it has any. */
+  readonly constantsRoot: Uint8Array | undefined;
+  /** Names of the boundary tensors, in the order of relation.inputs and relation.outputs. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly workUnits: number;
+  readonly parameters: number;
+  readonly multiplications: number;
+}
+
+export interface VerifierKey {
+  readonly name: string;
+  readonly precision: Precision;
+  readonly preset: Preset;
+  readonly tensors: ReadonlyMap<string, BoundaryTensor>;
+  /** Public tensors, in the model's order. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly slices: readonly KeySlice[];
+}
+
+/** The fingerprint of the program that a key belongs to: 64 hexadecimal digits. */
+export function fingerprintOf(key: Uint8Array): string {
+  return toHex(new Hasher().update(new TextEncoder().encode('dsperse program')).update(key).digest());
+}
+
+/** How a boundary tensor is known to the verifier: a rule, not a choice. */
+export function boundaryMode(
+  name: string,
+  key: Pick<VerifierKey, 'inputs' | 'outputs' | 'tensors' | 'preset'>,
+): BoundaryMode {
+  if (key.inputs.includes(name) || key.outputs.includes(name)) return 'public';
+  const tensor = key.tensors.get(name) as BoundaryTensor;
+  return sizeOf(tensor.dims) <= key.preset.clearCells ? 'clear' : 'merkle';
+}
+
+/** What the protocol of one slice is run on. */
+export function shapeOf(key: VerifierKey, index: number): SliceShape {
+  const s = key.slices[index];
+  const modes = [...s.inputs, ...s.outputs].map((name) => boundaryMode(name, key));
+  return sliceShape(s.relation, key.preset, modes, s.constantsRoot);
+}
+
+export function encodeTensor(e: Encoder, t: BoundaryTensor): void {
+  e.text(t.name).list(t.dims, (d) => e.uint(d));
+  e.text(t.dtype).float(t.scale).int(t.lo).int(t.hi);
+}
+
+export function decodeTensor(d: Decoder): BoundaryTensor {
+  const tensor = {
+    name: d.text(),
+    dims: d.list(() => d.uint()),
+    dtype: d.text(),
+    scale: d.float(),
+    lo: d.int(),
+    hi: d.int(),
+  };
+  if (!(tensor.scale > 0 && Number.isFinite(tensor.scale))) throw d.broken(`scale of ${tensor.name}`);
+  return tensor;
+}
+
+export function encodeKey(key: VerifierKey): Uint8Array {
+  const e = new Encoder().text(MAGIC).uint(PROTOCOL_VERSION);
+  const texts = (xs: readonly string[]) => e.list(xs, (x) => e.text(x));
+  e.text(key.name).uint(PRECISIONS.indexOf(key.precision)).uint(PRESET_NAMES.indexOf(key.preset.name));
+  e.list([...key.tensors.values()], (t) => encodeTensor(e, t));
+  texts(key.inputs);
+  texts(key.outputs);
+  e.list(key.slices, (s) => {
+    texts(s.nodes);
+    encodeRelation(e, s.relation, false);
+    e.bytes(s.constantsRoot ?? new Uint8Array(0));
+    texts(s.inputs);
+    texts(s.outputs);
+    e.uint(s.workUnits).uint(s.parameters).uint(s.multiplications);
+  });
+  return e.done();
+}
+
+/**
+ * Reads and checks a key.
+ * @throws InputError `broken-artifact`, `broken-relation`, or `unknown-version` where the key is of another protocol
+ */
+export function decodeKey(data: Uint8Array): VerifierKey {
+  const key = decodeCanonical(data, 'verifier key', readKey, encodeKey);
+  checkKey(key);
+  return key;
+}
+
+function readKey(d: Decoder): VerifierKey {
+  const texts = () => d.list(() => d.text());
+  if (d.text() !== MAGIC) throw d.broken('it is no verifier key');
+  const version = d.uint();
+  if (version !== PROTOCOL_VERSION) {
+    throw new InputError(
+      'unknown-version',
+      `the key is of protocol version ${version}, this is version ${PROTOCOL_VERSION}`,
+      'use a release that knows that version',
+    );
+  }
+  const name = d.text();
+  const precision = d.choice(PRECISIONS);
+  const preset = PRESETS[d.choice(PRESET_NAMES)];
+  const tensors = new Map(d.list(() => decodeTensor(d)).map((t) => [t.name, t]));
+  const inputs = texts();
+  const outputs = texts();
+  const slices = d.list((): KeySlice => {
+    const nodes = texts();
+    const relation = decodeRelation(d);
+    const root = d.bytes();
+    if (root.length !== 0 && root.length !== 32) throw d.broken('length of a root');
+    return {
+      nodes,
+      relation,
+      constantsRoot: root.length === 32 ? root.slice() : undefined,
+      inputs: texts(),
+      outputs: texts(),
+      workUnits: d.uint(),
+      parameters: d.uint(),
+      multiplications: d.uint(),
+    };
+  });
+  return { name, precision, preset, tensors, inputs, outputs, slices };
+}
+
+/** Every tensor is public or made by exactly one slice, before what reads it, in the shape and range it is declared with. */
+function checkKey(key: VerifierKey): void {
+  const broken = (why: string): InputError =>
+    new InputError('broken-artifact', `not a valid verifier key: ${why}`, 'compile the model again');
+  const made = new Set<string>(key.inputs);
+  for (const name of key.inputs) if (!key.tensors.has(name)) throw broken(`input ${name}`);
+  if (made.size !== key.inputs.length || key.slices.length === 0) throw broken('its inputs');
+  for (const s of key.slices) {
+    validateRelation(s.relation);
+    const hasConstants = s.relation.values.some((v) => v.kind === 'constant');
+    if (hasConstants !== (s.constantsRoot !== undefined)) throw broken('a root of constants');
+    const names = [...s.inputs, ...s.outputs];
+    const ids = [...s.relation.inputs, ...s.relation.outputs];
+    if (s.inputs.length !== s.relation.inputs.length || s.outputs.length !== s.relation.outputs.length) {
+      throw broken('names of boundary tensors');
+    }
+    names.forEach((name, i) => {
+      const v = s.relation.values[ids[i]];
+      const t = key.tensors.get(name);
+      const same = t && t.lo === v.lo && t.hi === v.hi && t.dims.length === v.dims.length;
+      if (!same || t.dims.some((d, k) => d !== v.dims[k])) throw broken(`tensor ${name}`);
+    });
+    for (const name of s.inputs) if (!made.has(name)) throw broken(`${name} is read before it is made`);
+    for (const name of s.outputs) {
+      if (made.has(name)) throw broken(`${name} is made twice`);
+      made.add(name);
+    }
+  }
+  for (const name of key.outputs) if (!made.has(name) || key.inputs.includes(name)) throw broken(`output ${name}`);
+}

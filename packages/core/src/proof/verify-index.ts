@@ -1,0 +1,16 @@
+/** The verifier: plain TypeScript, without prover, WebAssembly or anything of the platform's. */
+
+export { fromHex, toHex } from '../base/codec.js';
+export { InputError } from '../base/errors.js';
+export type { BoundaryTensor, Precision } from '../program/compiled.js';
+export type { SliceStatement } from './statement.js';
+export { decodeKey, fingerprintOf, type KeySlice, PROTOCOL_VERSION, type VerifierKey } from './verifier-key.js';
+export {
+  type RunOptions,
+  type RunProof,
+  type RunVerdict,
+  type SliceProof,
+  type SliceReport,
+  verifyRun,
+} from './verify-run.js';
+export { type PublicValues, type Verdict, verifySlice } from './verify-slice.js';

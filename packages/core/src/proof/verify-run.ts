@@ -1,0 +1,163 @@
+/**
+ * The verdict on a run: total over the program's slices. Every slice that is not shown is named as unproven; every tensor
+ * that crosses a cut must be committed to the same by the slice that makes it and those that read it; the public input
+ * and output are those that the first and last commitments bind.
+ */
+import { InputError } from '../base/errors.js';
+import type { SliceStatement } from './statement.js';
+import { decodeKey, fingerprintOf, type VerifierKey } from './verifier-key.js';
+import { ACCEPTED, type PublicValues, rejected, undecided, type Verdict, verifySlice } from './verify-slice.js';
+
+export interface SliceProof {
+  readonly statement: SliceStatement;
+  readonly proof: Uint8Array;
+}
+
+export interface RunProof {
+  /** The nonce that every slice must be proven for: 64 hexadecimal digits. */
+  readonly nonce: string;
+  /** Integers of the public inputs and outputs, by name; outputs of unproven slices may be absent. */
+  readonly values: PublicValues;
+  /** By slice; undefined where it is unproven. */
+  readonly slices: readonly (SliceProof | undefined)[];
+}
+
+export interface RunOptions {
+  /** What the caller trusts: the run is rejected if the key is another program's. */
+  readonly fingerprint?: string;
+  /** The input that the caller asked for, as integers: the run is rejected if it is about another. */
+  readonly inputs?: PublicValues;
+  /** Accept although some slices are unproven (targeted verification). */
+  readonly allowUnproven?: boolean;
+}
+
+export interface SliceReport {
+  readonly index: number;
+  readonly verdict: 'accepted' | 'rejected' | 'undecided' | 'unproven';
+  readonly code?: string;
+  readonly path?: string;
+}
+
+export interface RunVerdict {
+  readonly verdict: 'accepted' | 'rejected' | 'undecided';
+  readonly code?: string;
+  readonly path?: string;
+  readonly fingerprint: string;
+  readonly slices: readonly SliceReport[];
+  readonly coverage: {
+    readonly proven: readonly number[];
+    readonly unproven: readonly number[];
+    /** Whether every tensor that crosses a cut is shown by both sides to be the same. */
+    readonly linked: boolean;
+  };
+  /** Integers of the public tensors that an accepted slice binds. */
+  readonly inputs: PublicValues;
+  readonly outputs: PublicValues;
+}
+
+/** @param keyBytes the verifier key, as it was published: its digest is the fingerprint */
+export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptions = {}): RunVerdict {
+  const fingerprint = fingerprintOf(keyBytes);
+  const none: RunVerdict = {
+    verdict: 'undecided',
+    fingerprint,
+    slices: [],
+    coverage: { proven: [], unproven: [], linked: false },
+    inputs: new Map(),
+    outputs: new Map(),
+  };
+  if (options.fingerprint !== undefined && options.fingerprint !== fingerprint) {
+    return { ...none, ...rejected('fingerprint', 'verifier.key') };
+  }
+  let key: VerifierKey;
+  try {
+    key = decodeKey(keyBytes);
+  } catch (error) {
+    return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
+  }
+  const slices = key.slices.map((_, index) => judgeSlice(key, fingerprint, run, index));
+  const inState = (state: SliceReport['verdict']) => slices.flatMap((s) => (s.verdict === state ? [s.index] : []));
+  const proven = inState('accepted');
+  const unproven = inState('unproven');
+  const links = checkLinks(key, run, proven);
+  const bound = (names: readonly string[]): PublicValues =>
+    new Map(
+      names.flatMap((name): [string, Int32Array][] => {
+        const values = run.values.get(name);
+        const shown = proven.some((i) => [...key.slices[i].inputs, ...key.slices[i].outputs].includes(name));
+        return values && shown ? [[name, values]] : [];
+      }),
+    );
+  const verdict = judge(key, run, options, slices, links.verdict);
+  return {
+    ...none,
+    ...verdict,
+    slices,
+    coverage: { proven, unproven, linked: links.complete },
+    inputs: bound(key.inputs),
+    outputs: bound(key.outputs),
+  };
+}
+
+function judgeSlice(key: VerifierKey, fingerprint: string, run: RunProof, index: number): SliceReport {
+  const given = run.slices[index];
+  if (!given) return { index, verdict: 'unproven' };
+  if (given.statement?.index !== index) return { index, ...rejected('slice-index', `slices/${index}/statement/index`) };
+  if (given.statement.nonce !== run.nonce) return { index, ...rejected('nonce', `slices/${index}/statement/nonce`) };
+  const verdict = verifySlice(key, fingerprint, given.statement, given.proof, run.values);
+  return { index, ...verdict, ...('path' in verdict ? { path: `slices/${index}/${verdict.path}` } : {}) };
+}
+
+/** Compares the commitments of every tensor among the slices that are proven. */
+function checkLinks(
+  key: VerifierKey,
+  run: RunProof,
+  proven: readonly number[],
+): { readonly verdict: Verdict; readonly complete: boolean } {
+  const commitments = new Map<string, string>();
+  const makers = new Set<string>(key.inputs);
+  let verdict = ACCEPTED;
+  let complete = true;
+  for (const index of proven) {
+    const { statement } = run.slices[index] as SliceProof;
+    const { inputs, outputs } = key.slices[index];
+    for (const name of outputs) makers.add(name);
+    for (const name of [...inputs, ...outputs]) {
+      const known = commitments.get(name);
+      if (known === undefined) commitments.set(name, statement.commitments[name]);
+      else if (known !== statement.commitments[name]) {
+        complete = false;
+        if (verdict === ACCEPTED) verdict = rejected('link', `slices/${index}/tensors/${name}`);
+      }
+      // Read by a proven slice, made by one that is not.
+      if (inputs.includes(name) && !makers.has(name)) complete = false;
+    }
+  }
+  return { verdict, complete: complete && proven.length === key.slices.length };
+}
+
+function judge(
+  key: VerifierKey,
+  run: RunProof,
+  options: RunOptions,
+  slices: readonly SliceReport[],
+  links: Verdict,
+): Verdict {
+  for (const wrong of ['rejected', 'undecided'] as const) {
+    const s = slices.find((x) => x.verdict === wrong);
+    if (s) return { verdict: wrong, code: s.code as string, path: s.path as string };
+    if (wrong === 'rejected' && links.verdict !== 'accepted') return links;
+  }
+  if (run.slices.length > key.slices.length) return rejected('too-many-slices', 'slices');
+  for (const [name, values] of options.inputs ?? []) {
+    const given = run.values.get(name);
+    if (!given || given.length !== values.length || given.some((x, i) => x !== values[i])) {
+      return rejected('input-mismatch', `values/${name}`);
+    }
+  }
+  const unproven = slices.filter((s) => s.verdict === 'unproven').map((s) => s.index);
+  if (unproven.length > 0 && (!options.allowUnproven || unproven.length === slices.length)) {
+    return undecided('unproven-slices', `slices/${unproven.join(',')}`);
+  }
+  return ACCEPTED;
+}
