@@ -154,12 +154,14 @@ export class Writer {
 
   private raw(value: number): this {
     const out: number[] = [];
-    let v = BigInt.asUintN(64, BigInt(value));
-    while (v >= 128n) {
-      out.push(Number(v & 127n) | 128);
-      v >>= 7n;
+    // Numbers below 2^53 are exact; negative ones stand for their 64-bit complement.
+    let v = value;
+    for (let rest = BigInt.asUintN(64, BigInt(Math.min(value, 0))); rest > 0n; rest >>= 7n) {
+      if (rest < 128n) v = Number(rest);
+      else out.push(Number(rest & 127n) | 128);
     }
-    out.push(Number(v));
+    for (; v >= 128; v = Math.floor(v / 128)) out.push((v % 128) | 128);
+    out.push(v);
     this.parts.push(Uint8Array.from(out));
     return this;
   }
