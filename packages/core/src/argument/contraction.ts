@@ -13,7 +13,7 @@
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Value } from '../relation/relation.js';
 import type { Channel } from './channel.js';
-import { type ExtVector, eqVector, mulInteger, ones, outer } from './ext-vector.js';
+import { eqVector, hadamard, mulInteger, ones, outer } from './ext-vector.js';
 import type { Functional } from './functional.js';
 import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';
@@ -168,13 +168,4 @@ function weighted(shape: ContractionShape, eqs: readonly Weights[]): Weights[] {
     return { indices: w.indices, values: hadamard(w.values, parts.reduce(outer)) };
   });
   return [...out, ...eqs.filter((e) => !taken.has(e.indices[0]))];
-}
-
-function hadamard(a: ExtVector, b: ExtVector): ExtVector {
-  const out = new Uint32Array(a.length);
-  for (let i = 0; i < a.length; i += 4) {
-    const x = mul([a[i], a[i + 1], a[i + 2], a[i + 3]], [b[i], b[i + 1], b[i + 2], b[i + 3]]);
-    out.set(x, i);
-  }
-  return out;
 }

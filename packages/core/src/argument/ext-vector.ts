@@ -5,6 +5,9 @@
 import { invariant } from '../base/errors.js';
 import { mul as mulM31, P } from '../field/m31.js';
 import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
+import { eqTable } from '../field/qm31-array.js';
+
+export { dot, hadamard, outer } from '../field/qm31-array.js';
 
 export type ExtVector = Uint32Array;
 
@@ -54,42 +57,8 @@ export function total(v: ExtVector): Ext {
   return [a % P, b % P, c % P, d % P];
 }
 
-/** Σ a[i]·b[i]. */
-export function dot(a: ExtVector, b: ExtVector): Ext {
-  invariant(a.length === b.length, 'lengths of a dot product');
-  let s: Ext = ZERO;
-  for (let i = 0, n = lengthOf(a); i < n; i++) s = add(s, mul(getExt(a, i), getExt(b, i)));
-  return s;
-}
-
-/** out[i·lengthOf(b) + j] = a[i]·b[j]. */
-export function outer(a: ExtVector, b: ExtVector): ExtVector {
-  const m = lengthOf(a);
-  const n = lengthOf(b);
-  const out = new Uint32Array(4 * m * n);
-  for (let i = 0; i < m; i++) {
-    const x = getExt(a, i);
-    for (let j = 0; j < n; j++) setExt(out, i * n + j, mul(x, getExt(b, j)));
-  }
-  return out;
-}
-
 /** eq(r, ·) over {0,1}^k, r[0] the most significant bit, times `scale`. */
-export function eqVector(r: readonly Ext[], scale: Ext = ONE): ExtVector {
-  let v = extVector([scale]);
-  for (const x of r) {
-    const n = lengthOf(v);
-    const next = new Uint32Array(8 * n);
-    for (let i = 0; i < n; i++) {
-      const y = getExt(v, i);
-      const hi = mul(y, x);
-      setExt(next, 2 * i + 1, hi);
-      setExt(next, 2 * i, sub(y, hi));
-    }
-    v = next;
-  }
-  return v;
-}
+export const eqVector = eqTable;
 
 /** eq(r, bits of index), r[0] the most significant bit. */
 export function eqAt(r: readonly Ext[], index: number): Ext {
@@ -137,13 +106,6 @@ export function dotSigned(v: ExtVector, x: Int32Array, offset: number, stride: n
     d += mulM31(v[o + 3], m);
   }
   return [a % P, b % P, c % P, d % P];
-}
-
-/** scale·v, as a new vector. */
-export function scaled(v: ExtVector, scale: Ext): ExtVector {
-  const out = new Uint32Array(v.length);
-  for (let i = 0, n = lengthOf(v); i < n; i++) setExt(out, i, mul(scale, getExt(v, i)));
-  return out;
 }
 
 /** The element of the field that a signed integer |x| < 2^53 stands for. */

@@ -15,6 +15,7 @@ import type { AxisIndex, LinearMap } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 import {
   addAt,
+  dot,
   dotSigned,
   type ExtVector,
   extVector,
@@ -332,18 +333,9 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
     }
     for (const b of mine) done.add(b);
     const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
-    result = mul(result, dotProduct(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
+    result = mul(result, dot(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
   }
   return result;
-}
-
-function dotProduct(a: ExtVector, b: ExtVector): Ext {
-  invariant(a.length === b.length, 'functionals on different axes');
-  let s: Ext = ZERO;
-  for (let i = 0, n = lengthOf(a); i < n; i++) {
-    if (a[4 * i] | a[4 * i + 1] | a[4 * i + 2] | a[4 * i + 3]) s = add(s, mul(getExt(a, i), getExt(b, i)));
-  }
-  return s;
 }
 
 /** ⟨f, data⟩ for a tensor of signed integers. */

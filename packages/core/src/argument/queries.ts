@@ -133,21 +133,6 @@ function rowWeights(o: OracleShape, firstRow: number, q: Queries): Uint32Array {
   return eqVector(q.rowPoint.slice(high), scale).subarray(0, 4 * o.rows);
 }
 
-function combine(words: Uint32Array, weights: Uint32Array): Ext {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  for (let i = 0; i < words.length; i++) {
-    const x = words[i];
-    a += mulM31(weights[4 * i], x);
-    b += mulM31(weights[4 * i + 1], x);
-    c += mulM31(weights[4 * i + 2], x);
-    d += mulM31(weights[4 * i + 3], x);
-  }
-  return [a % P, b % P, c % P, d % P];
-}
-
 /** Folds each leaf's values at positions leaf + k·groups three times: e0 + rho·(e1 - e0) of each pair ±x. */
 function foldLeaves(
   leaves: readonly number[],

@@ -92,3 +92,20 @@ export function eqTable(point: readonly Ext[], scale: Ext = ONE): Uint32Array {
   }
   return table;
 }
+
+/** Entry i·n + j is a[i]·b[j], n being the length of b. */
+export function outer(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const out = new Uint32Array((a.length * b.length) / 4);
+  for (let i = 0, o = 0; i < a.length; i += 4) {
+    const x: Ext = [a[i], a[i + 1], a[i + 2], a[i + 3]];
+    for (let j = 0; j < b.length; j += 4, o += 4) mulInto(out, o, b, j, x);
+  }
+  return out;
+}
+
+/** Entry i is a[i]·b[i], for arrays of equal length. */
+export function hadamard(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const out = new Uint32Array(a.length);
+  for (let i = 0; i < a.length; i += 4) mulInto(out, i, a, i, [b[i], b[i + 1], b[i + 2], b[i + 3]]);
+  return out;
+}
