@@ -4,8 +4,9 @@
  */
 import { hash } from '../base/blake3.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
-import { add as addM31, inv as invM31, mul as mulM31, P, sub as subM31 } from '../field/m31.js';
+import { add as addM31, inv as invM31, mul as mulM31, sub as subM31 } from '../field/m31.js';
 import { add, type Ext, equal, mul, mulBase, sub, ZERO } from '../field/qm31.js';
+import { dotBase } from '../field/qm31-array.js';
 import type { Channel } from './channel.js';
 import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
 import { ceilLog2 } from './layout.js';
@@ -82,7 +83,7 @@ export function checkQueries(q: Queries): void {
       () => side.oracleSiblings(k, leaves),
     );
     const weights = rowWeights(o, placement.firstRow[k], q);
-    const combined = new Map(leaves.map((leaf, i) => [leaf, combine(channel.decodeWords(rows[i], path), weights)]));
+    const combined = new Map(leaves.map((leaf, i) => [leaf, dotBase(channel.decodeWords(rows[i], path), weights)]));
     at.forEach((leaf, i) => {
       values[i] = add(values[i], combined.get(leaf) as Ext);
     });
