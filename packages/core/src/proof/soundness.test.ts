@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import { PRESETS, type Preset } from '../argument/presets.js';
+import { axis, identityMap, RelationBuilder } from '../relation/builder.js';
+import type { SliceShape } from './slice-protocol.js';
+import { sliceShape } from './slice-shape.js';
+import { isSoundEnough, soundnessBits } from './soundness.js';
+
+/** A chain of `layers` 3×3 convolutions with rescale and activation, as in a residual network. */
+function convolutions(channels: number, side: number, layers: number, preset: Preset): SliceShape {
+  const b = new RelationBuilder();
+  const dims = [1, channels, side, side];
+  const map = identityMap(4);
+  let x = b.input('x', dims, { lo: -2048, hi: 2047 });
+  for (let i = 0; i < layers; i++) {
+    const w = b.constant(`w${i}`, [channels, channels, 3, 3], new Int32Array(channels * channels * 9).fill(1));
+    const spatial = (out: number, sum: number) => ({
+      start: -1,
+      terms: [
+        { index: out, step: 1 },
+        { index: sum, step: 1 },
+      ],
+    });
+    const acc = b.contract(
+      `acc${i}`,
+      dims,
+      x,
+      w,
+      [channels, 3, 3],
+      [axis(0), axis(4), spatial(2, 5), spatial(3, 6)],
+      [axis(1), axis(4), axis(5), axis(6)],
+    );
+    const q = b.witness(`q${i}`, dims, { lo: -8192, hi: 8191 }, { kind: 'quotient', src: acc, shift: 12 });
+    const terms = [
+      { src: acc, coef: 1, map },
+      { src: q, coef: -4096, map },
+    ];
+    b.lookup(b.rangeTable(12), b.linear(`r${i}`, dims, terms, 2048));
+    const relu = b.functionTable('relu', -8192, () =>
+      Int32Array.from({ length: 16384 }, (_, k) => Math.max(0, k - 8192)),
+    );
+    x = b.witness(`y${i}`, dims, { lo: 0, hi: 8191 }, { kind: 'table', src: q, table: relu });
+    b.lookup(relu, q, x);
+  }
+  b.output(x);
+  return sliceShape(b.build(), preset, ['merkle', 'merkle'], new Uint8Array(32));
+}
+
+const { standard, tiny } = PRESETS;
+
+describe('the soundness error', () => {
+  it('of standard slices is below 2^-100', () => {
+    // Stages of ResNet-18 at 224²; the last has 2^22.6 committed cells and 2^22.9 lookups.
+    for (const [channels, side, layers] of [
+      [64, 56, 4],
+      [128, 28, 4],
+      [512, 7, 3],
+      [64, 56, 16],
+      [64, 112, 3],
+      [64, 128, 3],
+    ]) {
+      const shape = convolutions(channels, side, layers, standard);
+      const { bits, terms } = soundnessBits(shape);
+      expect(bits).toBeGreaterThanOrEqual(100);
+      expect(isSoundEnough(shape)).toBe(true);
+      expect(bits).toBeLessThanOrEqual(Math.min(...terms.map((t) => t.bits)));
+    }
+    const large = convolutions(64, 128, 3, standard);
+    expect(large.leaves?.depth).toBe(23);
+    expect(Math.log2(large.oracles[large.witness as number].layout.cells)).toBeGreaterThan(22);
+  });
+
+  it('is the numbers of docs/soundness.md', () => {
+    const { bits, terms } = soundnessBits(convolutions(64, 128, 3, standard));
+    expect([...terms.map((t) => [t.name, t.bits]), ['all', bits]]).toMatchInlineSnapshot(`
+      [
+        [
+          "lookup: a false cell meets a row at β",
+          108.67,
+        ],
+        [
+          "lookup: sum of fractions at α",
+          101.41,
+        ],
+        [
+          "fraction tree",
+          114.89,
+        ],
+        [
+          "contractions: batching by powers of γ",
+          122.99,
+        ],
+        [
+          "contractions: sumchecks",
+          118.09,
+        ],
+        [
+          "opening: gaps are zero",
+          119.47,
+        ],
+        [
+          "opening: batching by powers of λ",
+          120.54,
+        ],
+        [
+          "opening: sumcheck",
+          118.41,
+        ],
+        [
+          "opening: proximity of the combined rows",
+          102.99,
+        ],
+        [
+          "opening: proximity of the folds",
+          107.22,
+        ],
+        [
+          "opening: spot checks and proof of work",
+          102.79,
+        ],
+        [
+          "hash collisions",
+          128,
+        ],
+        [
+          "all",
+          100.61,
+        ],
+      ]
+    `);
+  });
+
+  it('names every term once, with its theorem', () => {
+    const { terms } = soundnessBits(convolutions(64, 56, 4, standard));
+    expect(new Set(terms.map((t) => t.name)).size).toBe(terms.length);
+    for (const t of terms) expect(t.theorem).not.toBe('');
+  });
+
+  it('grows with every query and every bit of work, until another term outweighs them', () => {
+    let before = 0;
+    for (const queries of [1, 2, 8, 32, 100, 128]) {
+      const { bits } = soundnessBits(convolutions(64, 56, 1, { ...standard, queries }));
+      expect(bits).toBeGreaterThan(before);
+      before = bits;
+    }
+    for (const grindingBits of [0, 8, 16]) {
+      const { bits } = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 100, grindingBits }));
+      const without = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 100, grindingBits: 0 })).bits;
+      expect(bits - without).toBeCloseTo(grindingBits, 0);
+    }
+    const most = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 1000 })).bits;
+    expect(most).toBeLessThan(124);
+  });
+
+  it('falls with the size of the slice', () => {
+    const bits = [1, 2, 4, 8, 16].map((n) => soundnessBits(convolutions(64, 56, n, standard)).bits);
+    for (let i = 1; i < bits.length; i++) expect(bits[i]).toBeLessThan(bits[i - 1]);
+  });
+
+  it('is compared exactly: one query less than enough is refused', () => {
+    const enough = (queries: number) => isSoundEnough(convolutions(64, 56, 4, { ...standard, queries }));
+    expect(enough(128)).toBe(true);
+    const least = [...Array(128).keys()].find(enough) as number;
+    expect(least).toBeGreaterThan(120);
+    expect(soundnessBits(convolutions(64, 56, 4, { ...standard, queries: least - 1 })).bits).toBeLessThan(100);
+  });
+
+  it('of the preset for tests is no security', () => {
+    const roomy = { ...tiny, maxLogRow: 10 };
+    const { bits } = soundnessBits(convolutions(2, 4, 1, roomy));
+    expect(bits).toBeLessThan(10);
+    expect(isSoundEnough(convolutions(2, 4, 1, roomy))).toBe(true);
+    expect(isSoundEnough(convolutions(2, 4, 1, { ...roomy, minimumBits: 100 }))).toBe(false);
+  });
+});

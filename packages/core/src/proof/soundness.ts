@@ -1,0 +1,214 @@
+/**
+ * The soundness error of one slice proof: the probability that a false statement is accepted, summed over every place
+ * at which a random challenge can go the prover's way (docs/soundness.md explains each term).
+ *
+ * The terms are fractions of |F| = p^4, p = 2^31 - 1, and the spot checks' (5/8)^queries / 2^grinding. They are added
+ * exactly, as integers in units of 2^-256 rounded up: the comparison with the preset's minimum uses no floating point.
+ */
+import { ceilLog2 } from '../argument/layout.js';
+import { tableSize } from '../argument/lookups.js';
+import { foldCount } from '../argument/opening.js';
+import { oracleVars, place } from '../argument/oracles.js';
+import { LOG_ARITY, LOG_BLOWUP } from '../argument/presets.js';
+import { P } from '../field/m31.js';
+import { type Relation, sizeOf, type ValueId } from '../relation/relation.js';
+import type { SliceShape } from './slice-protocol.js';
+
+export interface SoundnessTerm {
+  readonly name: string;
+  /** -log2 of the term. */
+  readonly bits: number;
+  readonly theorem: string;
+}
+
+interface ExactTerm {
+  readonly name: string;
+  /** In units of 2^-256. */
+  readonly error: bigint;
+  readonly theorem: string;
+}
+
+const UNITS = 256n;
+const FIELD = BigInt(P) ** 4n;
+
+const ceilDivide = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
+
+/** numerator / |F|. */
+const overField = (numerator: bigint): bigint => ceilDivide(numerator << UNITS, FIELD);
+
+/** The error of a slice proof in bits, and its terms. */
+export function soundnessBits(shape: SliceShape): { bits: number; terms: SoundnessTerm[] } {
+  const terms = exactTerms(shape);
+  return {
+    bits: bitsOf(terms.reduce((sum, t) => sum + t.error, 0n)),
+    terms: terms.map(({ name, error, theorem }) => ({ name, bits: bitsOf(error), theorem })),
+  };
+}
+
+/** Whether the error is at most 2^-minimumBits of the shape's preset. */
+export function isSoundEnough(shape: SliceShape): boolean {
+  const total = exactTerms(shape).reduce((sum, t) => sum + t.error, 0n);
+  return total <= 1n << (UNITS - BigInt(shape.preset.minimumBits));
+}
+
+/** -log2(error·2^-256), rounded down to hundredths; for reports. */
+function bitsOf(error: bigint): number {
+  const length = error.toString(2).length;
+  const shift = Math.max(0, length - 53);
+  const log = shift + Math.log2(Number(error >> BigInt(shift)));
+  return Math.floor((Number(UNITS) - log) * 100) / 100;
+}
+
+function exactTerms(shape: SliceShape): ExactTerm[] {
+  return [...lookupTerms(shape), ...claimTerms(shape), ...openingTerms(shape), hashTerm];
+}
+
+function lookupTerms({ relation, leaves }: SliceShape): ExactTerm[] {
+  if (!leaves) return [];
+  const rows = relation.tables.reduce((n, t) => n + tableSize(t), 0);
+  const cells = relation.lookups.reduce((n, l) => n + sizeOf(relation.values[l.columns[0]].dims), 0);
+  // A layer of 2^k nodes: λ, k rounds of degree 2, and the side μ.
+  let tree = 1;
+  for (let k = 1; k < leaves.depth; k++) tree += 2 * k + 2;
+  return [
+    {
+      name: 'lookup: a false cell meets a row at β',
+      error: overField(2n * BigInt(rows)),
+      theorem: 'Schwartz-Zippel, degree 2 in β for each row',
+    },
+    {
+      name: 'lookup: sum of fractions at α',
+      error: overField(BigInt(cells + rows)),
+      theorem: 'Haböck 2022/1530, Lemma 5 and Schwartz-Zippel; fewer than p leaves',
+    },
+    {
+      name: 'fraction tree',
+      error: overField(BigInt(tree)),
+      theorem: 'Papini and Haböck 2023/1284; sumcheck, Lund, Fortnow, Karloff and Nisan 1992',
+    },
+  ];
+}
+
+/** Claims and products of one level of the reduction (slice-protocol.ts), counted from above. */
+interface Counted {
+  /** Claims handed to the opening. */
+  readonly claims: bigint;
+  readonly levels: readonly { readonly products: bigint; readonly numVars: number }[];
+}
+
+function claimTerms({ relation }: SliceShape): ExactTerm[] {
+  const { levels } = countClaims(relation);
+  const terms: ExactTerm[] = [];
+  if (relation.zeros.length > 0) {
+    const vars = relation.zeros.map((z) => relation.values[z].dims.reduce((n, d) => n + ceilLog2(d), 0));
+    terms.push({
+      name: 'zero-constraints',
+      error: overField(BigInt(vars.reduce((a, b) => Math.max(a, b), 0))),
+      theorem: 'Schwartz-Zippel, multilinear',
+    });
+  }
+  if (levels.length > 0) {
+    terms.push(
+      {
+        name: 'contractions: batching by powers of γ',
+        error: overField(levels.reduce((n, l) => n + l.products - 1n, 0n)),
+        theorem: 'Schwartz-Zippel',
+      },
+      {
+        name: 'contractions: sumchecks',
+        error: overField(levels.reduce((n, l) => n + 2n * BigInt(l.numVars), 0n)),
+        theorem: 'Thaler 2013, section 5; Lund, Fortnow, Karloff and Nisan 1992; degree 2',
+      },
+    );
+  }
+  return terms;
+}
+
+/** How many functionals reach every value, level by level, were none of them to vanish. */
+function countClaims(relation: Relation): Counted {
+  let on = new Map<ValueId, bigint>();
+  const add = (to: Map<ValueId, bigint>, id: ValueId, n: bigint) => to.set(id, (to.get(id) ?? 0n) + n);
+  for (const l of relation.lookups) for (const id of l.columns) add(on, id, 1n);
+  for (const t of relation.tables) if (t.kind === 'function') add(on, t.output, 1n);
+  for (const z of relation.zeros) add(on, z, 1n);
+  let claims = BigInt((relation.lookups.length > 0 ? 2 : 0) + relation.zeros.length);
+  const levels: { products: bigint; numVars: number }[] = [];
+  for (;;) {
+    const next = new Map<ValueId, bigint>();
+    let products = 0n;
+    let numVars = 0;
+    for (let id = relation.values.length - 1; id >= 0; id--) {
+      const n = on.get(id);
+      const v = relation.values[id];
+      if (n === undefined) continue;
+      if (v.kind === 'linear') for (const t of v.terms) add(on, t.src, n);
+      if (v.kind !== 'contract') continue;
+      products += n;
+      numVars = Math.max(
+        numVars,
+        [...v.dims, ...v.sums].reduce((s, d) => s + ceilLog2(d), 0),
+      );
+      add(next, v.a, n);
+      add(next, v.b, n);
+    }
+    if (products === 0n) return { claims, levels };
+    claims += 2n * products;
+    levels.push({ products, numVars });
+    on = next;
+  }
+}
+
+function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
+  if (oracles.length === 0) return [];
+  const { rowVars, logRow } = place(oracles);
+  const gaps = oracles.filter((o) => o.gap).length;
+  const logLength = logRow + LOG_BLOWUP;
+  const folds = foldCount(logRow, preset);
+  // Each fold halves the domain LOG_ARITY times; all its rounds are counted on the folded one.
+  let folding = 0n;
+  for (let j = 1; j <= folds; j++) folding += BigInt(LOG_ARITY) << BigInt(logLength - j * LOG_ARITY);
+  const queries = BigInt(preset.queries);
+  const terms: ExactTerm[] = [
+    {
+      name: 'opening: batching by powers of λ',
+      error: overField(countClaims(relation).claims + BigInt(gaps)),
+      theorem: 'Schwartz-Zippel',
+    },
+    {
+      name: 'opening: sumcheck',
+      error: overField(2n * BigInt(rowVars + logRow)),
+      theorem: 'Lund, Fortnow, Karloff and Nisan 1992; degree 2',
+    },
+    {
+      name: 'opening: proximity of the combined rows',
+      error: overField(BigInt(rowVars) << BigInt(logLength)),
+      theorem: 'Diamond and Gruen 2024/1351, Corollary 3.7, by Ben-Sasson et al. 2020/654, Theorem 4.1; radius 3/8',
+    },
+    {
+      name: 'opening: proximity of the folds',
+      error: overField(folding),
+      theorem: 'Ben-Sasson et al. 2020/654, Theorem 4.1; Zeilberger, Chen and Fisch 2023/1705; radius 3/8',
+    },
+    {
+      name: 'opening: spot checks and proof of work',
+      error: ceilDivide((5n ** queries) << UNITS, (8n ** queries) << BigInt(preset.grindingBits)),
+      theorem: 'Diamond and Posen 2024/504, section 4: (1/2 + rate/2)^queries; Ben-Sasson, Chiesa and Spooner 2016',
+    },
+  ];
+  if (gaps > 0) {
+    const vars = oracles.reduce((n, o) => (o.gap ? Math.max(n, oracleVars(o)) : n), 0);
+    terms.unshift({
+      name: 'opening: gaps are zero',
+      error: overField(BigInt(vars)),
+      theorem: 'Schwartz-Zippel, multilinear',
+    });
+  }
+  return terms.filter((t) => t.error > 0n);
+}
+
+/** Challenges and commitments are a random oracle's: two messages of one digest take about 2^128 evaluations to find. */
+const hashTerm: ExactTerm = {
+  name: 'hash collisions',
+  error: 1n << (UNITS - 128n),
+  theorem: 'BLAKE3-256 as a random oracle; Ben-Sasson, Chiesa and Spooner 2016',
+};
