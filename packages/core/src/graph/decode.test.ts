@@ -260,14 +260,15 @@ describe('external data', () => {
     const code = (entries: Readonly<Record<string, string>>, external?: ExternalData) =>
       inputError(() => weights(entries, external)).code;
     expect(code({ location: 'w.bin' })).toBe('missing-external-data');
-    for (const entry of [
+    const entries: Record<string, string>[] = [
       { offset: '12' },
       { offset: '-4' },
       { offset: '1.5' },
       { offset: 'x' },
       { length: '4' },
       { offset: '1e300' },
-    ])
+    ];
+    for (const entry of entries)
       expect(code({ location: 'w.bin', ...entry }, () => file)).toBe('missing-external-data');
     const failure = new Error('ENOENT');
     const error = inputError(() =>
