@@ -1,8 +1,9 @@
 /** Products of two computed tensors: the accumulator's scale is the product of theirs; rounding by a power of two. */
+import { sizeOf } from '../base/dims.js';
 import { type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearTerm, ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered } from './lowering.js';
-import { finish, gridFor, lowerFunction, outputGrid, overflow, rescale, shiftFits } from './rescale.js';
+import { coarsen, finish, gridFor, lowerFunction, outputGrid, overflow, rescale, shiftFits } from './rescale.js';
 
 export interface ComputedProduct {
   readonly a: Lowered;
@@ -20,12 +21,33 @@ export interface ComputedProduct {
 
 export function lowerProduct(c: LowerContext, p: ComputedProduct): Lowered {
   const b = c.builder;
-  let z = b.contract(`${c.name}/product`, p.dims, p.a.value, p.b.value, p.sums, p.axesA, p.axesB, p.range);
+  const [x, y] = p.range ? [p.a, p.b] : fitting(c, p);
+  let z = b.contract(`${c.name}/product`, p.dims, x.value, y.value, p.sums, p.axesA, p.axesB, p.range);
   if (p.outDims) {
     const { lo, hi } = b.get(z);
     z = b.linear(`${c.name}/shaped`, p.outDims, [{ src: z, coef: 1, map: { kind: 'reshape' } }], 0, { lo, hi });
   }
-  return roundSum(c, z, p.a.scale * p.b.scale * (p.factor ?? 1));
+  return roundSum(c, z, x.scale * y.scale * (p.factor ?? 1));
+}
+
+/** Sums stay below this magnitude, so that a rounded one cannot alias modulo p. */
+const MOST = 2 ** 29;
+
+/** The operands, the larger ones rounded by as many bits as it takes for their sums of products to fit. */
+function fitting(c: LowerContext, p: ComputedProduct): [Lowered, Lowered] {
+  const size = (x: Lowered) => Math.max(-c.builder.get(x.value).lo, c.builder.get(x.value).hi);
+  const [a, b] = [size(p.a), size(p.b)];
+  const count = sizeOf(p.sums);
+  let [s, t] = [0, 0];
+  while (Math.ceil(a / 2 ** s) * Math.ceil(b / 2 ** t) * count > MOST) {
+    if (a / 2 ** s >= b / 2 ** t) s++;
+    else t++;
+  }
+  const same = p.a.value === p.b.value;
+  const coarse = (x: Lowered, name: string, shift: number) =>
+    shift === 0 ? x : coarsen(c.builder, `${c.name}/${name}`, x, shift);
+  const x = coarse(p.a, 'left', same ? Math.max(s, t) : s);
+  return [x, same ? x : coarse(p.b, 'right', t)];
 }
 
 /** Rounds a sum of any scale to the layer's output: by a power of two, and by a table where the scale is given. */
@@ -39,8 +61,9 @@ export function roundSum(c: LowerContext, sum: ValueId, scale: number): Lowered 
   const unit = Math.abs(scale);
   const { bits } = c.widths;
   const [out] = c.outputs;
-  const reach = c.activation ? c.activation.reach : Math.min(out.reach, outputGrid(c).hi * out.scale);
   const own = b.get(z);
+  const most = Math.max(-own.lo, own.hi) * unit;
+  const reach = Math.min(most, c.activation ? c.activation.reach : Math.min(out.reach, outputGrid(c).hi * out.scale));
   const shift = Math.max(0, ceilLog2(reach / (unit * 2 ** bits)));
   if (shift === 0) {
     if (c.activation)

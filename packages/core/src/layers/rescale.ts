@@ -1,6 +1,6 @@
 /** Rounding an accumulator to the output's scale, and what follows it in the same layer. */
 import { InputError } from '../base/errors.js';
-import { type Interval, identityMap } from '../relation/builder.js';
+import { type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered, type NamedFunction } from './lowering.js';
 import { applyFunction, type Grid, IDENTITY, rangeCheck } from './tables.js';
@@ -53,17 +53,33 @@ export function overflow(c: LowerContext): InputError {
 
 /** Rounds the accumulator z by 2^shift to the grid q, and finishes the layer. */
 export function rescale(c: LowerContext, z: ValueId, shift: number, q: Grid): Lowered {
-  const b = c.builder;
+  return finish(c, quotientOf(c.builder, c.name, z, shift, q), q);
+}
+
+/** z divided by 2^shift and rounded, its remainder looked up; the quotient is not yet pinned to its grid. */
+function quotientOf(b: RelationBuilder, name: string, z: ValueId, shift: number, q: Interval): ValueId {
   const dims = b.dims(z);
   const map = identityMap(dims.length);
-  const quotient = b.witness(`${c.name}/q`, dims, q, { kind: 'quotient', src: z, shift });
+  const quotient = b.witness(`${name}/q`, dims, q, { kind: 'quotient', src: z, shift });
   const terms = [
     { src: z, coef: 1, map },
     { src: quotient, coef: -(2 ** shift), map },
   ];
-  const r = b.linear(`${c.name}/r`, dims, terms, 2 ** (shift - 1), { lo: 0, hi: 2 ** shift - 1 });
+  const r = b.linear(`${name}/r`, dims, terms, 2 ** (shift - 1), { lo: 0, hi: 2 ** shift - 1 });
   b.lookup(b.rangeTable(shift), r);
-  return finish(c, quotient, q);
+  return quotient;
+}
+
+/** x at a scale 2^shift times coarser, where its full resolution would overflow a product. */
+export function coarsen(b: RelationBuilder, name: string, x: Lowered, shift: number): Lowered {
+  const { lo, hi } = b.get(x.value);
+  // The remainder leaves one quotient within any grid that cannot alias: its interval follows from x's.
+  const rounded = (v: number): number => Math.floor(v / 2 ** shift + 0.5);
+  const exact = { lo: rounded(lo), hi: rounded(hi) };
+  const k = ceilLog2(Math.max(-exact.lo, exact.hi + 1));
+  const quotient = quotientOf(b, name, x.value, shift, exact);
+  rangeCheck(b, quotient, { lo: -(2 ** k), hi: 2 ** k - 1 });
+  return { value: quotient, scale: x.scale * 2 ** shift };
 }
 
 /** Pins q to its grid and applies the layer's activation, or changes the scale, by a table. */

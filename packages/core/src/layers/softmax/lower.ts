@@ -68,7 +68,9 @@ function lowerSoftmax(c: LowerContext): Lowered {
     scale *= 2 ** (k + precision - room);
     k = room - precision;
   }
-  const factor = roundToInt(1 / scale);
+  // y = 1 must be within its range.
+  const factor = Math.min(roundToInt(1 / scale), out.reach >= 1 ? 2 ** k - 1 : Number.POSITIVE_INFINITY);
+  if (out.free) scale = 1 / factor;
   const { view, e, sum } = exponentials(c, precision);
   const spread = { kind: 'affine' as const, sums: [], axes: [axis(0), { start: 0, terms: [] }, axis(2)] };
   const num = b.linear(`${c.name}/numerator`, view, [

@@ -1,0 +1,148 @@
+/**
+ * What every operator must show: integers near the float meaning, an accepted proof, and no committed number that could
+ * be one more or less.
+ */
+import { expect } from 'vitest';
+import type { Tensor } from '../../packages/core/src/graph/index.js';
+import { evaluateGraph } from '../../packages/core/src/graph/index.js';
+import type { Kernels } from '../../packages/core/src/kernels/index.js';
+import {
+  type CompiledProgram,
+  compileModel,
+  dequantize,
+  importModel,
+  type Precision,
+  quantizeInputs,
+  semanticsOf,
+} from '../../packages/core/src/program/index.js';
+import {
+  commitProgram,
+  decodeSlicePackage,
+  executeSlice,
+  provePackage,
+} from '../../packages/core/src/proof/prove-index.js';
+import { type RunProof, verifyRun } from '../../packages/core/src/proof/verify-index.js';
+import { buildModel, type ModelSpec } from '../models/build-model.js';
+import { honestAssignment, violation } from './satisfied.js';
+
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+/** Integers of every boundary tensor of a run, by name. */
+export function runProgram(program: CompiledProgram, inputs: ReadonlyMap<string, Tensor>): Map<string, Int32Array> {
+  const values = new Map(quantizeInputs(program, inputs).integers);
+  for (const s of program.slices) {
+    const assignment = honestAssignment(
+      s.relation,
+      s.constants,
+      s.inputs.map((n) => values.get(n) as Int32Array),
+    );
+    s.relation.outputs.forEach((id, i) => {
+      values.set(s.outputs[i], assignment.get(id) as Int32Array);
+    });
+  }
+  return values;
+}
+
+export const nonce = '5a'.repeat(32);
+export const salt = new Uint8Array(32).fill(7);
+
+/** A run of the program with every slice proven, at the preset for tests. */
+export function proveProgram(
+  kernels: Kernels,
+  program: CompiledProgram,
+  inputs: ReadonlyMap<string, Tensor>,
+): { key: Uint8Array; fingerprint: string; run: RunProof } {
+  const { key, fingerprint, packages } = commitProgram(kernels, program, { preset: 'tiny' });
+  const values = new Map(quantizeInputs(program, inputs).integers);
+  const slices = packages.map((p) => {
+    const slice = decodeSlicePackage(p.bytes);
+    const execution = executeSlice(slice, values);
+    for (const [name, data] of execution.outputs) values.set(name, data);
+    const boundary = new Map(
+      [...slice.inputs, ...slice.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),
+    );
+    return provePackage(kernels, slice, boundary, { nonce: new Uint8Array(32).fill(0x5a), prover: 'p', execution });
+  });
+  const open = [...program.inputs, ...program.outputs];
+  return {
+    key,
+    fingerprint,
+    run: { nonce, values: new Map(open.map((n) => [n, values.get(n) as Int32Array])), slices },
+  };
+}
+
+export interface OperatorCheck {
+  /** Largest error allowed, as a fraction of the output's largest magnitude. */
+  readonly tolerance?: Partial<Record<Precision, number>>;
+  /** Committed cells that are tried, spread evenly; each by +1 and -1. */
+  readonly mutations?: number;
+}
+
+/**
+ * @param spec small model around the operator
+ * @param inputs calibrates, and is run
+ */
+export function checkOperator(kernels: Kernels, spec: ModelSpec, inputs: Inputs, options: OperatorCheck = {}): void {
+  const model = buildModel(spec);
+  const sample = new Map(Object.entries(inputs));
+  const exact = evaluateGraph(importModel(model, { calibration: [sample] }), sample, semanticsOf);
+  for (const precision of ['fast', 'standard', 'high'] as const) {
+    const program = compileModel(model, { calibration: [sample], precision });
+    const integers = runProgram(program, sample);
+    const allowed = options.tolerance?.[precision] ?? { fast: 0.05, standard: 0.006, high: 0.001 }[precision];
+    for (const [name, want] of exact) {
+      const tensor = program.tensors.get(name);
+      expect(tensor, name).toBeDefined();
+      if (!tensor) continue;
+      const got = dequantize(tensor, integers.get(name) as Int32Array);
+      const largest = want.data.reduce((m, x) => Math.max(m, Math.abs(x)), 0) || 1;
+      got.forEach((x, i) => {
+        const error = Math.abs(x - want.data[i]) / largest;
+        if (error > allowed) {
+          expect.fail(`${precision}: ${name}[${i}] is ${x}, should be ${want.data[i]} (error ${error} of the largest)`);
+        }
+      });
+    }
+    if (precision === 'standard') checkPinned(program, integers, options.mutations ?? 60);
+  }
+  const program = compileModel(model, { calibration: [sample], precision: 'fast' });
+  const { key, fingerprint, run } = proveProgram(kernels, program, sample);
+  expect(verifyRun(key, run, { fingerprint })).toMatchObject({ verdict: 'accepted', coverage: { linked: true } });
+  const [output] = program.outputs;
+  const wrong = new Map(run.values);
+  wrong.set(
+    output,
+    (run.values.get(output) as Int32Array).map((x, i) => (i === 0 ? x + 1 : x)),
+  );
+  expect(verifyRun(key, { ...run, values: wrong }, { fingerprint }).verdict).toBe('rejected');
+}
+
+/** Every committed number is pinned: one more or one less violates a constraint. */
+function checkPinned(program: CompiledProgram, integers: ReadonlyMap<string, Int32Array>, mutations: number): void {
+  for (const s of program.slices) {
+    const honest = honestAssignment(
+      s.relation,
+      s.constants,
+      s.inputs.map((n) => integers.get(n) as Int32Array),
+    );
+    expect(violation(s.relation, s.constants, honest)).toBeUndefined();
+    const cells = s.relation.values.flatMap((v, id) =>
+      v.kind === 'witness'
+        ? Array.from({ length: (honest.get(id) as Int32Array).length }, (_, i) => [id, i] as const)
+        : [],
+    );
+    const every = Math.max(1, Math.floor(cells.length / mutations));
+    for (let k = 0; k < cells.length; k += every) {
+      const [id, cell] = cells[k];
+      for (const step of [1, -1]) {
+        const assignment = new Map(honest);
+        assignment.set(
+          id,
+          (honest.get(id) as Int32Array).map((x, i) => (i === cell ? x + step : x)),
+        );
+        const { name } = s.relation.values[id];
+        expect(violation(s.relation, s.constants, assignment), `${name}[${cell}] ${step}`).toBeDefined();
+      }
+    }
+  }
+}
