@@ -124,8 +124,13 @@ describe('layout on floats', () => {
     );
     fc.assert(
       fc.property(padded, ([dims, mode, wanted]) => {
-        // A reflection does not repeat the border: it reaches as far as there are other cells.
-        const pads = dims.map((d, i) => wanted[i].map((p) => (mode === 'reflect' ? Math.min(p, d - 1) : p)));
+        // What is repeated reaches as far as there are cells, without the border in a reflection.
+        const pads = dims.map((d, i) => {
+          const left = d - wanted[i].filter((p) => p < 0).length;
+          const most = mode === 'reflect' ? left - 1 : mode === 'wrap' ? left : d;
+          return wanted[i].map((p) => Math.min(p, most));
+        });
+        fc.pre(mode === 'constant' || dims.every((d, i) => d > wanted[i].filter((p) => p < 0).length));
         const out = dims.map((d, i) => d + pads[i][0] + pads[i][1]);
         fc.pre(out.every((d) => d > 0));
         const x = wave(dims);
@@ -133,11 +138,14 @@ describe('layout on floats', () => {
         const [y] = runNode('Pad', [x], { mode }, { constants, opset: 19 });
         expectCells(y, out, (index) => {
           const at = index.map((i, k) => {
-            const [n, p] = [dims[k], i - pads[k][0]];
-            if (mode === 'edge') return Math.max(0, Math.min(n - 1, p));
-            if (mode === 'wrap') return p < 0 ? p + n : p >= n ? p - n : p;
-            if (mode === 'reflect') return p < 0 ? -p : p >= n ? 2 * (n - 1) - p : p;
-            return p;
+            if (mode === 'constant') return i - pads[k][0];
+            // Negative pads crop first; the n cells that are left, from `first` on, are repeated.
+            const first = Math.max(0, -pads[k][0]);
+            const n = dims[k] - first - Math.max(0, -pads[k][1]);
+            const p = i - Math.max(0, pads[k][0]);
+            if (mode === 'edge') return first + Math.max(0, Math.min(n - 1, p));
+            if (mode === 'wrap') return first + (p < 0 ? p + n : p >= n ? p - n : p);
+            return first + (p < 0 ? -p : p >= n ? 2 * (n - 1) - p : p);
           });
           return cell(x, at) ?? 0.5;
         });

@@ -38,22 +38,25 @@ export function pad(node: GraphNode, inputs: Inputs): Reading[] {
       { dims, terms: [{ input: 0, steps: [{ map: affine(from.map((_, i) => axis(i, 1, -begin[i]))), dims }] }], fill },
     ];
   }
-  // Other modes repeat cells of the tensor: a gather for each padded axis.
+  // Other modes repeat cells of the tensor, less those that negative pads crop: a gather for each padded axis.
   const steps: Step[] = [];
   let now = [...from];
   from.forEach((d, i) => {
     if (begin[i] === 0 && end[i] === 0) return;
     now = now.map((x, k) => (k === i ? dims[i] : x));
-    const index = Array.from({ length: dims[i] }, (_, o) => {
-      const p = o - begin[i];
-      if (mode === 'edge') return Math.min(d - 1, Math.max(0, p));
-      if (mode === 'wrap') return ((p % d) + d) % d;
-      const period = 2 * (d - 1);
-      if (period === 0) return 0;
-      const m = ((p % period) + period) % period;
-      return m < d ? m : period - m;
-    });
+    const first = Math.max(0, -begin[i]);
+    const kept = d - first - Math.max(0, -end[i]);
+    if (kept < 1) throw badShape(node, `pads [${given}] leave nothing of [${from}] to repeat`);
+    const index = Array.from({ length: dims[i] }, (_, o) => first + repeated(mode, o - Math.max(0, begin[i]), kept));
     steps.push({ map: { kind: 'gather', axis: i, index }, dims: now });
   });
   return [{ dims, terms: [{ input: 0, steps: steps.length > 0 ? steps : [{ map: reshape, dims }] }] }];
+}
+
+/** The cell, of n, that stands at position p of their continuation. */
+function repeated(mode: string, p: number, n: number): number {
+  if (mode === 'edge') return Math.min(n - 1, Math.max(0, p));
+  const period = mode === 'wrap' ? n : Math.max(1, 2 * (n - 1));
+  const m = ((p % period) + period) % period;
+  return m < n ? m : period - m;
 }

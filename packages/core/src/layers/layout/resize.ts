@@ -4,12 +4,17 @@ import { badShape, constantNumbers, listAttribute, normalAxis, stringAttribute }
 import type { GraphNode } from '../../graph/graph.js';
 import { checkSizes, dimsOf, gatherAxes, type Inputs, type Reading } from './reading.js';
 
-/** How output positions are mapped to input positions (ONNX Resize, coordinate_transformation_mode). */
+const { fround } = Math;
+
+/**
+ * How output positions are mapped to input positions (ONNX Resize, coordinate_transformation_mode). In single precision,
+ * as other runtimes compute it, so that ties fall alike.
+ */
 const COORDINATES: Readonly<Record<string, (o: number, scale: number, from: number, to: number) => number>> = {
-  asymmetric: (o, scale) => o / scale,
-  half_pixel: (o, scale) => (o + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (o, scale, _, to) => (to > 1 ? (o + 0.5) / scale - 0.5 : 0),
-  align_corners: (o, _, from, to) => (to > 1 ? (o * (from - 1)) / (to - 1) : 0),
+  asymmetric: (o, scale) => fround(o / scale),
+  half_pixel: (o, scale) => fround(fround((o + 0.5) / scale) - 0.5),
+  pytorch_half_pixel: (o, scale, _, to) => (to > 1 ? fround(fround((o + 0.5) / scale) - 0.5) : 0),
+  align_corners: (o, _, from, to) => (to > 1 ? fround((o * (from - 1)) / (to - 1)) : 0),
 };
 
 /** Which neighbour of a position is read (nearest_mode); `simple` is that of the operator sets before 11. */
@@ -54,7 +59,7 @@ export function resize(node: GraphNode, inputs: Inputs, opset: number): Reading[
     from,
     from.map((d, i) => {
       const k = axes.indexOf(i);
-      const scale = k >= 0 && scales ? scales[k] : dims[i] / d;
+      const scale = fround(k >= 0 && scales ? scales[k] : dims[i] / d);
       return Array.from({ length: dims[i] }, (_, o) =>
         Math.min(d - 1, Math.max(0, round(position(o, scale, d, dims[i]), scale))),
       );
