@@ -98,4 +98,10 @@ describe('MatMul on floats', () => {
       { numRuns: 300 },
     );
   });
+
+  it('agrees with its definition beyond the sizes of its blocks', () => {
+    const [a, b] = [wave([9, 300]), wave([300, 270], 2)];
+    const [y] = runNode('MatMul', [a, b]);
+    expectCells(y, [9, 270], ([i, j]) => sum(300, (l) => (cell(a, [i, l]) as number) * (cell(b, [l, j]) as number)));
+  });
 });

@@ -17,7 +17,9 @@ export interface MatrixView {
 
 /** y[i, j] += Σ_l a[i, l]·b[l, j] for i < m, l < k, j < n. Columns of y and a are adjacent. */
 export function addMatrixProduct(y: MatrixView, a: MatrixView, b: MatrixView, m: number, k: number, n: number): void {
-  const packed = b.column === 1 ? undefined : new Float64Array(BLOCK_TERMS * BLOCK_COLUMNS);
+  // Packed, a block stays in the cache: worth it where rows are scattered, or many pass over it.
+  const direct = b.column === 1 && m < 8;
+  const packed = direct ? undefined : new Float64Array(Math.min(BLOCK_TERMS, k) * Math.min(BLOCK_COLUMNS, n));
   for (let j = 0; j < n; j += BLOCK_COLUMNS) {
     const columns = Math.min(BLOCK_COLUMNS, n - j);
     for (let l = 0; l < k; l += BLOCK_TERMS) {
@@ -36,6 +38,13 @@ export function addMatrixProduct(y: MatrixView, a: MatrixView, b: MatrixView, m:
 }
 
 function pack(to: Float64Array, b: MatrixView, from: number, terms: number, columns: number): void {
+  if (b.column === 1) {
+    for (let l = 0; l < terms; l++) {
+      const at = from + l * b.row;
+      for (let j = 0; j < columns; j++) to[l * columns + j] = b.data[at + j];
+    }
+    return;
+  }
   for (let j = 0; j < columns; j++) {
     const at = from + j * b.column;
     for (let l = 0; l < terms; l++) to[l * columns + j] = b.data[at + l * b.row];
