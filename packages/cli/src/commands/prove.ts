@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { chooseSlices } from '../arguments/choose-slices.js';
+import { parseHex, parseProver, parseWhole } from '../arguments/parse-options.js';
+import { checkRunTarget } from '../artifacts/run-directory.js';
+import { type OpenProgram, openProgram } from '../proving/open-program.js';
+import { type ProvenRun, proveRun } from '../proving/prove-run.js';
+import { describeTensors, tensorDocuments } from '../proving/tensor-document.js';
+import { formatBytes, formatIndices, formatMs } from '../terminal/format.js';
+import { renderFacts, renderTable } from '../terminal/table.js';
+import { type CommonOptions, collect, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
+import { INPUT_HELP, type InputOptions, quantizedInput } from './run.js';
+
+export interface ProveOptions extends CommonOptions, InputOptions {
+  readonly output: string;
+  readonly slices?: string;
+  readonly share?: string;
+  readonly seed?: string;
+  readonly workers?: string;
+  readonly nonce?: string;
+  readonly prover?: string;
+}
+
+/** The options of `prove` and `full-run`. */
+export function withProveOptions(command: Command): Command {
+  return command
+    .requiredOption('-i, --input <input>', INPUT_HELP, collect)
+    .requiredOption('-o, --output <run>', 'directory to write; an interrupted run there is continued')
+    .option('--clamp', 'saturate numbers outside the range that the program was made for')
+    .option('--share <part>', 'prove a random share of the slices, like 0.25')
+    .option('--seed <n>', 'seed of the random share; drawn where it is not given')
+    .option('--workers <n>', 'threads; one for each core where nothing is said')
+    .option('--nonce <hex>', 'session or order that the proofs are for; random where it is not given')
+    .option('--prover <id>', 'who proves, as it shall stand in the statements');
+}
+
+export function proveCommand(perform: Perform): Command {
+  const command = newCommand('prove', 'p', 'prove a run of a program').argument('<program>', 'a compiled program');
+  return withCommonOptions(
+    withProveOptions(command).option('--slices <indices>', 'prove only these slices, like 0,2-4'),
+  ).action((path: string, options: ProveOptions) =>
+    perform(options, async (terminal): Promise<Outcome> => {
+      checkRunTarget(options.output);
+      const progress = terminal.progress();
+      try {
+        const program = openProgram(path);
+        const { integers } = quantizedInput(program, options, terminal);
+        const choice = chooseSlices(options, program.key.slices.length);
+        const proven = await proveRun(
+          { program, integers, run: options.output, choice, ...proveWords(options) },
+          progress,
+        );
+        progress.done();
+        return proveOutcome(options.output, program, proven, choice.drawn);
+      } finally {
+        progress.done();
+      }
+    }),
+  );
+}
+
+export function proveWords(options: Pick<ProveOptions, 'nonce' | 'prover' | 'workers'>) {
+  return {
+    ...(options.nonce === undefined ? {} : { nonce: parseHex('--nonce', options.nonce) }),
+    ...(options.prover === undefined ? {} : { prover: parseProver(options.prover) }),
+    ...(options.workers === undefined ? {} : { workers: parseWhole('--workers', options.workers, 1, 64) }),
+  };
+}
+
+/** Largest amount of memory that this process held, in bytes. */
+export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+export function proveOutcome(
+  path: string,
+  program: OpenProgram,
+  proven: ProvenRun,
+  drawn?: { readonly share: number; readonly seed: number },
+): Outcome {
+  const outputs = tensorDocuments(program.key, proven.outputs);
+  const { slices, kept, proveMs, proofBytes, secret } = proven;
+  const all = program.key.slices.length;
+  const unproven = program.key.slices.flatMap((_, i) => (slices.some((s) => s.index === i) ? [] : [i]));
+  const table = renderTable(
+    [
+      { title: 'slice', align: 'right' },
+      { title: 'time', align: 'right' },
+      { title: 'proof', align: 'right' },
+    ],
+    slices.map((s) => [
+      String(s.index),
+      kept.includes(s.index) ? 'kept' : formatMs(s.proveMs),
+      formatBytes(s.proofBytes),
+    ]),
+  );
+  const facts = renderFacts([
+    ['run', path],
+    ['fingerprint', pc.bold(program.fingerprint)],
+    ['nonce', secret.nonce],
+    [
+      'proven',
+      unproven.length === 0
+        ? `all ${all} slices`
+        : `slices ${formatIndices(slices.map((s) => s.index))} of ${all}; ${pc.yellow(`unproven: ${formatIndices(unproven)}`)}`,
+    ],
+    ...(drawn ? [['drawn', `a share of ${drawn.share}, seed ${drawn.seed}`] as const] : []),
+    ['time', formatMs(proveMs)],
+    ['proofs', formatBytes(proofBytes)],
+    ['memory', formatBytes(peakRssBytes())],
+  ]);
+  return {
+    document: {
+      fingerprint: program.fingerprint,
+      run: path,
+      nonce: secret.nonce,
+      prover: secret.prover,
+      slices,
+      kept,
+      unproven,
+      ...(drawn ? { drawn } : {}),
+      proveMs,
+      proofBytes,
+      peakRssBytes: peakRssBytes(),
+      outputs,
+    },
+    text: `${table}\n\n${describeTensors(outputs)}\n\n${facts}`,
+  };
+}

@@ -1,0 +1,111 @@
+/** The error of the integer program against the model on floats. */
+import { evaluateGraph, type Tensor } from '@dsperse/core/graph';
+import { type BoundaryTensor, compileModel, dequantize, importModel, semanticsOf } from '@dsperse/core/program';
+import type { SlicePackage } from '@dsperse/core/prove';
+import type { ModelFile } from '../artifacts/model-file.js';
+import type { ProgramManifest } from '../artifacts/program-directory.js';
+import { executeProgram } from '../proving/execute-program.js';
+import { compareTensors, type TensorFidelity, worstOf } from './compare.js';
+import { openOnnxRuntime } from './onnxruntime.js';
+
+export interface Fidelity extends Omit<TensorFidelity, 'tensor'> {
+  /** What computed the floats. */
+  readonly against: string;
+  readonly outputs: readonly TensorFidelity[];
+}
+
+const OWN = 'the model on double precision floats, by dsperse';
+
+/** @param found real numbers of the program's outputs, by name */
+export async function measureFidelity(
+  model: ModelFile,
+  manifest: Pick<ProgramManifest, 'inputShapes'>,
+  inputs: ReadonlyMap<string, Tensor>,
+  found: ReadonlyMap<string, { readonly dims: readonly number[]; readonly data: ArrayLike<number> }>,
+): Promise<Fidelity> {
+  const { by, outputs } = (await byOnnxRuntime(model, inputs, found)) ?? byOurselves(model, manifest, inputs);
+  const tensors = [...found].map(([name, { dims, data }]) =>
+    compareTensors(name, data, outputs.get(name) as Float64Array, dims),
+  );
+  return { ...worstOf(tensors), against: by, outputs: tensors };
+}
+
+interface FloatOutputs {
+  readonly by: string;
+  readonly outputs: ReadonlyMap<string, Float64Array>;
+}
+
+async function byOnnxRuntime(
+  model: ModelFile,
+  inputs: ReadonlyMap<string, Tensor>,
+  found: ReadonlyMap<string, { readonly data: ArrayLike<number> }>,
+): Promise<FloatOutputs | undefined> {
+  const session = await openOnnxRuntime(model.external.size > 0 ? model.path : model.bytes);
+  if (!session) return undefined;
+  try {
+    const outputs = await session.run(inputs);
+    const complete = [...found].every(([name, { data }]) => outputs.get(name)?.length === data.length);
+    return complete ? { by: session.by, outputs } : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await session.close();
+  }
+}
+
+function byOurselves(
+  model: ModelFile,
+  { inputShapes }: Pick<ProgramManifest, 'inputShapes'>,
+  inputs: ReadonlyMap<string, Tensor>,
+): FloatOutputs {
+  const graph = importModel(model.bytes, { inputShapes, externalData: model.externalData });
+  const results = evaluateGraph(graph, inputs, semanticsOf);
+  return { by: OWN, outputs: new Map([...results].map(([name, t]) => [name, t.data])) };
+}
+
+/** A layer, what it makes, and the error there. */
+export interface LayerFidelity extends TensorFidelity {
+  readonly nodes: readonly string[];
+  /** Growth of the relative error over the layer. */
+  readonly loss: number;
+}
+
+/** The error of every layer, against our own floats: the program is cut at each layer for it. */
+export async function measureLayers(
+  model: ModelFile,
+  manifest: Pick<ProgramManifest, 'inputShapes' | 'precision' | 'ranges'>,
+  inputs: ReadonlyMap<string, Tensor>,
+  integers: ReadonlyMap<string, Int32Array>,
+): Promise<LayerFidelity[]> {
+  const { precision, ranges, inputShapes } = manifest;
+  const { externalData } = model;
+  const program = compileModel(model.bytes, { precision, ranges, inputShapes, externalData, slices: 'layers' });
+  const found = new Map<string, Float64Array>();
+  const layers: { nodes: readonly string[]; tensor: BoundaryTensor }[] = [];
+  await executeProgram(
+    // Running a slice takes no commitments, so the compiled slices do as packages.
+    { key: program, slice: (i) => ({ ...program.slices[i], tensors: program.tensors }) as unknown as SlicePackage },
+    integers,
+    (slice, _, { outputs }) => {
+      for (const [name, values] of outputs) {
+        const tensor = program.tensors.get(name) as BoundaryTensor;
+        found.set(name, dequantize(tensor, values));
+        layers.push({ nodes: slice.nodes, tensor });
+      }
+    },
+  );
+  const errors = new Map<string, TensorFidelity>();
+  const graph = importModel(model.bytes, { inputShapes, externalData });
+  evaluateGraph(graph, inputs, semanticsOf, (name, { data, dims }) => {
+    const ours = found.get(name);
+    if (ours && ours.length === data.length) errors.set(name, compareTensors(name, ours, data, dims));
+  });
+  let before = 0;
+  return layers.flatMap(({ nodes, tensor }): LayerFidelity[] => {
+    const fidelity = errors.get(tensor.name);
+    if (!fidelity) return [];
+    const loss = fidelity.maxRelError - before;
+    before = fidelity.maxRelError;
+    return [{ ...fidelity, nodes, loss }];
+  });
+}

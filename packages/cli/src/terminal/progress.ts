@@ -1,0 +1,55 @@
+/** Progress on stderr: a bar on a terminal, now and then a line elsewhere; nothing for what is over in a second. */
+
+/** What progress is written to: process.stderr, or a stand-in. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+const PATIENCE_MS = 1000;
+const REDRAW_MS = 80;
+const LINE_EVERY_MS = 5000;
+const BAR = 24;
+
+export class Progress {
+  private readonly began: number;
+  private drawn = false;
+  private lastDraw = Number.NEGATIVE_INFINITY;
+  private lastStage = '';
+
+  /** @param stream undefined: progress is not shown */
+  constructor(
+    private readonly stream: ProgressStream | undefined,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.began = now();
+  }
+
+  /** @param fraction of this stage, 0 … 1 */
+  report(stage: string, fraction: number): void {
+    if (!this.stream) return;
+    const now = this.now();
+    if (now - this.began < PATIENCE_MS) return;
+    const isNew = stage !== this.lastStage;
+    if (!isNew && now - this.lastDraw < (this.stream.isTTY ? REDRAW_MS : LINE_EVERY_MS)) return;
+    this.lastDraw = now;
+    this.lastStage = stage;
+    const part = Math.min(1, Math.max(0, fraction));
+    const percent = `${Math.floor(100 * part)}%`;
+    if (!this.stream.isTTY) {
+      this.stream.write(`${stage}${part > 0 ? ` ${percent}` : ''}\n`);
+      return;
+    }
+    const full = Math.round(BAR * part);
+    const line = `${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${percent.padStart(4)}  ${stage}`;
+    this.stream.write(`\r\x1b[2K${line.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1))}`);
+    this.drawn = true;
+  }
+
+  /** Takes the bar away. */
+  done(): void {
+    if (this.drawn) this.stream?.write('\r\x1b[2K');
+    this.drawn = false;
+  }
+}
