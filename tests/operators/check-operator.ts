@@ -12,64 +12,14 @@ import {
   dequantize,
   importModel,
   type Precision,
-  quantizeInputs,
   semanticsOf,
 } from '../../packages/core/src/program/index.js';
-import {
-  commitProgram,
-  decodeSlicePackage,
-  executeSlice,
-  provePackage,
-} from '../../packages/core/src/proof/prove-index.js';
-import { type RunProof, verifyRun } from '../../packages/core/src/proof/verify-index.js';
+import { verifyRun } from '../../packages/core/src/proof/verify-index.js';
 import { buildModel, type ModelSpec } from '../models/build-model.js';
+import { proveProgram, runProgram } from './prove-program.js';
 import { honestAssignment, violation } from './satisfied.js';
 
 export type Inputs = Readonly<Record<string, Tensor>>;
-
-/** Integers of every boundary tensor of a run, by name. */
-export function runProgram(program: CompiledProgram, inputs: ReadonlyMap<string, Tensor>): Map<string, Int32Array> {
-  const values = new Map(quantizeInputs(program, inputs).integers);
-  for (const s of program.slices) {
-    const assignment = honestAssignment(
-      s.relation,
-      s.constants,
-      s.inputs.map((n) => values.get(n) as Int32Array),
-    );
-    s.relation.outputs.forEach((id, i) => {
-      values.set(s.outputs[i], assignment.get(id) as Int32Array);
-    });
-  }
-  return values;
-}
-
-export const nonce = '5a'.repeat(32);
-export const salt = new Uint8Array(32).fill(7);
-
-/** A run of the program with every slice proven, at the preset for tests. */
-export function proveProgram(
-  kernels: Kernels,
-  program: CompiledProgram,
-  inputs: ReadonlyMap<string, Tensor>,
-): { key: Uint8Array; fingerprint: string; run: RunProof } {
-  const { key, fingerprint, packages } = commitProgram(kernels, program, { preset: 'tiny' });
-  const values = new Map(quantizeInputs(program, inputs).integers);
-  const slices = packages.map((p) => {
-    const slice = decodeSlicePackage(p.bytes);
-    const execution = executeSlice(slice, values);
-    for (const [name, data] of execution.outputs) values.set(name, data);
-    const boundary = new Map(
-      [...slice.inputs, ...slice.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),
-    );
-    return provePackage(kernels, slice, boundary, { nonce: new Uint8Array(32).fill(0x5a), prover: 'p', execution });
-  });
-  const open = [...program.inputs, ...program.outputs];
-  return {
-    key,
-    fingerprint,
-    run: { nonce, values: new Map(open.map((n) => [n, values.get(n) as Int32Array])), slices },
-  };
-}
 
 export interface OperatorCheck {
   /** Largest error allowed, as a fraction of the output's largest magnitude. */

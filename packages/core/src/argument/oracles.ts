@@ -29,12 +29,13 @@ const TARGET_ROWS = 32;
 export function oracleShape(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset): OracleShape {
   const layout = stack(shapes);
   const wanted = ceilLog2(Math.ceil(layout.cells / TARGET_ROWS));
-  const logRow = Math.min(preset.maxLogRow, Math.max(preset.logFinal, wanted));
+  const least = ceilLog2(Math.ceil(layout.cells / MAX_ROWS));
+  const logRow = Math.max(least, preset.logFinal, Math.min(preset.maxLogRow, wanted));
   const rows = Math.ceil(layout.cells / 2 ** logRow);
-  if (rows > MAX_ROWS) {
+  if (logRow > preset.limitLogRow) {
     throw new InputError(
       'slice-too-large',
-      `a slice of ${layout.cells} committed cells is beyond the ${MAX_ROWS * 2 ** preset.maxLogRow} that one proof holds`,
+      `a slice of ${layout.cells} committed cells is beyond the ${MAX_ROWS * 2 ** preset.limitLogRow} that one proof holds`,
       'cut the program in more slices (--slices)',
     );
   }

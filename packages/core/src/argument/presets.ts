@@ -10,6 +10,8 @@ export interface Preset {
   readonly grindingBits: number;
   /** log2 of the longest message row of a commitment; the code word is four times as long. */
   readonly maxLogRow: number;
+  /** The same where a commitment would otherwise have too many rows. */
+  readonly limitLogRow: number;
   /** log2 of the folded message that is sent in clear. */
   readonly logFinal: number;
   /** Largest tensor (cells) that crosses a slice boundary in clear instead of in a commitment of its own. */
@@ -30,10 +32,20 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     queries: 128,
     grindingBits: 16,
     maxLogRow: 16,
+    limitLogRow: 18,
     logFinal: 6,
     clearCells: 4096,
     minimumBits: 100,
   },
   /** For tests only: small enough to try every case, offers no security. */
-  tiny: { name: 'tiny', queries: 6, grindingBits: 2, maxLogRow: 6, logFinal: 1, clearCells: 4, minimumBits: 0 },
+  tiny: {
+    name: 'tiny',
+    queries: 6,
+    grindingBits: 2,
+    maxLogRow: 6,
+    limitLogRow: 10,
+    logFinal: 1,
+    clearCells: 4,
+    minimumBits: 0,
+  },
 };

@@ -1,0 +1,168 @@
+/** Runs: every slice, every link, the public input and output; and what each way of cheating is called. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKernels, type Kernels } from '../../packages/core/src/kernels/index.js';
+import { compileModel, quantizeInputs } from '../../packages/core/src/program/index.js';
+import { type RunProof, type SliceProof, verifyRun } from '../../packages/core/src/proof/verify-index.js';
+import { buildModel, wave } from '../models/build-model.js';
+import { type ProvenRun, proveProgram } from '../operators/prove-program.js';
+import { picture, RESIDUAL, residualModel } from '../programs/residual-model.js';
+
+let kernels: Kernels;
+let honest: ProvenRun;
+let again: ProvenRun;
+let other: ProvenRun;
+const calibration = [picture(1), picture(2)];
+const program = compileModel(residualModel(), { calibration, slices: 'layers', precision: 'fast' });
+
+beforeAll(async () => {
+  kernels = await createKernels({ threads: 1 });
+  honest = proveProgram(kernels, program, picture(1));
+  again = proveProgram(kernels, program, picture(1), { salt: 8 });
+  other = proveProgram(kernels, program, picture(2));
+});
+afterAll(() => kernels.close());
+
+const check = (run: RunProof, options = {}) =>
+  verifyRun(honest.key, run, { fingerprint: honest.fingerprint, ...options });
+const slice = (p: ProvenRun, i: number): SliceProof => p.run.slices[i] as SliceProof;
+const withSlice = (i: number, s: SliceProof | undefined): RunProof => ({
+  ...honest.run,
+  slices: honest.run.slices.map((x, k) => (k === i ? s : x)),
+});
+
+describe('a run', () => {
+  it('is accepted, linked, with the outputs that it binds', () => {
+    expect(program.slices.length).toBeGreaterThan(3);
+    // The residual and the concatenation carry several tensors across a cut.
+    expect(program.slices.some((s) => s.inputs.length > 1)).toBe(true);
+    const verdict = check(honest.run);
+    expect(verdict).toMatchObject({ verdict: 'accepted', coverage: { unproven: [], linked: true } });
+    expect(verdict.outputs.get('y')).toEqual(honest.values.get('y'));
+    expect(verdict.slices.map((s) => s.verdict)).toEqual(program.slices.map(() => 'accepted'));
+  });
+
+  it('is rejected where the key is another program’s', () => {
+    const spec = { ...RESIDUAL, initializers: { ...RESIDUAL.initializers, w2: wave([4, 4, 3, 3], 9) } };
+    const twin = proveProgram(kernels, compileModel(buildModel(spec), { calibration, slices: 'layers' }), picture(1));
+    expect(verifyRun(twin.key, honest.run, { fingerprint: honest.fingerprint })).toMatchObject({
+      verdict: 'rejected',
+      code: 'fingerprint',
+    });
+    // Without a fingerprint of the caller's, the statements still name their program.
+    expect(verifyRun(twin.key, honest.run)).toMatchObject({ verdict: 'rejected', code: 'fingerprint' });
+    // Proofs of the twin relabelled as this program's: the constants' roots differ.
+    const relabelled = twin.run.slices.map((s) => {
+      const { statement, proof } = s as SliceProof;
+      return { statement: { ...statement, fingerprint: honest.fingerprint }, proof };
+    });
+    expect(check({ ...twin.run, slices: relabelled }).verdict).toBe('rejected');
+  });
+
+  it('is rejected where a tensor across a cut is committed differently on its two sides', () => {
+    // The same numbers under another salt, and an honest slice of a run on another input.
+    for (const from of [again, other]) {
+      for (let i = 1; i < program.slices.length - 1; i++) {
+        expect(check(withSlice(i, slice(from, i)))).toMatchObject({ verdict: 'rejected', code: 'link' });
+      }
+    }
+  });
+
+  it('is rejected where slices are swapped or repeated', () => {
+    const [a, b] = [slice(honest, 1), slice(honest, 2)];
+    const swapped = honest.run.slices.map((s, i) => (i === 1 ? b : i === 2 ? a : s));
+    expect(check({ ...honest.run, slices: swapped })).toMatchObject({ verdict: 'rejected', code: 'slice-index' });
+    const renamed = { statement: { ...b.statement, index: 1 }, proof: b.proof };
+    expect(check(withSlice(1, renamed)).verdict).toBe('rejected');
+    expect(check({ ...honest.run, slices: [...honest.run.slices, a] })).toMatchObject({ code: 'too-many-slices' });
+  });
+
+  it('is rejected when replayed under another nonce or prover', () => {
+    const nonce = 'ff'.repeat(32);
+    expect(check({ ...honest.run, nonce })).toMatchObject({ verdict: 'rejected', code: 'nonce' });
+    const relabel = (change: object): RunProof => ({
+      ...honest.run,
+      ...change,
+      slices: honest.run.slices.map((s) => {
+        const { statement, proof } = s as SliceProof;
+        return { statement: { ...statement, ...change }, proof };
+      }),
+    });
+    expect(check(relabel({ nonce })).verdict).toBe('rejected');
+    expect(check(relabel({ prover: 'q' })).verdict).toBe('rejected');
+  });
+
+  it('is rejected with any public number changed', () => {
+    for (const name of ['x', 'y']) {
+      const numbers = honest.run.values.get(name) as Int32Array;
+      for (let i = 0; i < numbers.length; i += 5) {
+        for (const step of [1, -1]) {
+          const values = new Map(honest.run.values);
+          values.set(
+            name,
+            numbers.map((x, k) => (k === i ? x + step : x)),
+          );
+          expect(check({ ...honest.run, values }).verdict).toBe('rejected');
+        }
+      }
+    }
+  });
+
+  it('is rejected where the input is not what the caller asked about', () => {
+    const asked = (seed: number) => quantizeInputs(program, picture(seed)).integers;
+    expect(check(honest.run, { inputs: asked(1) }).verdict).toBe('accepted');
+    expect(check(honest.run, { inputs: asked(2) })).toMatchObject({ verdict: 'rejected', code: 'input-mismatch' });
+  });
+
+  it('is undecided where pieces are missing, and names what is unproven', () => {
+    const partial = withSlice(2, undefined);
+    expect(check(partial)).toMatchObject({
+      verdict: 'undecided',
+      code: 'unproven-slices',
+      coverage: { unproven: [2], linked: false },
+    });
+    expect(check(partial, { allowUnproven: true })).toMatchObject({
+      verdict: 'accepted',
+      coverage: { unproven: [2], linked: false },
+    });
+    const nothing = { ...honest.run, slices: [] };
+    expect(check(nothing, { allowUnproven: true })).toMatchObject({ verdict: 'undecided' });
+    const values = new Map([['x', honest.run.values.get('x') as Int32Array]]);
+    expect(check({ ...honest.run, values })).toMatchObject({ verdict: 'undecided', code: 'missing-values' });
+    // An output that no accepted slice binds is not reported.
+    const last = program.slices.length - 1;
+    expect(check(withSlice(last, undefined), { allowUnproven: true }).outputs.size).toBe(0);
+  });
+
+  it('rejects a wrong slice although others may be unproven', () => {
+    const bad = slice(honest, 1).proof.slice();
+    bad[40] ^= 1;
+    const run = withSlice(1, { ...slice(honest, 1), proof: bad });
+    const partial = { ...run, slices: run.slices.map((s, i) => (i === 3 ? undefined : s)) };
+    expect(check(partial, { allowUnproven: true })).toMatchObject({ verdict: 'rejected' });
+  });
+
+  it('gives a verdict on any key and any statement', () => {
+    for (let i = 0; i < honest.key.length; i += 7) {
+      const key = honest.key.slice();
+      key[i] ^= 1 << (i % 8);
+      expect(verifyRun(key, honest.run).verdict).not.toBe('accepted');
+      expect(verifyRun(key.subarray(0, i), honest.run).verdict).not.toBe('accepted');
+    }
+    const statements: unknown[] = [
+      undefined,
+      null,
+      42,
+      [],
+      {},
+      { ...slice(honest, 1).statement, commitments: null },
+      { ...slice(honest, 1).statement, commitments: { ...slice(honest, 1).statement.commitments, more: '00' } },
+      { ...slice(honest, 1).statement, nonce: 7 },
+      { ...slice(honest, 1).statement, prover: 'x'.repeat(10_000) },
+      { ...slice(honest, 1).statement, index: -1 },
+    ];
+    for (const statement of statements) {
+      const run = withSlice(1, { statement, proof: slice(honest, 1).proof } as SliceProof);
+      expect(check(run).verdict).not.toBe('accepted');
+    }
+  });
+});
