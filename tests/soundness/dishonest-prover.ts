@@ -35,6 +35,7 @@ export const PRESET: Preset = {
   queries: 40,
   grindingBits: 8,
   maxLogRow: 7,
+  limitLogRow: 10,
   logFinal: 1,
   clearCells: 4,
   minimumBits: 0,

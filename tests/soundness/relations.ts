@@ -148,3 +148,60 @@ export function softmax(data: Int32Array): Model {
   toOutput(b, y.value);
   return { relation: b.build(), constants: b.constants, inputs: [data] };
 }
+
+/** conv 2→3 channels over 4×5, 3×3, stride 2 by rows, padding 1; rescaled by 2^4; flattened, then multiplied pairwise. */
+export function convolution(): Model {
+  const b = new RelationBuilder();
+  const x = b.input('x', [1, 2, 4, 5], { lo: -8, hi: 7 });
+  const w = b.constant(
+    'w',
+    [3, 2, 3, 3],
+    ramp(54, (i) => ((i * 7) % 11) - 5),
+  );
+  const dims = [1, 3, 2, 5];
+  const window = (out: number, sum: number, step: number) => ({
+    start: -1,
+    terms: [
+      { index: out, step },
+      { index: sum, step: 1 },
+    ],
+  });
+  const acc = b.contract(
+    'acc',
+    dims,
+    x,
+    w,
+    [2, 3, 3],
+    [axis(0), axis(4), window(2, 5, 2), window(3, 6, 1)],
+    [axis(1), axis(4), axis(5), axis(6)],
+  );
+  const map = identityMap(4);
+  const q = b.witness('q', dims, { lo: -64, hi: 63 }, { kind: 'quotient', src: acc, shift: 4 });
+  const terms = [
+    { src: acc, coef: 1, map },
+    { src: q, coef: -16, map },
+  ];
+  b.lookup(b.rangeTable(4), b.linear('r', dims, terms, 8));
+  b.lookup(b.rangeTable(7), b.linear('q/from', dims, [{ src: q, coef: 1, map }], 64));
+  const flat = b.linear('flat', [5, 6], [{ src: q, coef: 1, map: { kind: 'reshape' } }]);
+  const gram = b.contract('gram', [5, 5], flat, flat, [6], [axis(0), axis(2)], [axis(1), axis(2)]);
+  toOutput(b, gram);
+  return { relation: b.build(), constants: b.constants, inputs: [ramp(40, (i) => ((i * 5) % 16) - 8)] };
+}
+
+/** Gather with a missing row, transposition, and a reshape that splits an axis; squared. */
+export function reshaped(): Model {
+  const b = new RelationBuilder();
+  const x = b.input('x', [3, 4], { lo: -8, hi: 7 });
+  const gathered = b.linear(
+    'gathered',
+    [4, 4],
+    [{ src: x, coef: 3, map: { kind: 'gather', axis: 0, index: [2, -1, 0, 2] } }],
+  );
+  const axes = [axis(1), axis(0)];
+  const turned = b.linear('turned', [4, 4], [{ src: gathered, coef: 1, map: { kind: 'affine', sums: [], axes } }], 2);
+  const split = b.linear('split', [2, 1, 8], [{ src: turned, coef: 1, map: { kind: 'reshape' } }]);
+  const three = [axis(0), axis(1), axis(2)];
+  toOutput(b, b.contract('square', [2, 1, 8], split, split, [], three, three));
+  return { relation: b.build(), constants: b.constants, inputs: [ramp(12, (i) => i - 6)] };
+}

@@ -1,0 +1,78 @@
+/** Where the independent verifier finds the cells of stacked tensors: positions written out one by one. */
+import type { Preset } from '../../packages/core/src/argument/presets.js';
+import { eqTable, ONE, type Q, sum } from './bigint-field.js';
+import { type Functional, log2, size, tuples } from './bigint-functionals.js';
+
+/** Position of every cell of a tensor in its stack, and the axis that keeps its length. */
+export interface Laid {
+  readonly dims: readonly number[];
+  readonly lead: number;
+  readonly positions: readonly number[];
+}
+
+/** Pieces of power-of-two many rows, largest first; axes after the leading one are padded. */
+export function lay(shapes: readonly (readonly number[])[]): { tensors: Laid[]; cells: number } {
+  const plans = shapes.map((dims) => {
+    const lead = dims.some((d) => d > 1) ? dims.findIndex((d) => d > 1) : dims.length;
+    const padded = dims.map((d, i) => (i > lead ? 2 ** log2(d) : 1));
+    return { dims, lead, padded, rows: lead < dims.length ? dims[lead] : 1, start: new Map<number, number>() };
+  });
+  const pieces = plans.flatMap((p, tensor) => {
+    let row = 0;
+    return [...p.rows.toString(2)].flatMap((bit, i, bits) => {
+      const rows = 2 ** (bits.length - 1 - i);
+      if (bit === '0') return [];
+      row += rows;
+      return [{ tensor, row: row - rows, rows, cells: rows * size(p.padded) }];
+    });
+  });
+  pieces.sort((a, b) => b.cells - a.cells || a.tensor - b.tensor || a.row - b.row);
+  let cells = 0;
+  for (const piece of pieces) {
+    const plan = plans[piece.tensor];
+    for (let r = 0; r < piece.rows; r++) plan.start.set(piece.row + r, cells + r * size(plan.padded));
+    cells += piece.cells;
+  }
+  const tensors = plans.map(({ dims, lead, padded, start }) => {
+    const positions = tuples(dims).map((cell) => {
+      const inner = cell.reduce((o, x, i) => (i > lead ? o * padded[i] + x : o), 0);
+      return (start.get(lead < dims.length ? cell[lead] : 0) as number) + inner;
+    });
+    return { dims, lead, positions };
+  });
+  return { tensors, cells };
+}
+
+/** The weights of eq(point, ·) on a laid tensor, as a vector for each axis. */
+export function placed(t: Laid, point: readonly Q[]): Functional {
+  const table = eqTable(point);
+  const inner = t.dims.map((d, i) => (i > t.lead ? log2(d) : 0));
+  let from = point.length - inner.reduce((a, b) => a + b, 0);
+  const rowCells = 2 ** (point.length - from);
+  const rowWeight = (start: number) => sum(table.slice(start, start + rowCells));
+  const blocks = t.dims.map((d, i) => {
+    if (i < t.lead) return { axes: [i], values: [ONE] };
+    if (i === t.lead) {
+      const stride = size(t.dims.slice(i + 1));
+      return { axes: [i], values: Array.from({ length: d }, (_, r) => rowWeight(t.positions[r * stride])) };
+    }
+    const values = eqTable(point.slice(from, from + inner[i])).slice(0, d);
+    from += inner[i];
+    return { axes: [i], values };
+  });
+  return { coef: t.lead === t.dims.length ? table[t.positions[0]] : ONE, blocks };
+}
+
+export interface Oracle {
+  readonly tensors: readonly Laid[];
+  readonly logRow: number;
+  readonly rows: number;
+  readonly gap: boolean;
+}
+
+export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset): Oracle {
+  const { tensors, cells } = lay(shapes);
+  const wanted = Math.min(preset.maxLogRow, log2(Math.ceil(cells / 32)));
+  const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.logFinal, wanted);
+  return { tensors, logRow, rows: Math.ceil(cells / 2 ** logRow), gap };
+}
