@@ -1,6 +1,7 @@
 /** All commands. A new one is a file in commands/ and a line here. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { benchCommand } from './commands/bench.js';
 import type { Perform } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
 import { demoCommand } from './commands/demo.js';
@@ -21,6 +22,7 @@ const COMMANDS = [
   proveSliceCommand,
   verifyCommand,
   fullRunCommand,
+  benchCommand,
   demoCommand,
 ];
 
