@@ -206,4 +206,47 @@ describe('layout on floats', () => {
     const [back] = runNode('SpaceToDepth', [dcr], { blocksize: 2 });
     expect([back.dims, back.data]).toEqual([x.dims, x.data]);
   });
+
+  it('GatherElements and ScatterElements', () => {
+    const x = wave([3, 4]);
+    const index = ints([2, -1, 0, 1, 2, 0], [2, 3]);
+    const row = (i: number, j: number) => (index.data[i * 3 + j] + 3) % 3;
+    const [g] = runNode('GatherElements', [x], { axis: 0 }, { constants: [index] });
+    expectCells(g, [2, 3], ([i, j]) => cell(x, [row(i, j), j]));
+    const updates = wave([2, 3], 5);
+    const [s] = runNode('ScatterElements', [x], { axis: 0 }, { constants: [index, updates], opset: 18 });
+    expectCells(s, [3, 4], ([i, j]) => {
+      const last = [1, 0].find((k) => j < 3 && row(k, j) === i);
+      return last === undefined ? cell(x, [i, j]) : cell(updates, [last, j]);
+    });
+  });
+
+  it('GatherND and ScatterND', () => {
+    const x = wave([2, 3, 4]);
+    const index = ints([1, -1, 0, 2], [2, 2]);
+    const at = [
+      [1, 2],
+      [0, 2],
+    ];
+    const [g] = runNode('GatherND', [x], {}, { constants: [index] });
+    expectCells(g, [2, 4], ([r, j]) => cell(x, [...at[r], j]));
+    const [b] = runNode('GatherND', [x], { batch_dims: 1 }, { constants: [ints([2, 0], [2, 1])] });
+    expectCells(b, [2, 4], ([r, j]) => cell(x, [r, r === 0 ? 2 : 0, j]));
+    const updates = wave([2, 4], 5);
+    const [s] = runNode('ScatterND', [x], {}, { constants: [index, updates] });
+    expectCells(s, [2, 3, 4], ([i, j, k]) => {
+      const r = at.findIndex(([p, q]) => p === i && q === j);
+      return r < 0 ? cell(x, [i, j, k]) : cell(updates, [r, k]);
+    });
+  });
+
+  it('Trilu', () => {
+    const x = wave([2, 3, 4]);
+    for (const upper of [0, 1]) {
+      for (const k of [-1, 0, 2]) {
+        const [y] = runNode('Trilu', [x], { upper }, { constants: [ints([k], [])], opset: 14 });
+        expectCells(y, [2, 3, 4], (i) => ((upper ? i[2] >= i[1] + k : i[2] <= i[1] + k) ? cell(x, i) : 0));
+      }
+    }
+  });
 });

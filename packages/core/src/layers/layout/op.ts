@@ -74,21 +74,30 @@ function evaluate(node: GraphNode, inputs: readonly (Tensor | undefined)[], opse
   });
 }
 
-/** Writes what the step reads of src; the terms of a reading write different cells. */
+/** Adds what the step reads of src; where one term of a reading reads a cell, the others add zero. */
 function read(to: Float64Array, src: Tensor, { map, dims }: Step): void {
   if (map.kind === 'reshape') {
-    to.set(src.data);
+    for (let i = 0; i < to.length; i++) to[i] += src.data[i];
     return;
   }
   const from = mapOffsets(map, dims, src.dims);
   for (let i = 0; i < from.length; i++) if (from[i] >= 0) to[i] = src.data[from[i]];
 }
 
-const TAKES_TWO = new Set(['Reshape', 'Gather', 'Tile', 'Expand']);
+const REQUIRED: Readonly<Record<string, number>> = {
+  Reshape: 2,
+  Gather: 2,
+  Tile: 2,
+  Expand: 2,
+  GatherElements: 2,
+  GatherND: 2,
+  ScatterElements: 3,
+  ScatterND: 3,
+};
 
 export const layout: OpSemantics = {
   ops: Object.keys(READINGS),
-  required: (op) => (TAKES_TWO.has(op) ? 2 : 1),
+  required: (op) => REQUIRED[op] ?? 1,
   infer: (node, inputs, opset) =>
     READINGS[node.op](node, inputs, opset).map((r) => ({ dtype: inputs[0]?.dtype ?? 'float32', dims: r.dims })),
   evaluate,

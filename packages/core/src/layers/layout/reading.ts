@@ -20,6 +20,8 @@ export interface Reading {
 
 export type Inputs = readonly (Tensor | TensorInfo | undefined)[];
 
+export type Read = (node: GraphNode, inputs: Inputs, opset: number) => Reading[];
+
 export const reshape: LinearMap = { kind: 'reshape' };
 
 /** One output that reads the first input once. */

@@ -14,13 +14,22 @@ import {
 import type { GraphNode } from '../../graph/graph.js';
 import { axis, broadcastMap } from '../../relation/builder.js';
 import { broadcastDims } from '../broadcast.js';
+import { INDEXED } from './indexed.js';
 import { pad } from './pad.js';
-import { affine, checkSizes, dimsOf, gatherAxes, type Inputs, one, type Reading, reshape } from './reading.js';
+import {
+  affine,
+  checkSizes,
+  dimsOf,
+  gatherAxes,
+  type Inputs,
+  one,
+  type Read,
+  type Reading,
+  reshape,
+} from './reading.js';
 import { resize } from './resize.js';
 
 export type { Reading, Step } from './reading.js';
-
-type Read = (node: GraphNode, inputs: Inputs, opset: number) => Reading[];
 
 function reshapeDims(node: GraphNode, inputs: Inputs): number[] {
   const from = dimsOf(inputs);
@@ -233,6 +242,7 @@ export const READINGS: Readonly<Record<string, Read>> = {
   },
   Resize: resize,
   Upsample: resize,
+  ...INDEXED,
   DepthToSpace: spaceAndDepth,
   SpaceToDepth: spaceAndDepth,
 };

@@ -1,5 +1,6 @@
 /** Functions of one variable: what each means on the reals. The integer program has a table of it (lower.ts). */
 import { erf, exp, log, sigmoid, softplus, tanh } from '../../base/real.js';
+import { acos, acosh, asin, asinh, atan, atanh, cos, cosh, sin, sinh, tan } from '../../base/trigonometry.js';
 import { numberAttribute, stringAttribute } from '../../graph/attributes.js';
 import type { GraphNode, Tensor } from '../../graph/graph.js';
 
@@ -7,6 +8,14 @@ export type RealFunction = (x: number) => number;
 
 const gelu: RealFunction = (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
 const geluTanh: RealFunction = (x) => 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+
+/** Nearest integer; halves go to the even one. */
+function roundHalfEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  if (rest === 0.5) return below % 2 === 0 ? below : below + 1;
+  return rest < 0.5 ? below : below + 1;
+}
 
 type Make = (node: GraphNode, inputs: readonly (Tensor | undefined)[]) => RealFunction;
 
@@ -62,6 +71,23 @@ export const FUNCTIONS: Readonly<Record<string, Make>> = {
   Abs: fixed(Math.abs),
   Neg: fixed((x) => -x),
   Sign: fixed(Math.sign),
+  Round: fixed(roundHalfEven),
+  Sin: fixed(sin),
+  Cos: fixed(cos),
+  Tan: fixed(tan),
+  Asin: fixed(asin),
+  Acos: fixed(acos),
+  Atan: fixed(atan),
+  Sinh: fixed(sinh),
+  Cosh: fixed(cosh),
+  Asinh: fixed(asinh),
+  Acosh: fixed(acosh),
+  Atanh: fixed(atanh),
+  Shrink: (n) => {
+    const lambda = numberAttribute(n, 'lambd', 0.5);
+    const bias = numberAttribute(n, 'bias', 0);
+    return (x) => (x < -lambda ? x + bias : x > lambda ? x - bias : 0);
+  },
   Floor: fixed(Math.floor),
   Ceil: fixed(Math.ceil),
   Clip: (n, inputs) => {

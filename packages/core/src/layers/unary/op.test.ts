@@ -52,6 +52,14 @@ const CASES: [op: string, f: (v: number) => number, attributes?: Attributes, ops
   ['Sign', Math.sign],
   ['Floor', Math.floor],
   ['Ceil', Math.ceil],
+  ['Round', (v) => (Math.abs(v % 1) === 0.5 ? 2 * Math.round(v / 2) : Math.round(v))],
+  ['Sin', Math.sin],
+  ['Cos', Math.cos],
+  ['Atan', Math.atan],
+  ['Sinh', Math.sinh],
+  ['Cosh', Math.cosh],
+  ['Asinh', Math.asinh],
+  ['Shrink', (v) => (Math.abs(v) > 1 ? v - 0.25 * Math.sign(v) : 0), { lambd: { float: 1 }, bias: { float: 0.25 } }],
 ];
 
 describe('functions of one variable on floats', () => {
