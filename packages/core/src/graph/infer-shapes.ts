@@ -2,6 +2,7 @@
 import { sizeOf } from '../base/dims.js';
 import { InputError, InvariantError } from '../base/errors.js';
 import { checkDims } from './bind-inputs.js';
+import { compose, isComposite } from './composites/index.js';
 import type { Graph, GraphNode, OpSemantics, Tensor, TensorInfo } from './graph.js';
 import { upgradeNode } from './upgrade-node.js';
 
@@ -22,7 +23,9 @@ const MAX_FOLDED = 2 ** 26;
 function asInputError(cause: unknown, n: GraphNode): InputError {
   if (cause instanceof InvariantError) throw cause;
   if (cause instanceof InputError) {
-    return cause.node ? cause : new InputError(cause.code, `${n.name} (${n.op}): ${cause.message}`, cause.hint, n.name);
+    return cause.node === n.name
+      ? cause
+      : new InputError(cause.code, `${n.name} (${n.op}): ${cause.message}`, cause.hint, n.name);
   }
   const message = `${n.name} (${n.op}) cannot be understood: ${cause instanceof Error ? cause.message : cause}`;
   return new InputError('broken-onnx', message, 'export the model again', n.name, { cause });
@@ -52,7 +55,13 @@ function inferNode(n: GraphNode, inputs: readonly (TensorInfo | undefined)[], op
   return results.map((r, k): TensorInfo => ({ dtype: r.dtype, dims: values[k].dims, value: values[k] }));
 }
 
+/** Whether an operator is known, by itself or written out in others. */
+export const isKnown = (semantics: Semantics, { op, domain }: GraphNode): boolean =>
+  semantics(op, domain) !== undefined || isComposite(op, domain);
+
 /**
+ * Composite operators are written out on the way. Nodes whose operator is not known, and those that depend on them, are
+ * passed over.
  * @param graph sorted
  * @param infos shapes of the inputs; those of all tensors are added
  */
@@ -64,30 +73,42 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
   };
   for (const [name, t] of graph.initializers) define(name, t);
   const read = new Set([...graph.outputs, ...graph.nodes.flatMap((n) => n.inputs)]);
-  const errors: InputError[] = [];
   const nodes: GraphNode[] = [];
+
+  const visit = (n: GraphNode): void => {
+    const op = semantics(n.op, n.domain);
+    if (!op) {
+      const hint = 'export the model with simpler operators';
+      throw new InputError('unsupported-operators', `${n.name} (${n.op}) is not supported`, hint, n.name);
+    }
+    const inputs = n.inputs.map((i) => (i === '' ? undefined : infos.get(i)));
+    const results = inferNode(n, inputs, op, graph.opset);
+    const outputs = n.outputs.slice(0, results.length);
+    const constant = results.every((r) => r.value);
+    outputs.forEach((o, k) => {
+      if (o === '') return;
+      if (constant) define(o, results[k].value as Tensor);
+      else checkDims(o, results[k].dims, n.name);
+      infos.set(o, results[k]);
+    });
+    if (!constant) nodes.push({ ...n, outputs });
+  };
+
+  const errors: InputError[] = [];
   for (const original of graph.nodes) {
-    const op = semantics(original.op, original.domain);
-    if (!op || original.inputs.some((i) => i !== '' && !infos.has(i))) continue;
+    if (!isKnown(semantics, original) || original.inputs.some((i) => i !== '' && !infos.has(i))) continue;
+    const before = nodes.length;
     try {
       const n = upgradeNode(original, infos, graph.opset, define);
-      const inputs = n.inputs.map((i) => (i === '' ? undefined : infos.get(i)));
-      const results = inferNode(n, inputs, op, graph.opset);
-      const extra = n.outputs.slice(results.length).find((o) => o !== '' && read.has(o));
+      const parts = semantics(n.op, n.domain) ? undefined : compose(n, infos, define);
+      for (const part of parts ?? [n]) visit(part);
+      const extra = n.outputs.find((o) => o !== '' && read.has(o) && !infos.has(o));
       if (extra !== undefined) {
         const message = `output ${extra} of ${n.name} (${n.op}) is not supported`;
         throw new InputError('unsupported-output', message, 'export the model in inference mode', n.name);
       }
-      const outputs = n.outputs.slice(0, results.length);
-      const constant = results.every((r) => r.value);
-      outputs.forEach((o, k) => {
-        if (o === '') return;
-        if (constant) define(o, results[k].value as Tensor);
-        else checkDims(o, results[k].dims, n.name);
-        infos.set(o, results[k]);
-      });
-      if (!constant) nodes.push({ ...n, outputs });
     } catch (cause) {
+      nodes.length = before;
       for (const o of original.outputs) infos.delete(o);
       errors.push(asInputError(cause, original));
     }

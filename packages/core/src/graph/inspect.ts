@@ -7,7 +7,7 @@ import { checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
 import { type DeclaredTensor, type DecodedModel, decodeOnnx } from './decode.js';
 import type { ExternalData } from './external-data.js';
 import type { DType, Graph, GraphNode, TensorInfo } from './graph.js';
-import { inferShapes, type Semantics } from './infer-shapes.js';
+import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { resolveGraph } from './resolve.js';
 
 export interface InspectOptions {
@@ -123,7 +123,7 @@ function understand(
   const graph = dropDead(sorted);
   attempt(issues, () => checkFinite(graph));
   for (const n of graph.nodes)
-    if (!options.semantics(n.op, n.domain)) unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: HINT });
+    if (!isKnown(options.semantics, n)) unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: HINT });
   const inferred = inferShapes(graph, bindSome(model, options.inputShapes, issues), options.semantics);
   const byName = new Map(graph.nodes.map((n) => [n.name, n]));
   for (const e of inferred.errors) {

@@ -8,7 +8,7 @@ import { checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
 import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import type { Graph, GraphNode } from './graph.js';
-import { inferShapes, type Semantics } from './infer-shapes.js';
+import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 
 export interface ResolveOptions {
   readonly semantics: Semantics;
@@ -36,7 +36,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
 }
 
 function checkOperators(graph: Graph, semantics: Semantics): void {
-  const bad = graph.nodes.filter((n) => !semantics(n.op, n.domain));
+  const bad = graph.nodes.filter((n) => !isKnown(semantics, n));
   if (bad.length === 0) return;
   const list = bad.map((n) => `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op})`);
   const ops = [...new Set(bad.map((n) => n.op))].join(', ');

@@ -1,0 +1,83 @@
+/** Writes a composite operator as nodes of simpler ones. */
+import { InputError } from '../../base/errors.js';
+import { badShape } from '../attributes.js';
+import type { Attribute, GraphNode, Tensor, TensorInfo } from '../graph.js';
+
+/** Names of tensors made on the way, and of nodes, start with the node's own. */
+export class Composer {
+  readonly nodes: GraphNode[] = [];
+  private made = 0;
+
+  constructor(
+    readonly node: GraphNode,
+    private readonly infos: ReadonlyMap<string, TensorInfo>,
+    private readonly define: (name: string, value: Tensor) => void,
+  ) {}
+
+  /** Shape of an input. @throws InputError where it is missing */
+  dims(index: number): readonly number[] {
+    const info = this.infos.get(this.node.inputs[index] ?? '');
+    if (!info) throw badShape(this.node, `input ${index} is missing`);
+    return info.dims;
+  }
+
+  has(index: number): boolean {
+    return this.infos.has(this.node.inputs[index] ?? '');
+  }
+
+  /** The numbers of an input that must be known. @throws InputError (dynamic-parameter) */
+  known(index: number, what: string): Tensor {
+    const value = this.infos.get(this.node.inputs[index] ?? '')?.value;
+    if (value) return value;
+    const message = `${what} of ${this.node.name} (${this.node.op}) is computed at run time`;
+    throw new InputError('dynamic-parameter', message, 'export the model with constant parameters', this.node.name);
+  }
+
+  unsupported(what: string, hint: string): InputError {
+    const message = `${this.node.name} (${this.node.op}) with ${what} is not supported`;
+    return new InputError('unsupported-attribute', message, hint, this.node.name);
+  }
+
+  /** A constant of floats. */
+  floats(data: ArrayLike<number>, dims: readonly number[] = []): string {
+    return this.constant({ dtype: 'float32', dims, data: Float64Array.from(data) });
+  }
+
+  /** A list of whole numbers. */
+  ints(data: readonly number[]): string {
+    return this.constant({ dtype: 'int64', dims: [data.length], data: Float64Array.from(data) });
+  }
+
+  /** The result of a node of the standard operators. */
+  add(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    const name = this.fresh(op);
+    this.nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+    return name;
+  }
+
+  reshape(x: string, dims: readonly number[]): string {
+    return this.add('Reshape', [x, this.ints(dims)]);
+  }
+
+  /** Gives the results the names of the composite's outputs. */
+  finish(results: readonly string[]): GraphNode[] {
+    const named = new Map(results.map((result, k) => [result, this.node.outputs[k] || result]));
+    return this.nodes.map((n) => ({
+      ...n,
+      inputs: n.inputs.map((i) => named.get(i) ?? i),
+      outputs: n.outputs.map((o) => named.get(o) ?? o),
+    }));
+  }
+
+  private constant(value: Tensor): string {
+    const name = this.fresh('constant');
+    this.define(name, value);
+    return name;
+  }
+
+  private fresh(what: string): string {
+    return `${this.node.name}/${what}-${this.made++}`;
+  }
+}
+
+export type Compose = (c: Composer) => readonly string[];

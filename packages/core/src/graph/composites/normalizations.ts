@@ -1,0 +1,99 @@
+/** Normalisations by mean and variance, or by a window of squares. */
+import { sizeOf } from '../../base/dims.js';
+import { badShape, normalAxis, numberAttribute } from '../attributes.js';
+import type { Compose, Composer } from './composer.js';
+
+/** (x - mean) / sqrt(variance + epsilon) over axes. */
+function standardized(c: Composer, x: string, axes: readonly number[], epsilon: number): string {
+  const mean = c.add('ReduceMean', [x], { axes, keepdims: 1 });
+  const d = c.add('Sub', [x, mean]);
+  return overRoot(c, d, axes, epsilon);
+}
+
+/** d / sqrt(mean d² + epsilon) over axes. */
+function overRoot(c: Composer, d: string, axes: readonly number[], epsilon: number): string {
+  const square = c.add('Pow', [d, c.floats([2])]);
+  const variance = c.add('ReduceMean', [square], { axes, keepdims: 1 });
+  const deviation = c.add('Sqrt', [c.add('Add', [variance, c.floats([epsilon])])]);
+  return c.add('Div', [d, deviation]);
+}
+
+const axesFrom = (axis: number, rank: number): number[] => Array.from({ length: rank - axis }, (_, i) => axis + i);
+
+export const layerNormalization: Compose = (c) => {
+  const rank = c.dims(0).length;
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), rank);
+  const n = standardized(c, c.node.inputs[0], axesFrom(axis, rank), numberAttribute(c.node, 'epsilon', 1e-5));
+  const scaled = c.has(1) ? c.add('Mul', [n, c.node.inputs[1]]) : n;
+  return [c.has(2) ? c.add('Add', [scaled, c.node.inputs[2]]) : scaled];
+};
+
+export const rmsNormalization: Compose = (c) => {
+  const rank = c.dims(0).length;
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), rank);
+  const n = overRoot(c, c.node.inputs[0], axesFrom(axis, rank), numberAttribute(c.node, 'epsilon', 1e-5));
+  return [c.has(1) ? c.add('Mul', [n, c.node.inputs[1]]) : n];
+};
+
+/** Scale and bias for each channel (axis 1). */
+function perChannel(c: Composer, x: string): string {
+  const dims = c.dims(0);
+  const shape = [dims[1], ...dims.slice(2).map(() => 1)];
+  const scaled = c.add('Mul', [x, c.reshape(c.node.inputs[1], shape)]);
+  return c.add('Add', [scaled, c.reshape(c.node.inputs[2], shape)]);
+}
+
+export const instanceNormalization: Compose = (c) => {
+  const rank = c.dims(0).length;
+  if (rank < 3) throw badShape(c.node, `input [${c.dims(0)}] has no spatial axes`);
+  const axes = axesFrom(2, rank);
+  return [perChannel(c, standardized(c, c.node.inputs[0], axes, numberAttribute(c.node, 'epsilon', 1e-5)))];
+};
+
+export const groupNormalization: Compose = (c) => {
+  const dims = c.dims(0);
+  const groups = numberAttribute(c.node, 'num_groups', 1);
+  if (dims.length < 2 || !(groups >= 1) || dims[1] % groups !== 0)
+    throw badShape(c.node, `${groups} groups of [${dims}]`);
+  const epsilon = numberAttribute(c.node, 'epsilon', 1e-5);
+  const split = c.reshape(c.node.inputs[0], [dims[0], groups, sizeOf(dims.slice(1)) / groups]);
+  const n = standardized(c, split, [2], epsilon);
+  if (sizeOf(c.dims(1)) === dims[1]) return [perChannel(c, c.reshape(n, dims))];
+  // Before operator set 21, scale and bias are those of groups.
+  const scaled = c.add('Mul', [n, c.reshape(c.node.inputs[1], [groups, 1])]);
+  return [c.reshape(c.add('Add', [scaled, c.reshape(c.node.inputs[2], [groups, 1])]), dims)];
+};
+
+export const lpNormalization: Compose = (c) => {
+  const axes = [normalAxis(c.node, numberAttribute(c.node, 'axis', -1), c.dims(0).length)];
+  const p = numberAttribute(c.node, 'p', 2);
+  if (p !== 1 && p !== 2) throw c.unsupported(`p = ${p}`, 'use p = 1 or 2');
+  const norm = c.add(p === 1 ? 'ReduceL1' : 'ReduceL2', [c.node.inputs[0]], { axes, keepdims: 1 });
+  return [c.add('Div', [c.node.inputs[0], norm])];
+};
+
+/** x / (bias + alpha/size · Σ x²)^beta, the sum over `size` neighbouring channels. */
+export const localResponseNormalization: Compose = (c) => {
+  const [x] = c.node.inputs;
+  const dims = c.dims(0);
+  if (dims.length < 3) throw badShape(c.node, `input [${dims}] has no spatial axes`);
+  const size = numberAttribute(c.node, 'size', 1);
+  if (!Number.isInteger(size) || size < 1 || size > 2 ** 16) throw badShape(c.node, `size ${size}`);
+  const square = c.add('Mul', [x, x]);
+  const flat = c.reshape(square, [dims[0], 1, dims[1], sizeOf(dims.slice(2))]);
+  const before = Math.floor((size - 1) / 2);
+  const mean = c.add('AveragePool', [flat], {
+    kernel_shape: [size, 1],
+    pads: [before, 0, size - 1 - before, 0],
+    count_include_pad: 1,
+  });
+  const weighted = c.add('Mul', [c.reshape(mean, dims), c.floats([numberAttribute(c.node, 'alpha', 1e-4)])]);
+  const base = c.add('Add', [weighted, c.floats([numberAttribute(c.node, 'bias', 1)])]);
+  const factor = c.add('Pow', [base, c.floats([-numberAttribute(c.node, 'beta', 0.75)])]);
+  return [c.add('Mul', [x, factor])];
+};
+
+export const mean: Compose = (c) => {
+  const sum = c.add('Sum', c.node.inputs);
+  return [c.add('Mul', [sum, c.floats([1 / c.node.inputs.length])])];
+};
