@@ -27,6 +27,7 @@ import { type Functional, jointIndices, log2, operandClaims, pullMap, size, weig
 import { lay, type Oracle, oracleOf, placed } from './bigint-layout.js';
 import { type OpenClaim, opening } from './bigint-opening.js';
 import { ProofReader, Refused } from './bigint-reader.js';
+import type { Attempt } from './dishonest-prover.js';
 
 export interface Problem {
   readonly relation: Relation;
@@ -304,4 +305,21 @@ function negated(c: Claim): Claim {
     on: new Map([...c.on].map(([id, fs]) => [id, fs.map(flip)])),
     value: minus(ZERO, c.value),
   };
+}
+
+/** What this verifier says of a proof that was made for the other. */
+export function secondOpinion(a: Pick<Attempt, 'shape' | 'statement' | 'boundary' | 'proof'>): string {
+  const { shape } = a;
+  return new BigintVerifier(
+    {
+      relation: shape.relation,
+      preset: shape.preset,
+      modes: shape.boundary.map((b) => b.mode),
+      constantsRoot: shape.constants?.root,
+      statement: a.statement,
+      commitments: a.boundary.map((b) => b.commitment),
+      publicValues: a.boundary.map((b) => b.values),
+    },
+    a.proof,
+  ).verdict();
 }

@@ -153,7 +153,7 @@ describe('every bit', () => {
       ),
       modes,
       {},
-      { ...PRESET, queries: 1, grindingBits: 1 },
+      work,
     );
     expect(verdict(small)).toBe('accepted');
     let accepted = 0;

@@ -107,7 +107,7 @@ export function twoTables(): Model {
 }
 
 /** The copy of a value to the slice's output. */
-function toOutput(b: RelationBuilder, value: ValueId): void {
+export function toOutput(b: RelationBuilder, value: ValueId): void {
   const { dims, lo, hi } = b.get(value);
   const out = b.witness('out', dims, { lo, hi }, { kind: 'copy', src: value });
   const map = identityMap(dims.length);
