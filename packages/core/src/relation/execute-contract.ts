@@ -4,8 +4,18 @@ import { sizeOf } from './relation.js';
 
 type ContractValue = Extract<Value, { kind: 'contract' }>;
 
+/** Computes a contraction into `out`, which is zero. */
+export type Contract = (
+  out: Int32Array,
+  v: ContractValue,
+  a: Int32Array,
+  dimsA: readonly number[],
+  b: Int32Array,
+  dimsB: readonly number[],
+) => void;
+
 /** Flat offset of a reading as start + Σ step·index, where no index can leave the tensor. */
-interface FlatReading {
+export interface FlatReading {
   readonly start: number;
   readonly steps: readonly number[];
 }
@@ -68,7 +78,7 @@ export function contractInto(
 }
 
 /** Makes every reading of the tensor a flat one, padding with zeros where it reads outside. */
-function flatten(
+export function flatten(
   data: Int32Array,
   dims: readonly number[],
   axes: readonly AxisIndex[],

@@ -3,7 +3,7 @@
  * rooms only decide which relation to build.
  */
 import { InvariantError, ProvingError } from '../base/errors.js';
-import { contractInto } from './execute-contract.js';
+import { type Contract, contractInto } from './execute-contract.js';
 import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
@@ -15,12 +15,14 @@ export interface ExecutedValues {
 /**
  * @param constants numbers of the constant values
  * @param inputs numbers of relation.inputs, in order
+ * @param contract how contractions are computed; all ways give the same numbers
  * @throws ProvingError('out-of-range') where a value leaves its declared interval
  */
 export function execute(
   relation: Relation,
   constants: ReadonlyMap<ValueId, Int32Array>,
   inputs: readonly Int32Array[],
+  contract: Contract = contractInto,
 ): ExecutedValues {
   const values: Int32Array[] = [];
   const get = (id: ValueId): Int32Array => values[id];
@@ -48,7 +50,7 @@ export function execute(
       }
       case 'contract': {
         const out = new Int32Array(size);
-        contractInto(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims);
+        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims);
         values[id] = out;
         break;
       }
