@@ -20,7 +20,7 @@ function fail(thrown: unknown): void {
     process.stdout.write(`${jsonDocument({ error })}\n`);
   } else {
     process.stderr.write(`${pc.red('error')} ${error.message}${error.node ? ` (node ${error.node})` : ''}\n`);
-    if (error.hint) process.stderr.write(`${pc.dim('  try')} ${error.hint}\n`);
+    if (error.hint) process.stderr.write(`${pc.dim(' hint')} ${error.hint}\n`);
   }
   if (stack && process.env.DSPERSE_TRACE) process.stderr.write(`${stack}\n`);
 }
@@ -67,4 +67,5 @@ try {
   if (!(thrown instanceof CommanderError && HELP.includes(thrown.code))) fail(thrown);
 }
 // Whatever is still open (threads of a library) does not keep the process once the output is out.
-process.stdout.write('', () => process.exit(exitCode));
+// A failed write is told of before that.
+process.stdout.write('', () => setImmediate(() => process.exit(exitCode)));

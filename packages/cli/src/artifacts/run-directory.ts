@@ -50,12 +50,15 @@ export const sliceDirectory = (run: string, index: number): string => join(run, 
 
 /**
  * A place for a run: nothing, an empty directory, or a run.
+ * @param delivered proofs may be there already, made by others
  * @throws InputError `exists` for anything else
  */
-export function checkRunTarget(path: string): void {
+export function checkRunTarget(path: string, delivered = false): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) return;
-  if (!found.isDirectory() || (!isRun(path) && !isUnfinishedRun(path) && readdirSync(path).length > 0)) {
+  const ours = found.isDirectory() && (isRun(path) || isUnfinishedRun(path));
+  const foreign = found.isDirectory() ? readdirSync(path).filter((f) => !delivered || f !== 'slices') : [path];
+  if (!ours && foreign.length > 0) {
     throw new InputError('exists', `${path} is there already and is not a run`, 'give another -o');
   }
 }

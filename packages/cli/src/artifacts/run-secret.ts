@@ -81,3 +81,21 @@ export async function openRunSecret(
   await writeWholeFile(file, jsonText({ format: FORMAT, ...secret }), 0o600);
   return { secret, resumed: false };
 }
+
+/**
+ * Takes over the secret that `run --boundaries` made, where the run has none yet.
+ * @throws InputError `missing-artifact`
+ */
+export async function adoptRunSecret(boundaries: string, run: string, prover = ''): Promise<void> {
+  const [from, to] = [join(boundaries, SECRET_FILE), join(run, SECRET_FILE)];
+  if (existsSync(to)) return;
+  if (!existsSync(from)) {
+    throw new InputError(
+      'missing-artifact',
+      `${from} is missing`,
+      'make it: dsperse run <program> -i <input> --boundaries <directory>',
+    );
+  }
+  const secret = parseObject(readFileSync(from, 'utf8'), from, 'make the boundaries again');
+  await writeWholeFile(to, jsonText({ ...secret, prover }), 0o600);
+}

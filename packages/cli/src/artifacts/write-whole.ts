@@ -6,30 +6,11 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-
-const unfinished = new Set<string>();
-
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-function stop(signal: keyof typeof SIGNALS): void {
-  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
-  process.exit(SIGNALS[signal]);
-}
-
-const handlers = {
-  SIGINT: () => stop('SIGINT'),
-  SIGTERM: () => stop('SIGTERM'),
-} as const;
+import { onStop } from '../terminal/on-stop.js';
 
 /** Registers a path that is removed if the process is stopped before the returned function is called. */
-export function removeIfStopped(path: string): () => void {
-  if (unfinished.size === 0) for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler);
-  unfinished.add(path);
-  return () => {
-    unfinished.delete(path);
-    if (unfinished.size === 0) for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler);
-  };
-}
+export const removeIfStopped = (path: string): (() => void) =>
+  onStop(() => rmSync(path, { recursive: true, force: true }));
 
 let counter = 0;
 

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '@dsperse/core/graph';
 import { InvariantError, ProvingError } from '@dsperse/core/prove';
+import { onStop } from '../terminal/on-stop.js';
 import type { Progress } from '../terminal/progress.js';
 import type { BenchReplies, BenchReply, BenchRequest, RoundReport, SetupReport } from './protocol.js';
 
@@ -39,12 +40,14 @@ export interface BenchResult {
 /** A process that measures. */
 class Worker {
   private readonly child: ChildProcess;
+  private readonly release: () => void;
 
   constructor() {
     this.child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child.on('error', () => undefined);
+    this.release = onStop(() => this.child.kill('SIGKILL'));
   }
 
   ask<A extends BenchRequest['ask']>(request: BenchRequest & { ask: A }): Promise<BenchReplies[A]> {
@@ -69,6 +72,7 @@ class Worker {
   }
 
   stop(): void {
+    this.release();
     if (this.child.connected) this.child.disconnect();
   }
 }

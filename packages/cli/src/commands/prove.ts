@@ -19,6 +19,7 @@ export interface ProveOptions extends CommonOptions, InputOptions {
   readonly workers?: string;
   readonly nonce?: string;
   readonly prover?: string;
+  readonly boundaries?: string;
 }
 
 /** The options of `prove` and `full-run`. */
@@ -37,17 +38,19 @@ export function withProveOptions(command: Command): Command {
 export function proveCommand(perform: Perform): Command {
   const command = newCommand('prove', 'p', 'prove a run of a program').argument('<program>', 'a compiled program');
   return withCommonOptions(
-    withProveOptions(command).option('--slices <indices>', 'prove only these slices, like 0,2-4'),
+    withProveOptions(command)
+      .option('--slices <indices>', 'prove only these slices, like 0,2-4')
+      .option('--boundaries <directory>', 'of run --boundaries: proofs made from it, in <run>/slices, are kept'),
   ).action((path: string, options: ProveOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
-      checkRunTarget(options.output);
+      checkRunTarget(options.output, options.boundaries !== undefined);
       const progress = terminal.progress();
       try {
         const program = openProgram(path);
         const { integers } = quantizedInput(program, options, terminal);
         const choice = chooseSlices(options, program.key.slices.length);
         const proven = await proveRun(
-          { program, integers, run: options.output, choice, ...proveWords(options) },
+          { program, integers, run: options.output, choice, boundaries: options.boundaries, ...proveWords(options) },
           progress,
         );
         progress.done();
@@ -99,7 +102,9 @@ export function proveOutcome(
     [
       'proven',
       unproven.length === 0
-        ? `all ${all} slices`
+        ? all === 1
+          ? 'the one slice'
+          : `all ${all} slices`
         : `slices ${formatIndices(slices.map((s) => s.index))} of ${all}; ${pc.yellow(`unproven: ${formatIndices(unproven)}`)}`,
     ],
     ...(drawn ? [['drawn', `a share of ${drawn.share}, seed ${drawn.seed}`] as const] : []),

@@ -64,12 +64,14 @@ export function verifyOutcome(path: string, options: VerifyOptions): Outcome {
     allowUnproven: options.allowUnproven ?? false,
   });
   const { key } = verdict;
-  const outputs = key ? tensorDocuments(key, verdict.outputs) : {};
+  // Nothing that a rejected run says is worth repeating.
+  const outputs = key && verdict.verdict !== 'rejected' ? tensorDocuments(key, verdict.outputs) : {};
   const expected =
     key && options.expect !== undefined && verdict.verdict !== 'rejected'
       ? compareExpected(outputs, readExpected(options.expect, expectedOf(key, key.outputs)), tolerance)
       : undefined;
-  return describeVerdict(path, withExpected(verdict, expected), outputs, expected);
+  const final = withExpected(verdict, expected);
+  return describeVerdict(path, final, outputs, expected);
 }
 
 /** An accepted run with other outputs than expected is rejected. */
@@ -87,7 +89,7 @@ function describeVerdict(
   expected: ExpectedComparison | undefined,
 ): Outcome {
   const { key, run, coverage, verifyMs, reason, fingerprint } = verdict;
-  const inputs = key ? tensorDocuments(key, verdict.inputs) : {};
+  const inputs = key && verdict.verdict !== 'rejected' ? tensorDocuments(key, verdict.inputs) : {};
   const slices = verdict.slices.map((s) => {
     const prover = s.verdict === 'accepted' ? run?.slices[s.index]?.statement.prover : undefined;
     return { ...s, ...(prover === undefined ? {} : { prover }) };
@@ -109,7 +111,7 @@ function describeVerdict(
   const bytes = (run?.slices ?? []).reduce((n, s) => n + (s?.proof.length ?? 0), 0);
   const text = [
     ...(slices.length > 0 ? [sliceVerdicts(slices, verdict), ''] : []),
-    ...(verdict.outputs.size > 0 ? [describeTensors(outputs), ''] : []),
+    ...(verdict.verdict === 'accepted' ? [describeTensors(outputs) || 'no output is bound by what is proven', ''] : []),
     ...(run
       ? [
           renderFacts([

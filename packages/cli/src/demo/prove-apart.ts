@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { InvariantError } from '@dsperse/core/prove';
+import { onStop } from '../terminal/on-stop.js';
 
 export interface ProverJob {
   readonly prover: string;
@@ -45,10 +46,7 @@ function startProver(job: ProverJob): Promise<ProverReport> {
   const child = spawn(process.execPath, [BIN, ...words, '--workers', '1', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const stop = (): void => {
-    child.kill();
-  };
-  process.once('exit', stop);
+  const release = onStop(() => child.kill());
   let [out, err] = ['', ''];
   child.stdout.on('data', (data) => {
     out += data;
@@ -59,7 +57,7 @@ function startProver(job: ProverJob): Promise<ProverReport> {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
-      process.off('exit', stop);
+      release();
       if (code !== 0) {
         reject(new InvariantError(`${job.prover} ended with ${code}: ${(err || out).slice(0, 500)}`));
         return;

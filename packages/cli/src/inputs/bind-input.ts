@@ -2,7 +2,7 @@
 import { type DType, InputError, type Tensor } from '@dsperse/core/graph';
 import { pictureInput } from '../picture-input.js';
 import { formatDims } from '../terminal/format.js';
-import type { InputFile, RawNumbers, RawTensor } from './raw-tensor.js';
+import { type InputFile, type RawNumbers, type RawTensor, unknownName } from './raw-tensor.js';
 
 /** A tensor that a model expects. Dimensions that the model leaves open are undefined. */
 export interface ExpectedTensor {
@@ -11,6 +11,8 @@ export interface ExpectedTensor {
   readonly dims: readonly (number | undefined)[];
 }
 
+export const namesOf = (expected: readonly ExpectedTensor[]): string[] => expected.map((e) => e.name);
+
 const INTEGER = /^u?int\d+$/;
 
 /**
@@ -18,7 +20,7 @@ const INTEGER = /^u?int\d+$/;
  * @throws InputError `bad-input` naming the tensor and what it should be
  */
 export function bindInput(files: readonly InputFile[], expected: readonly ExpectedTensor[]): Map<string, Tensor> {
-  const names = expected.map((e) => e.name);
+  const names = namesOf(expected);
   const found = new Map<string, RawTensor>();
   const listed: RawTensor[] = [];
   for (const file of files) {
@@ -56,11 +58,6 @@ export function bindInput(files: readonly InputFile[], expected: readonly Expect
 const counted = (n: number): string => (n === 1 ? '1 input' : `${n} inputs`);
 
 const describe = (e: ExpectedTensor): string => `${e.name} ${e.dtype} [${e.dims.map((d) => d ?? '?').join(', ')}]`;
-
-function unknownName(name: string, names: readonly string[]): InputError {
-  const list = names.length === 1 ? `its input is ${names[0]}` : `its inputs are ${names.join(', ')}`;
-  return new InputError('bad-input', `the model has no input ${name}`, list);
-}
 
 /** The numbers in the shape and type that are expected. */
 export function fit(raw: RawTensor, expected: ExpectedTensor): Tensor {

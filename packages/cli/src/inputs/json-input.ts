@@ -1,6 +1,6 @@
 /** Inputs as JSON: as ezkl and DSperse write them, by name, or one bare tensor. */
 import { InputError } from '@dsperse/core/graph';
-import { type InputFile, rawFromNested } from './raw-tensor.js';
+import { type InputFile, rawFromNested, unknownName } from './raw-tensor.js';
 
 const FORMS = 'give {"input_data": [[…]]}, {"name": […]} or a bare list of numbers';
 
@@ -11,30 +11,40 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // Python writes these, which are no JSON.
-    const word = /[[\s,:](-?Infinity|NaN)\b/.exec(text)?.[1];
-    if (word) throw new InputError('bad-input', `${file} holds ${word}`, 'give finite numbers', undefined, { cause });
-    const where = cause instanceof Error ? cause.message.split('\n')[0] : '';
+    const value = parseWithNaN(text);
+    if (value !== undefined) return value;
+    const where = cause instanceof Error ? cause.message.split(/, ["']|\n/)[0] : '';
     throw new InputError('bad-json', `${file} is not JSON: ${where}`, 'check the file', undefined, { cause });
+  }
+}
+
+/** Python writes NaN and Infinity, which are no JSON: as texts they are found where the tensor is known. */
+function parseWithNaN(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/(?<=[[,:\s])(-?Infinity|NaN)(?=[\],}\s])/g, '"$1"'));
+  } catch {
+    return undefined;
   }
 }
 
 /**
  * One input of a model.
- * @param inputs how many inputs the model has
+ * @param names of the model's inputs
  */
-export function jsonInput(value: unknown, file: string, inputs: number): InputFile {
-  if (Array.isArray(value)) return listed(value, file, inputs);
+export function jsonInput(value: unknown, file: string, names: readonly string[]): InputFile {
+  if (Array.isArray(value)) return listed(value, file, names.length);
   if (typeof value !== 'object' || value === null) {
     throw new InputError('bad-input', `${file} holds no tensors`, FORMS);
   }
   if ('input_data' in value) {
     const list = value.input_data;
     if (!Array.isArray(list)) throw new InputError('bad-input', `"input_data" in ${file} is not a list`, FORMS);
-    return listed(list, `"input_data" in ${file}`, inputs);
+    return listed(list, `"input_data" in ${file}`, names.length);
   }
   const entries = Object.entries(value);
   if (entries.length === 0) throw new InputError('bad-input', `${file} holds no tensors`, FORMS);
+  const unknown = entries.find(([name]) => !names.includes(name));
+  if (unknown) throw unknownName(unknown[0], names);
   return { named: new Map(entries.map(([name, x]) => [name, rawFromNested(x, `${name} in ${file}`)])) };
 }
 

@@ -15,6 +15,14 @@ export type RawTensor = RawNumbers | { readonly picture: Picture };
 /** Tensors by name, or in the order of the model's inputs. */
 export type InputFile = { readonly named: ReadonlyMap<string, RawTensor> } | { readonly listed: readonly RawTensor[] };
 
+/** Texts that stand for numbers in JSON as Python writes it. */
+const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
+
+export function unknownName(name: string, names: readonly string[]): InputError {
+  const list = names.length === 1 ? `its input is ${names[0]}` : `its inputs are ${names.join(', ')}`;
+  return new InputError('bad-input', `the model has no input ${name}`, list);
+}
+
 /**
  * Nested lists of numbers (or of booleans).
  * @param where what the numbers are, for error messages
@@ -41,6 +49,7 @@ export function rawFromNested(value: unknown, where: string): RawNumbers {
       return;
     }
     if (typeof x === 'boolean') booleans++;
+    else if (typeof x === 'string' && NOT_FINITE.includes(x)) whole = false;
     else if (typeof x !== 'number') {
       throw new InputError(
         'bad-input',

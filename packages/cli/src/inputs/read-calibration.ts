@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { InputError, type Tensor } from '@dsperse/core/graph';
-import { bindInput, type ExpectedTensor } from './bind-input.js';
+import { bindInput, type ExpectedTensor, namesOf } from './bind-input.js';
 import { jsonInput, parseJson } from './json-input.js';
 import type { InputFile, RawNumbers } from './raw-tensor.js';
 import { ENDINGS, inputFilesIn, readInput, readInputFile } from './read-input.js';
@@ -33,7 +33,7 @@ function fromFile(path: string, expected: readonly ExpectedTensor[]): Map<string
   if (extname(path).toLowerCase() === '.json') {
     const value = parseJson(readFileSync(path), file);
     if (Array.isArray(value)) return fromList(value, file, expected);
-    return [bindInput([jsonInput(value, file, expected.length)], expected)];
+    return [bindInput([jsonInput(value, file, namesOf(expected))], expected)];
   }
   return samplesOf(readInputFile(path, expected), expected).map((sample) => bindInput([sample], expected));
 }
@@ -41,7 +41,7 @@ function fromFile(path: string, expected: readonly ExpectedTensor[]): Map<string
 /** A list of inputs, or of numbers: then it is one input. */
 function fromList(list: readonly unknown[], file: string, expected: readonly ExpectedTensor[]): Map<string, Tensor>[] {
   if (list.length === 0) throw new InputError('bad-input', `${file} holds no samples`, 'give at least one input');
-  const one = (value: unknown, name: string) => bindInput([jsonInput(value, name, expected.length)], expected);
+  const one = (value: unknown, name: string) => bindInput([jsonInput(value, name, namesOf(expected))], expected);
   if (list.every((x) => typeof x === 'object' && x !== null && !Array.isArray(x))) {
     return list.map((x, i) => one(x, `sample ${i} of ${file}`));
   }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { decodeTensorProto, InputError, type Tensor } from '@dsperse/core/graph';
 import { decodePng } from '../png.js';
-import { bindInput, type ExpectedTensor } from './bind-input.js';
+import { bindInput, type ExpectedTensor, namesOf } from './bind-input.js';
 import { jsonInput, parseJson } from './json-input.js';
 import { decodeNpy } from './npy.js';
 import { decodeNpz } from './npz.js';
@@ -30,7 +30,7 @@ export function readInputFile(path: string, expected: readonly ExpectedTensor[])
   const file = basename(path);
   switch (extname(path).toLowerCase()) {
     case '.json':
-      return jsonInput(parseJson(bytes, file), file, expected.length);
+      return jsonInput(parseJson(bytes, file), file, namesOf(expected));
     case '.npy':
       return { listed: [decodeNpy(bytes, file)] };
     case '.npz':

@@ -17,7 +17,7 @@ import {
   SECRET_FILE,
   writeSliceProof,
 } from '../artifacts/run-directory.js';
-import { inputDigest, openRunSecret, type RunSecret } from '../artifacts/run-secret.js';
+import { adoptRunSecret, inputDigest, openRunSecret, type RunSecret } from '../artifacts/run-secret.js';
 import { removeFile } from '../artifacts/write-whole.js';
 import type { Progress } from '../terminal/progress.js';
 import { executeProgram } from './execute-program.js';
@@ -32,6 +32,8 @@ export interface ProveRequest {
   readonly nonce?: string;
   readonly prover?: string;
   readonly workers?: number;
+  /** Directory of `run --boundaries`: its nonce and salts are taken, so that proofs made from it are kept. */
+  readonly boundaries?: string;
 }
 
 export interface ProvenRun {
@@ -47,7 +49,7 @@ export interface ProvenRun {
 /** @throws InputError where the directory holds something else; ProvingError where no proof can be made */
 export async function proveRun(request: ProveRequest, progress: Progress): Promise<ProvenRun> {
   const { run } = request;
-  checkRunTarget(run);
+  checkRunTarget(run, request.boundaries !== undefined);
   const existed = existsSync(run);
   const fresh = !isRun(run) && !isUnfinishedRun(run);
   mkdirSync(run, { recursive: true });
@@ -71,6 +73,7 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
   const { program, integers, run, choice } = request;
   const { key, fingerprint } = program;
   const wanted = new Set(choice.indices);
+  if (request.boundaries !== undefined) await adoptRunSecret(request.boundaries, run, request.prover);
   const { secret } = await openRunSecret(run, {
     fingerprint,
     inputDigest: inputDigest(integers),
@@ -86,7 +89,6 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
   const proofs: (SliceProof | undefined)[] = [];
   const keep = (old: SliceProof | undefined, known: PublicIntegers): old is SliceProof =>
     old?.statement?.nonce === secret.nonce &&
-    old.statement.prover === secret.prover &&
     verifySlice(key, fingerprint, old.statement, old.proof, known).verdict === 'accepted';
   const total = choice.indices.reduce((n, i) => n + key.slices[i].workUnits, 0) || 1;
   let units = 0;

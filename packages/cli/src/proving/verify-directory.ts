@@ -10,7 +10,7 @@ import {
   type VerifierKey,
   verifyRun,
 } from '@dsperse/core/verify';
-import { type RunManifest, readRun, readRunKey } from '../artifacts/run-directory.js';
+import { type RunManifest, readRun, readRunKey, readRunManifest } from '../artifacts/run-directory.js';
 
 export interface VerifyRequest {
   readonly run: string;
@@ -40,6 +40,7 @@ export function verifyDirectory(request: VerifyRequest): DirectoryVerdict {
   let files: { keyBytes: Uint8Array; read: ReturnType<typeof readRun> };
   let fingerprint = request.fingerprint ?? '';
   try {
+    readRunManifest(request.run);
     const keyBytes = request.keyFile === undefined ? readRunKey(request.run) : readKeyFile(request.keyFile);
     fingerprint = fingerprintOf(keyBytes);
     files = { keyBytes, read: readRun(request.run) };

@@ -9,7 +9,8 @@ export interface ProgressStream {
 
 const PATIENCE_MS = 1000;
 const REDRAW_MS = 80;
-const LINE_EVERY_MS = 5000;
+const LINE_MS = 1000;
+const SAME_LINE_MS = 5000;
 const BAR = 24;
 
 export class Progress {
@@ -31,8 +32,9 @@ export class Progress {
     if (!this.stream) return;
     const now = this.now();
     if (now - this.began < PATIENCE_MS) return;
-    const isNew = stage !== this.lastStage;
-    if (!isNew && now - this.lastDraw < (this.stream.isTTY ? REDRAW_MS : LINE_EVERY_MS)) return;
+    const every =
+      stage !== this.lastStage ? (this.stream.isTTY ? 0 : LINE_MS) : this.stream.isTTY ? REDRAW_MS : SAME_LINE_MS;
+    if (now - this.lastDraw < every) return;
     this.lastDraw = now;
     this.lastStage = stage;
     const part = Math.min(1, Math.max(0, fraction));
