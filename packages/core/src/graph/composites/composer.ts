@@ -43,6 +43,11 @@ export class Composer {
     return this.constant({ dtype: 'float32', dims, data: Float64Array.from(data) });
   }
 
+  /** A whole number. */
+  scalar(x: number): string {
+    return this.constant({ dtype: 'int64', dims: [], data: Float64Array.of(x) });
+  }
+
   /** A list of whole numbers. */
   ints(data: readonly number[]): string {
     return this.constant({ dtype: 'int64', dims: [data.length], data: Float64Array.from(data) });

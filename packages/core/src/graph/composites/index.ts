@@ -11,15 +11,19 @@ import {
   mean,
   rmsNormalization,
 } from './normalizations.js';
+import { recurrent } from './recurrent.js';
 
 const COMPOSITES: ReadonlyMap<string, Compose> = new Map([
   ['ConvTranspose', convTranspose],
+  ['GRU', recurrent],
   ['GroupNormalization', groupNormalization],
   ['InstanceNormalization', instanceNormalization],
   ['LRN', localResponseNormalization],
+  ['LSTM', recurrent],
   ['LayerNormalization', layerNormalization],
   ['LpNormalization', lpNormalization],
   ['Mean', mean],
+  ['RNN', recurrent],
   ['RMSNormalization', rmsNormalization],
 ]);
 

@@ -1,0 +1,214 @@
+/**
+ * RNN, GRU and LSTM, unrolled over the sequence. With H the state before a step and G the gates' inputs X_t·Wᵀ + b,
+ *
+ *     RNN   H' = f(G + H·Rᵀ)
+ *     GRU   z, r = f(…), h = g(G_h + (r∘H)·R_hᵀ + b_h) or g(G_h + r∘(H·R_hᵀ + b_h)), H' = (1 - z)∘h + z∘H
+ *     LSTM  i, o, f = f(…), c = g(…), C' = f∘C + i∘c, H' = o∘h(C')
+ */
+import { badShape, numberAttribute, stringAttribute } from '../attributes.js';
+import type { Compose, Composer } from './composer.js';
+
+const MAX_STEPS = 4096;
+
+type Function = (x: string) => string;
+
+/** One direction of a recurrent operator. */
+interface Direction {
+  readonly index: number;
+  readonly reverse: boolean;
+  /** Activation functions, in the operator's order. */
+  readonly functions: readonly Function[];
+}
+
+interface Layer {
+  readonly c: Composer;
+  readonly steps: number;
+  readonly batch: number;
+  readonly hidden: number;
+}
+
+/** Gates' inputs and the recurrent weights of one direction. */
+interface Gates {
+  /** X_t·Wᵀ + bias of the input, [batch, gates·hidden]. */
+  input(t: number): string;
+  /** H·Rᵀ of the gates from `first` to before `last`; undefined where there is no state yet. */
+  recurrent(state: string | undefined, first: number, last: number): string | undefined;
+  /** The recurrent bias of the gates, [(last - first)·hidden]; undefined where it is zero. */
+  bias(first: number, last: number): string | undefined;
+}
+
+const plus = (c: Composer, a: string, b: string | undefined): string => (b === undefined ? a : c.add('Add', [a, b]));
+
+const columns = (c: Composer, x: string, from: number, to: number): string =>
+  c.add('Slice', [x, c.ints([from]), c.ints([to]), c.ints([1])]);
+
+/** Rows [first, last) of a gate matrix [dirs, gates·hidden, width], transposed. */
+function transposed(c: Composer, input: number, direction: number, first: number, last: number): string {
+  const t = c.known(input, 'a weight');
+  const [, rows, width] = t.dims;
+  const n = last - first;
+  const data = new Float64Array(n * width);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < width; j++) data[j * n + i] = t.data[(direction * rows + first + i) * width + j];
+  return c.floats(data, [width, n]);
+}
+
+/** Numbers [first, last) of a direction's biases [dirs, 2·gates·hidden]; the recurrent ones follow the input's. */
+function biases(c: Composer, direction: number, first: number, last: number): Float64Array | undefined {
+  if (!c.has(3)) return undefined;
+  const t = c.known(3, 'the bias');
+  const row = direction * t.dims[1];
+  return t.data.slice(row + first, row + last);
+}
+
+function gatesOf(layer: Layer, d: Direction, count: number): Gates {
+  const { c, hidden } = layer;
+  const width = count * hidden;
+  const product = c.add('MatMul', [c.node.inputs[0], transposed(c, 1, d.index, 0, width)]);
+  const bias = biases(c, d.index, 0, width);
+  const inputs = plus(c, product, bias && c.floats(bias, [width]));
+  const weights = new Map<string, string>();
+  return {
+    input: (t) => c.add('Gather', [inputs, c.scalar(t)], { axis: 0 }),
+    recurrent(state, first, last) {
+      if (state === undefined) return undefined;
+      const key = `${first} ${last}`;
+      const r = weights.get(key) ?? transposed(c, 2, d.index, first * hidden, last * hidden);
+      weights.set(key, r);
+      return c.add('MatMul', [state, r]);
+    },
+    bias(first, last) {
+      const b = biases(c, d.index, width + first * hidden, width + last * hidden);
+      return b && c.floats(b, [(last - first) * hidden]);
+    },
+  };
+}
+
+/** The state after each step, and whatever else a cell keeps. */
+type Step = (t: number, state: string | undefined) => string;
+
+function rnnStep({ c }: Layer, d: Direction, g: Gates): Step {
+  const [f] = d.functions;
+  return (t, state) => f(plus(c, plus(c, g.input(t), g.bias(0, 1)), g.recurrent(state, 0, 1)));
+}
+
+function gruStep({ c, hidden }: Layer, d: Direction, g: Gates): Step {
+  const [f, h] = d.functions;
+  const late = numberAttribute(c.node, 'linear_before_reset', 0) !== 0;
+  return (t, state) => {
+    const input = g.input(t);
+    const zr = f(plus(c, plus(c, columns(c, input, 0, 2 * hidden), g.bias(0, 2)), g.recurrent(state, 0, 2)));
+    const [z, r] = [columns(c, zr, 0, hidden), columns(c, zr, hidden, 2 * hidden)];
+    const own = columns(c, input, 2 * hidden, 3 * hidden);
+    let candidate: string;
+    if (late) {
+      const [product, bias] = [g.recurrent(state, 2, 3), g.bias(2, 3)];
+      const inner = product === undefined ? bias : plus(c, product, bias);
+      candidate = plus(c, own, inner && c.add('Mul', [r, inner]));
+    } else {
+      const reset = state && c.add('Mul', [r, state]);
+      candidate = plus(c, plus(c, own, g.bias(2, 3)), g.recurrent(reset, 2, 3));
+    }
+    const fresh = c.add('Mul', [c.add('Sub', [c.floats([1]), z]), h(candidate)]);
+    return plus(c, fresh, state && c.add('Mul', [z, state]));
+  };
+}
+
+function lstmStep({ c, hidden }: Layer, d: Direction, g: Gates, cell: { value: string | undefined }): Step {
+  const [f, candidate, h] = d.functions;
+  return (t, state) => {
+    const all = plus(c, plus(c, g.input(t), g.bias(0, 4)), g.recurrent(state, 0, 4));
+    const iof = f(columns(c, all, 0, 3 * hidden));
+    const part = (k: number) => columns(c, iof, k * hidden, (k + 1) * hidden);
+    const fresh = c.add('Mul', [part(0), candidate(columns(c, all, 3 * hidden, 4 * hidden))]);
+    cell.value = plus(c, fresh, cell.value && c.add('Mul', [part(2), cell.value]));
+    return c.add('Mul', [part(1), h(cell.value)]);
+  };
+}
+
+const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
+  RNN: ['Tanh'],
+  GRU: ['Sigmoid', 'Tanh'],
+  LSTM: ['Sigmoid', 'Tanh', 'Tanh'],
+};
+const ACTIVATIONS = new Set(['Tanh', 'Sigmoid', 'Relu', 'Softsign', 'Softplus']);
+
+function directionsOf(c: Composer): Direction[] {
+  const kind = stringAttribute(c.node, 'direction', 'forward');
+  const reverses = { forward: [false], reverse: [true], bidirectional: [false, true] }[kind];
+  if (!reverses) throw c.unsupported(`direction ${kind}`, 'use forward, reverse or bidirectional');
+  const own = DEFAULTS[c.node.op];
+  const given = c.node.attributes.activations as readonly string[] | undefined;
+  const names = Array.isArray(given) && given.length > 0 ? given : reverses.flatMap(() => own);
+  const odd = names.find((name) => !ACTIVATIONS.has(name));
+  if (odd !== undefined || names.length !== own.length * reverses.length)
+    throw c.unsupported(`the activations ${names.join(', ')}`, `use ${[...ACTIVATIONS].join(', ')}`);
+  return reverses.map((reverse, index) => ({
+    index,
+    reverse,
+    functions: names.slice(index * own.length, (index + 1) * own.length).map((name) => (x: string) => c.add(name, [x])),
+  }));
+}
+
+function layerOf(c: Composer, gates: number, directions: number): Layer {
+  const x = c.dims(0);
+  const [w, r] = [c.known(1, 'the weight').dims, c.known(2, 'the recurrent weight').dims];
+  const hidden = r[2];
+  const [steps, batch, width] = x;
+  const fits =
+    x.length === 3 &&
+    w.join() === [directions, gates * hidden, width].join() &&
+    r.join() === [directions, gates * hidden, hidden].join() &&
+    (!c.has(3) || c.known(3, 'the bias').dims.join() === [directions, 2 * gates * hidden].join());
+  if (!fits) throw badShape(c.node, `input [${x}], weights [${w}] and [${r}] do not match`);
+  if (steps > MAX_STEPS) throw badShape(c.node, `${steps} steps are more than ${MAX_STEPS}`);
+  if (numberAttribute(c.node, 'layout', 0) !== 0) throw c.unsupported('layout 1', 'put the sequence first');
+  if ('clip' in c.node.attributes) throw c.unsupported('clip', 'export it without');
+  if (numberAttribute(c.node, 'input_forget', 0) !== 0) throw c.unsupported('input_forget', 'export it without');
+  if (c.has(7)) throw c.unsupported('peepholes', 'export it without');
+  if (c.has(4) && c.known(4, 'the length of sequences').data.some((n) => n !== steps))
+    throw c.unsupported('sequences of several lengths', 'give every sequence the same length');
+  return { c, steps, batch, hidden };
+}
+
+/** The part of an initial state [dirs, batch, hidden] that is a direction's. */
+function initial({ c, batch, hidden }: Layer, input: number, d: Direction): string | undefined {
+  if (!c.has(input)) return undefined;
+  const part = c.add('Slice', [c.node.inputs[input], c.ints([d.index]), c.ints([d.index + 1]), c.ints([0])]);
+  return c.reshape(part, [batch, hidden]);
+}
+
+const GATES: Readonly<Record<string, number>> = { RNN: 1, GRU: 3, LSTM: 4 };
+
+/** Outputs: every state [steps, dirs, batch, hidden], the last ones [dirs, batch, hidden], and the cells of an LSTM. */
+export const recurrent: Compose = (c) => {
+  const { op } = c.node;
+  const directions = directionsOf(c);
+  const layer = layerOf(c, GATES[op], directions.length);
+  const { steps, batch, hidden } = layer;
+  const all: string[] = [];
+  const last: string[] = [];
+  const cells: string[] = [];
+  for (const d of directions) {
+    const gates = gatesOf(layer, d, GATES[op]);
+    const cell = { value: op === 'LSTM' ? initial(layer, 6, d) : undefined };
+    const step =
+      op === 'RNN'
+        ? rnnStep(layer, d, gates)
+        : op === 'GRU'
+          ? gruStep(layer, d, gates)
+          : lstmStep(layer, d, gates, cell);
+    let state = initial(layer, 5, d);
+    const states = new Array<string>(steps);
+    for (let k = 0; k < steps; k++) {
+      const t = d.reverse ? steps - 1 - k : k;
+      state = step(t, state);
+      states[t] = c.reshape(state, [1, 1, batch, hidden]);
+    }
+    all.push(c.add('Concat', states, { axis: 0 }));
+    last.push(c.reshape(state as string, [1, batch, hidden]));
+    if (cell.value) cells.push(c.reshape(cell.value, [1, batch, hidden]));
+  }
+  const join = (parts: string[], axis: number) => c.add('Concat', parts, { axis });
+  return [join(all, 1), join(last, 0), ...(cells.length > 0 ? [join(cells, 0)] : [])];
+};
