@@ -1,8 +1,10 @@
 import { type LookupLeaves, lookupLeaves, tableSize } from '../argument/lookups.js';
 import { type OracleShape, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
+import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import type { BoundaryMode, Place, SliceShape } from './slice-protocol.js';
+import { isSoundEnough, soundnessBits } from './soundness.js';
 
 /** Values of the relation in the constants' oracle, in order. */
 export function constantValues(relation: Relation): ValueId[] {
@@ -34,6 +36,7 @@ export function boundaryOracle(dims: readonly number[], preset: Preset): OracleS
 /**
  * Everything that follows from a slice's relation, the modes of its boundary tensors and the root of its constants.
  * Oracles stand in the order: constants, witness, boundary tensors in oracles of their own.
+ * @throws InputError `slice-too-large` where one proof could not hold it with the preset's soundness
  */
 export function sliceShape(
   relation: Relation,
@@ -69,5 +72,23 @@ export function sliceShape(
     if (mode === 'merkle') add(boundaryOracle(relation.values[value].dims, preset), [value]);
   }
   const leaves: LookupLeaves | undefined = relation.lookups.length > 0 ? lookupLeaves(relation) : undefined;
-  return { relation, preset, boundary, leaves, oracles, constants, witness, places, multiplicities };
+  const shape: SliceShape = {
+    relation,
+    preset,
+    boundary,
+    leaves,
+    oracles,
+    constants,
+    witness,
+    places,
+    multiplicities,
+  };
+  if (!isSoundEnough(shape)) {
+    throw new InputError(
+      'slice-too-large',
+      `one proof of a slice this large would have ${soundnessBits(shape).bits} bits of soundness, not ${preset.minimumBits}`,
+      'cut the program in more slices (--slices)',
+    );
+  }
+  return shape;
 }

@@ -192,7 +192,7 @@ function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
     {
       name: 'opening: spot checks and proof of work',
       error: ceilDivide((5n ** queries) << UNITS, (8n ** queries) << BigInt(preset.grindingBits)),
-      theorem: 'Diamond and Posen 2024/504, section 4: (1/2 + rate/2)^queries; Ben-Sasson, Chiesa and Spooner 2016',
+      theorem: 'Diamond and Posen 2024/504, query phase: (1/2 + rate/2)^queries; Ben-Sasson, Chiesa and Spooner 2016',
     },
   ];
   if (gaps > 0) {
