@@ -205,3 +205,27 @@ export function reshaped(): Model {
   toOutput(b, b.contract('square', [2, 1, 8], split, split, [], three, three));
   return { relation: b.build(), constants: b.constants, inputs: [ramp(12, (i) => i - 6)] };
 }
+
+/** s = floor(√x), pinned from both sides: x - s² and s² + 2s - x are looked up in the range of four bits. */
+export function squareRoot(data: Int32Array): Model {
+  const b = new RelationBuilder();
+  const dims = [data.length];
+  const x = b.input('x', dims, { lo: 0, hi: 63 });
+  const s = b.witness('s', dims, { lo: 0, hi: 7 }, { kind: 'sqrt', src: x });
+  const square = b.contract('square', dims, s, s, [], [axis(0)], [axis(0)]);
+  const map = identityMap(1);
+  const below = [
+    { src: x, coef: 1, map },
+    { src: square, coef: -1, map },
+  ];
+  const above = [
+    { src: square, coef: 1, map },
+    { src: s, coef: 2, map },
+    { src: x, coef: -1, map },
+  ];
+  b.lookup(b.rangeTable(4), b.linear('below', dims, below));
+  b.lookup(b.rangeTable(4), b.linear('above', dims, above));
+  b.lookup(b.rangeTable(3), s);
+  b.output(s);
+  return { relation: b.build(), constants: b.constants, inputs: [data] };
+}

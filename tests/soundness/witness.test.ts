@@ -5,7 +5,7 @@ import type { BoundaryMode } from '../../packages/core/src/proof/slice-protocol.
 import type { ValueId } from '../../packages/core/src/relation/relation.js';
 import { attempt, executeWith, type Model, type Tricks, verdict } from './dishonest-prover.js';
 import { persistent } from './persistent-liar.js';
-import { changed, denseLayer, maximum, named, ramp, rangeCheck, softmax, twoTables } from './relations.js';
+import { changed, denseLayer, maximum, named, ramp, rangeCheck, softmax, squareRoot, twoTables } from './relations.js';
 
 const modes: BoundaryMode[] = ['clear', 'merkle'];
 
@@ -215,6 +215,20 @@ describe('softmax', () => {
 
   it('rejects a quotient one off: the remainder is the divisor, or below zero', () => {
     for (const step of [1, -1]) expectRejected(model, lie(model, { [find('/y')]: plus(0, step) }), 'lookup-sum');
+  });
+});
+
+describe('an integer square root', () => {
+  const model = squareRoot(ramp(8, (i) => [0, 1, 15, 16, 17, 48, 49, 63][i]));
+
+  it('rejects a root that is one off, and the negative root', () => {
+    expect(verdict(attempt(model, modes))).toBe('accepted');
+    const roots = executeWith(model, new Map()).get(named(model, 's'));
+    for (let cell = 0; cell < 8; cell++) {
+      for (const step of [1, -1, -2 * roots[cell]]) {
+        if (step !== 0) expectRejected(model, lie(model, { s: plus(cell, step) }), 'lookup-sum');
+      }
+    }
   });
 });
 
