@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { decodeOnnx, evaluateGraph, resolveGraph } from '@dsperse/core/graph';
+import { createKernels } from '@dsperse/core/kernels';
+import { compileModel, type Precision } from '@dsperse/core/program';
+import { commitProgram } from '@dsperse/core/prove';
 import { describe, expect, it } from 'vitest';
 import { pictureInput } from '../../packages/cli/src/picture-input.js';
 import { decodePng } from '../../packages/cli/src/png.js';
@@ -46,5 +49,22 @@ describe('digits example', () => {
       expect(input_data.map((x) => x.length)).toEqual([784]);
       expect(input_data[0].every((x) => x >= 0 && x <= 1)).toBe(true);
     }
+  });
+
+  it('compiles to the programs that were measured', async () => {
+    const measured = json('integer-report.json').precisions as Record<Precision, { fingerprint: string }>;
+    const calibration = (json('calibration.json') as { input_data: number[][] }[]).map(({ input_data }) => {
+      return new Map([
+        ['picture', { dtype: 'float32' as const, dims: [1, 1, 28, 28], data: Float64Array.from(input_data[0]) }],
+      ]);
+    });
+    const kernels = await createKernels({ threads: 1 });
+    for (const precision of ['fast', 'standard', 'high'] as const) {
+      const program = compileModel(file('model.onnx'), { calibration, precision, slices: 1 });
+      const { fingerprint } = commitProgram(kernels, program, { preset: 'standard' });
+      // A change here changes what published fingerprints mean: bump PROTOCOL_VERSION, and run measure.mjs again.
+      expect(fingerprint, precision).toBe(measured[precision].fingerprint);
+    }
+    await kernels.close();
   });
 });
