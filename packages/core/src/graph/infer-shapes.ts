@@ -100,7 +100,7 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
     const before = nodes.length;
     try {
       const n = upgradeNode(original, infos, graph.opset, define);
-      const parts = semantics(n.op, n.domain) ? undefined : compose(n, infos, define);
+      const parts = compose(n, infos, graph.opset, define);
       for (const part of parts ?? [n]) visit(part);
       const extra = n.outputs.find((o) => o !== '' && read.has(o) && !infos.has(o));
       if (extra !== undefined) {

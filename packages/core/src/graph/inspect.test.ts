@@ -44,7 +44,7 @@ describe('inspectModel', () => {
   it('lists every unsupported node, and says what it can of the others', () => {
     const nodes = [
       ...network.nodes.slice(0, 2),
-      node('LSTM', ['r'], ['l'], {}, 'memory'),
+      node('NonMaxSuppression', ['r'], ['l'], {}, 'memory'),
       node('Cast', ['r'], ['i'], { to: 7 }, 'cast'),
       node('Reshape', ['r', 'i'], ['s'], {}, 'shape'),
       { ...node('Odd', ['l', 's'], ['o'], {}, 'odd'), domain: 'com.example' },
@@ -52,12 +52,12 @@ describe('inspectModel', () => {
     ];
     const r = inspect({ ...network, nodes });
     expect(r.unsupported.map((u) => [u.node, u.op, u.domain])).toEqual([
-      ['memory', 'LSTM', ''],
+      ['memory', 'NonMaxSuppression', ''],
       ['odd', 'Odd', 'com.example'],
       ['shape', 'Reshape', ''],
     ]);
     for (const u of r.unsupported) expect(u.hint).not.toBe('');
-    expect(r.operators).toMatchObject({ LSTM: 1, 'com.example.Odd': 1, Relu: 2 });
+    expect(r.operators).toMatchObject({ NonMaxSuppression: 1, 'com.example.Odd': 1, Relu: 2 });
     expect(r.nodes.map((n) => [n.name, n.outputs[0].dims])).toEqual([
       ['conv', [1, 6, 3, 3]],
       ['relu', [1, 6, 3, 3]],

@@ -10,6 +10,7 @@ export class Composer {
 
   constructor(
     readonly node: GraphNode,
+    readonly opset: number,
     private readonly infos: ReadonlyMap<string, TensorInfo>,
     private readonly define: (name: string, value: Tensor) => void,
   ) {}
@@ -23,6 +24,11 @@ export class Composer {
 
   has(index: number): boolean {
     return this.infos.has(this.node.inputs[index] ?? '');
+  }
+
+  /** Whether the inputs hold whole numbers or truth values. */
+  areWhole(...indices: readonly number[]): boolean {
+    return indices.every((i) => !(this.infos.get(this.node.inputs[i])?.dtype.includes('float') ?? true));
   }
 
   /** The numbers of an input that must be known. @throws InputError (dynamic-parameter) */

@@ -91,7 +91,8 @@ describe('recurrent operators', () => {
           h0: start ? wave([dirs, batch, hidden], 5) : undefined,
           c0: start && op === 'LSTM' ? wave([dirs, batch, hidden], 6) : undefined,
         };
-        const constants = [t.w, t.r, t.b ?? '', '', t.h0 ?? '', ...(op === 'LSTM' ? [t.c0 ?? ''] : [])] as const;
+        const constants: (Tensor | '')[] = [t.w, t.r, t.b ?? '', '', t.h0 ?? ''];
+        if (op === 'LSTM') constants.push(t.c0 ?? '');
         const attributes = {
           direction,
           hidden_size: hidden,

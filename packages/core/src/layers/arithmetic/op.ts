@@ -22,9 +22,12 @@ const VARIADIC = new Set(['Min', 'Max', 'Sum']);
 const COMPARISONS: Readonly<Record<string, (a: number, b: number) => number>> = {
   Equal: (a, b) => Number(a === b),
   Greater: (a, b) => Number(a > b),
+  GreaterOrEqual: (a, b) => Number(a >= b),
   Less: (a, b) => Number(a < b),
+  LessOrEqual: (a, b) => Number(a <= b),
   And: (a, b) => Number(a !== 0 && b !== 0),
   Or: (a, b) => Number(a !== 0 || b !== 0),
+  Xor: (a, b) => Number((a !== 0) !== (b !== 0)),
 };
 
 export const arithmetic: OpSemantics = {
