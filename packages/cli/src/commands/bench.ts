@@ -40,7 +40,8 @@ export function benchCommand(perform: Perform): Command {
       const progress = terminal.progress();
       try {
         const results = await measureAll(names, runs, workers, progress);
-        const distribution = options.distribution ? await distribute(names, results, runs, progress) : undefined;
+        const heaviest = models.length > 0 ? slowestFirst(names, results) : [DISTRIBUTED_MODEL];
+        const distribution = options.distribution ? await distribute(heaviest, runs, progress) : undefined;
         progress.done();
         return outcome(results, distribution, options);
       } finally {
@@ -60,15 +61,21 @@ function list(): Outcome {
   return { document: { models }, text: table };
 }
 
-/** Measured on the model that takes longest, of those that can be cut in two. */
+/** Large enough for proving to outweigh what a process costs. */
+const DISTRIBUTED_MODEL = 'squeezenet';
+
+function slowestFirst(names: readonly string[], results: readonly BenchResult[]): string[] {
+  const order = results.map((r, i) => ({ name: names[i], ms: r.proveMs.median })).sort((a, b) => b.ms - a.ms);
+  return order.map(({ name }) => name);
+}
+
+/** Measured on the first model that can be cut in two. */
 async function distribute(
   names: readonly string[],
-  results: readonly BenchResult[],
   runs: number,
   progress: Parameters<typeof measureDistribution>[2],
 ): Promise<Distribution | undefined> {
-  const order = results.map((r, i) => ({ name: names[i], ms: r.proveMs.median })).sort((a, b) => b.ms - a.ms);
-  for (const { name } of order) {
+  for (const name of names) {
     try {
       return await measureDistribution(name, runs, progress);
     } catch (e) {

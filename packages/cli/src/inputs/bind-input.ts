@@ -34,11 +34,13 @@ export function bindInput(files: readonly InputFile[], expected: readonly Expect
     }
   }
   const open = expected.filter((e) => !found.has(e.name));
+  if (open.length === 0 && listed.every((raw) => 'data' in raw && raw.data.length === 0)) listed.length = 0;
   if (listed.length > open.length) {
+    const list = expected.map(describe).join(', ') || 'nothing';
     throw new InputError(
       'bad-input',
-      `${listed.length} tensors are given for ${counted(open.length)}`,
-      `the model expects ${expected.map(describe).join(', ')}`,
+      `${counted(listed.length, 'tensor')} for ${counted(open.length, 'input')}`,
+      `the model expects ${list}; by name it is {"${names[0] ?? 'name'}": […]}`,
     );
   }
   listed.forEach((raw, i) => {
@@ -55,7 +57,7 @@ export function bindInput(files: readonly InputFile[], expected: readonly Expect
   return new Map(expected.map((e) => [e.name, fit(found.get(e.name) as RawTensor, e)]));
 }
 
-const counted = (n: number): string => (n === 1 ? '1 input' : `${n} inputs`);
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 const describe = (e: ExpectedTensor): string => `${e.name} ${e.dtype} [${e.dims.map((d) => d ?? '?').join(', ')}]`;
 

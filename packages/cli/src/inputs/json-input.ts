@@ -30,16 +30,22 @@ function parseWithNaN(text: string): unknown {
 /**
  * One input of a model.
  * @param names of the model's inputs
+ * @param count how many of them the file may hold
  */
-export function jsonInput(value: unknown, file: string, names: readonly string[]): InputFile {
-  if (Array.isArray(value)) return listed(value, file, names.length);
+export function jsonInput(
+  value: unknown,
+  file: string,
+  names: readonly string[],
+  count: number = names.length,
+): InputFile {
+  if (Array.isArray(value)) return listed(value, file, count);
   if (typeof value !== 'object' || value === null) {
     throw new InputError('bad-input', `${file} holds no tensors`, FORMS);
   }
   if ('input_data' in value) {
     const list = value.input_data;
     if (!Array.isArray(list)) throw new InputError('bad-input', `"input_data" in ${file} is not a list`, FORMS);
-    return listed(list, `"input_data" in ${file}`, names.length);
+    return listed(list, `"input_data" in ${file}`, count);
   }
   const entries = Object.entries(value);
   if (entries.length === 0) throw new InputError('bad-input', `${file} holds no tensors`, FORMS);

@@ -20,17 +20,22 @@ const ENDINGS_HINT = `known endings: ${ENDINGS.join(' ')}`;
 export function readInput(paths: readonly string[], expected: readonly ExpectedTensor[]): Map<string, Tensor> {
   const files = paths.flatMap((path) => (statSync(path).isDirectory() ? inputFilesIn(path) : [path]));
   return bindInput(
-    files.map((file) => readInputFile(file, expected)),
+    files.map((file) => readInputFile(file, expected, files.length > 1 ? 1 : expected.length)),
     expected,
   );
 }
 
-export function readInputFile(path: string, expected: readonly ExpectedTensor[]): InputFile {
+/** @param count how many tensors a file without names holds */
+export function readInputFile(
+  path: string,
+  expected: readonly ExpectedTensor[],
+  count: number = expected.length,
+): InputFile {
   const bytes = readFileSync(path);
   const file = basename(path);
   switch (extname(path).toLowerCase()) {
     case '.json':
-      return jsonInput(parseJson(bytes, file), file, namesOf(expected));
+      return jsonInput(parseJson(bytes, file), file, namesOf(expected), count);
     case '.npy':
       return { listed: [decodeNpy(bytes, file)] };
     case '.npz':
