@@ -151,31 +151,31 @@ function contractAxis(
   return { ptr: dst, base: false, dims: held.dims.map((d, i) => (i === k ? outAxis : d)) };
 }
 
-/** The joint indices' cube: coordinates of every cell, as an odometer. */
-function forJoint(shape: ContractionShape, visit: (indices: Map<number, number>, cube: number) => void): void {
-  const counter = new Map(shape.joint.map((i) => [i, 0]));
-  const total = sizeOf(shape.joint.map((i) => shape.sizes[i]));
+/** The joint indices' cube: every cell, with the value of each index (by its number) as an odometer. */
+function forJoint(shape: ContractionShape, visit: (at: Int32Array, cube: number) => void): void {
+  const { joint, sizes, logs } = shape;
+  const at = new Int32Array(sizes.length);
+  const strides = joint.map((_, k) => 2 ** logs.slice(k + 1).reduce((a, b) => a + b, 0));
+  const total = sizeOf(joint.map((i) => sizes[i]));
+  let cube = 0;
   for (let n = 0; n < total; n++) {
-    let cube = 0;
-    shape.joint.forEach((i, k) => {
-      cube = cube * 2 ** shape.logs[k] + (counter.get(i) as number);
-    });
-    visit(counter, cube);
-    for (let k = shape.joint.length - 1; k >= 0; k--) {
-      const i = shape.joint[k];
-      const next = (counter.get(i) as number) + 1;
-      counter.set(i, next < shape.sizes[i] ? next : 0);
-      if (next < shape.sizes[i]) break;
+    visit(at, cube);
+    for (let k = joint.length - 1; k >= 0; k--) {
+      const i = joint[k];
+      cube += strides[k];
+      if (++at[i] < sizes[i]) break;
+      cube -= strides[k] * sizes[i];
+      at[i] = 0;
     }
   }
 }
 
 /** Offset that an affine reading gives for known indices, or -1 outside. */
-function offsetOf(axes: readonly AxisIndex[], dims: readonly number[], at: ReadonlyMap<number, number>): number {
+function offsetOf(axes: readonly AxisIndex[], dims: readonly number[], at: Int32Array): number {
   let offset = 0;
   for (let k = 0; k < dims.length; k++) {
     let p = axes[k].start;
-    for (const t of axes[k].terms) p += t.step * (at.get(t.index) as number);
+    for (const t of axes[k].terms) p += t.step * at[t.index];
     if (p < 0 || p >= dims[k]) return -1;
     offset = offset * dims[k] + p;
   }
@@ -183,11 +183,11 @@ function offsetOf(axes: readonly AxisIndex[], dims: readonly number[], at: Reado
 }
 
 /** Weight of known indices under blocks over them. */
-function weightAt(weights: readonly Weights[], sizes: readonly number[], at: ReadonlyMap<number, number>): Ext {
+function weightAt(weights: readonly Weights[], sizes: readonly number[], at: Int32Array): Ext {
   let w: Ext = ONE;
   for (const b of weights) {
     let i = 0;
-    for (const index of b.indices) i = i * sizes[index] + (at.get(index) as number);
+    for (const index of b.indices) i = i * sizes[index] + at[index];
     w = mul(w, getExt(b.values, i));
   }
   return w;
@@ -239,10 +239,8 @@ function directTable(
     shape.sizes,
   );
   const total = sizeOf(sizes);
-  forJoint(shape, (joint, cube) => {
-    const at = new Map(joint);
+  forJoint(shape, (at, cube) => {
     const counter = indices.map(() => 0);
-    for (const i of indices) at.set(i, 0);
     let s: Ext = ZERO;
     for (let n = 0; n < total; n++) {
       const o = offsetOf(axes, dims, at);
@@ -253,11 +251,11 @@ function directTable(
       }
       for (let k = indices.length - 1; k >= 0; k--) {
         counter[k] = counter[k] + 1 < sizes[k] ? counter[k] + 1 : 0;
-        at.set(indices[k], counter[k]);
+        at[indices[k]] = counter[k];
         if (counter[k] > 0) break;
       }
     }
-    if (withJoint) s = mul(s, mul(shape.coef, weightAt(shape.jointWeights, shape.sizes, joint)));
+    if (withJoint) s = mul(s, mul(shape.coef, weightAt(shape.jointWeights, shape.sizes, at)));
     setExt(dst, cube, s);
   });
   return out;

@@ -95,7 +95,7 @@ describe('flat arrays over QM31', () => {
         expect(table.length).toBe(4 * 2 ** point.length);
         for (let i = 0; i < 2 ** point.length; i++) {
           const bits = point.map((_, k) => (i >> (point.length - 1 - k)) & 1);
-          const value = point.reduce((v, r, k) => product(v, bits[k] === 1 ? r : sub(ONE, r)), scale);
+          const value = point.reduce<Ext>((v, r, k) => product(v, bits[k] === 1 ? r : sub(ONE, r)), scale);
           expect([...table.subarray(4 * i, 4 * i + 4)]).toEqual(value);
         }
       }),
