@@ -4,7 +4,8 @@ import type { OpeningClaim, OpeningProver } from '../../packages/core/src/argume
 import { logWord } from '../../packages/core/src/argument/oracles.js';
 import { P } from '../../packages/core/src/field/m31.js';
 import type { BoundaryMode } from '../../packages/core/src/proof/slice-protocol.js';
-import { RelationBuilder } from '../../packages/core/src/relation/builder.js';
+import { sliceShape } from '../../packages/core/src/proof/slice-shape.js';
+import { axis, RelationBuilder } from '../../packages/core/src/relation/builder.js';
 import { type Attempt, attempt, PRESET, type Tricks, verdict } from './dishonest-prover.js';
 import { persistent } from './persistent-liar.js';
 import { denseLayer, ramp } from './relations.js';
@@ -321,6 +322,26 @@ describe('the batch of claims', () => {
 });
 
 describe('bounds', () => {
+  it('on the readings of a relation: values that double their paths are refused at once', () => {
+    const b = new RelationBuilder();
+    let x = b.input('x', [1], { lo: 0, hi: 0 });
+    const map = { kind: 'reshape' as const };
+    for (let i = 0; i < 1000; i++) {
+      const terms = [
+        { src: x, coef: 1, map },
+        { src: x, coef: 1, map },
+      ];
+      x = b.linear(`x${i}`, [1], terms, 0, { lo: 0, hi: 0 });
+    }
+    b.zero(x);
+    expect(() => sliceShape(b.build(), PRESET, ['public'], undefined)).toThrow('readings');
+    const c = new RelationBuilder();
+    let y = c.input('y', [1], { lo: 0, hi: 0 });
+    for (let i = 0; i < 10_000; i++) y = c.contract(`y${i}`, [1], y, y, [], [axis(0)], [axis(0)], { lo: 0, hi: 0 });
+    c.zero(y);
+    expect(() => sliceShape(c.build(), PRESET, ['public'], undefined)).toThrow('products');
+  });
+
   it('on the leaves of one sum: no row can occur p times', () => {
     const b = new RelationBuilder();
     const x = b.input('x', [2 ** 15, 2 ** 14], { lo: 0, hi: 3 });

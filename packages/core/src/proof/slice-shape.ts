@@ -3,8 +3,15 @@ import { type OracleShape, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
+import { countClaims, MAX_LEVELS } from './count-claims.js';
 import type { BoundaryMode, Place, SliceShape } from './slice-protocol.js';
 import { isSoundEnough, soundnessBits } from './soundness.js';
+
+/**
+ * Most functionals that the claims of one proof are pulled back through. A relation in which every value reads the one
+ * before it twice would double them with every value.
+ */
+const MAX_FUNCTIONALS = 2n ** 20n;
 
 /** Values of the relation in the constants' oracle, in order. */
 export function constantValues(relation: Relation): ValueId[] {
@@ -44,6 +51,14 @@ export function sliceShape(
   modes: readonly BoundaryMode[],
   constantsRoot: Uint8Array | undefined,
 ): SliceShape {
+  const { functionals, levels } = countClaims(relation);
+  if (functionals > MAX_FUNCTIONALS || levels.length > MAX_LEVELS) {
+    throw new InputError(
+      'slice-too-large',
+      `the claims of a slice are pulled back through more than ${MAX_FUNCTIONALS} readings or ${MAX_LEVELS} products`,
+      'cut the program in more slices (--slices)',
+    );
+  }
   const oracles: OracleShape[] = [];
   const places = new Map<ValueId, Place>();
   const add = (shape: OracleShape, ids: readonly ValueId[]): number => {

@@ -11,7 +11,8 @@ import { foldCount } from '../argument/opening.js';
 import { oracleVars, place } from '../argument/oracles.js';
 import { LOG_ARITY, LOG_BLOWUP } from '../argument/presets.js';
 import { P } from '../field/m31.js';
-import { type Relation, sizeOf, type ValueId } from '../relation/relation.js';
+import { sizeOf } from '../relation/relation.js';
+import { countClaims } from './count-claims.js';
 import type { SliceShape } from './slice-protocol.js';
 
 export interface SoundnessTerm {
@@ -89,13 +90,6 @@ function lookupTerms({ relation, leaves }: SliceShape): ExactTerm[] {
   ];
 }
 
-/** Claims and products of one level of the reduction (slice-protocol.ts), counted from above. */
-interface Counted {
-  /** Claims handed to the opening. */
-  readonly claims: bigint;
-  readonly levels: readonly { readonly products: bigint; readonly numVars: number }[];
-}
-
 function claimTerms({ relation }: SliceShape): ExactTerm[] {
   const { levels } = countClaims(relation);
   const terms: ExactTerm[] = [];
@@ -122,40 +116,6 @@ function claimTerms({ relation }: SliceShape): ExactTerm[] {
     );
   }
   return terms;
-}
-
-/** How many functionals reach every value, level by level, were none of them to vanish. */
-function countClaims(relation: Relation): Counted {
-  let on = new Map<ValueId, bigint>();
-  const add = (to: Map<ValueId, bigint>, id: ValueId, n: bigint) => to.set(id, (to.get(id) ?? 0n) + n);
-  for (const l of relation.lookups) for (const id of l.columns) add(on, id, 1n);
-  for (const t of relation.tables) if (t.kind === 'function') add(on, t.output, 1n);
-  for (const z of relation.zeros) add(on, z, 1n);
-  let claims = BigInt((relation.lookups.length > 0 ? 2 : 0) + relation.zeros.length);
-  const levels: { products: bigint; numVars: number }[] = [];
-  for (;;) {
-    const next = new Map<ValueId, bigint>();
-    let products = 0n;
-    let numVars = 0;
-    for (let id = relation.values.length - 1; id >= 0; id--) {
-      const n = on.get(id);
-      const v = relation.values[id];
-      if (n === undefined) continue;
-      if (v.kind === 'linear') for (const t of v.terms) add(on, t.src, n);
-      if (v.kind !== 'contract') continue;
-      products += n;
-      numVars = Math.max(
-        numVars,
-        [...v.dims, ...v.sums].reduce((s, d) => s + ceilLog2(d), 0),
-      );
-      add(next, v.a, n);
-      add(next, v.b, n);
-    }
-    if (products === 0n) return { claims, levels };
-    claims += 2n * products;
-    levels.push({ products, numVars });
-    on = next;
-  }
 }
 
 function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
