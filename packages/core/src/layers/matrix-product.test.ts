@@ -19,20 +19,26 @@ describe('Gemm on floats', () => {
       transB: fc.boolean(),
       alpha: fc.constantFrom(1, 0.5, -2, 0),
       beta: fc.constantFrom(1, 0.25, 0),
+      constant: fc.boolean(),
       addend: fc.constantFrom('none', 'scalar', 'row', 'column', 'whole'),
     });
     fc.assert(
-      fc.property(shape, ({ m, k, n, transA, transB, alpha, beta, addend }) => {
+      fc.property(shape, ({ m, k, n, transA, transB, alpha, beta, constant, addend }) => {
         const a = wave(transA ? [k, m] : [m, k]);
         const b = wave(transB ? [n, k] : [k, n], 2);
         const dims = { none: [], scalar: [], row: [n], column: [m, 1], whole: [m, n] }[addend];
         const c = wave(dims, 3);
-        const [y] = runNode('Gemm', addend === 'none' ? [a, b] : [a, b, c], {
+        const attributes = {
           transA: Number(transA),
           transB: Number(transB),
           alpha: { float: alpha },
           beta: { float: beta },
-        });
+        };
+        const [first, ...others] = addend === 'none' ? [a, b] : [a, b, c];
+        // Products of two computed matrices with an addend go another way.
+        const [y] = constant
+          ? runNode('Gemm', [first], attributes, { constants: others })
+          : runNode('Gemm', [first, ...others], attributes);
         expectCells(y, [m, n], ([i, j]) => {
           const product = sum(
             k,

@@ -2,6 +2,7 @@
 import type { GraphNode, Tensor, TensorInfo } from '../graph.js';
 import { type Compose, Composer } from './composer.js';
 import { convTranspose } from './conv-transpose.js';
+import { gemm } from './gemm.js';
 import { LOGIC } from './logic.js';
 import {
   groupNormalization,
@@ -15,7 +16,13 @@ import {
 import { recurrent } from './recurrent.js';
 import { COMPUTED_INDICES, SELECTION } from './selection.js';
 
-const COMPOSITES: ReadonlyMap<string, Compose> = new Map<string, Compose>([
+interface Composite {
+  readonly write: Compose;
+  /** Whether a node is written out; always where it is not said. */
+  when?(node: GraphNode, isComputed: (input: number) => boolean): boolean;
+}
+
+const always: [string, Compose][] = [
   ['ConvTranspose', convTranspose],
   ['GRU', recurrent],
   ['GroupNormalization', groupNormalization],
@@ -28,18 +35,22 @@ const COMPOSITES: ReadonlyMap<string, Compose> = new Map<string, Compose>([
   ['RNN', recurrent],
   ['RMSNormalization', rmsNormalization],
   ...SELECTION,
+];
+
+/** The others have a meaning of their own where some inputs are constants. */
+const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
+  ...always.map(([op, write]) => [op, { write }] as const),
+  ...[...LOGIC].map(
+    ([op, write]) =>
+      [op, { write, when: (n, isComputed) => n.inputs.some((_, i) => isComputed(i)) }] as [string, Composite],
+  ),
+  ...[...COMPUTED_INDICES].map(
+    ([op, write]) => [op, { write, when: (_, isComputed) => isComputed(1) }] as [string, Composite],
+  ),
+  ['Gemm', { write: gemm, when: (_, isComputed) => isComputed(1) && isComputed(2) }],
 ]);
 
-export const isComposite = (op: string, domain: string): boolean =>
-  domain === '' && (COMPOSITES.has(op) || LOGIC.has(op) || COMPUTED_INDICES.has(op));
-
-function compositeOf(node: GraphNode, infos: ReadonlyMap<string, TensorInfo>): Compose | undefined {
-  if (node.domain !== '') return undefined;
-  const computed = (i: string | undefined): boolean => i !== undefined && infos.get(i)?.value === undefined;
-  if (LOGIC.has(node.op)) return node.inputs.some(computed) ? LOGIC.get(node.op) : undefined;
-  if (COMPUTED_INDICES.has(node.op)) return computed(node.inputs[1]) ? COMPUTED_INDICES.get(node.op) : undefined;
-  return COMPOSITES.get(node.op);
-}
+export const isComposite = (op: string, domain: string): boolean => domain === '' && COMPOSITES.has(op);
 
 /**
  * The nodes that a composite stands for; undefined for other operators, and for those that are only written out where
@@ -53,8 +64,12 @@ export function compose(
   opset: number,
   define: (name: string, value: Tensor) => void,
 ): GraphNode[] | undefined {
-  const write = compositeOf(node, infos);
-  if (!write) return undefined;
+  const composite = node.domain === '' ? COMPOSITES.get(node.op) : undefined;
+  const isComputed = (input: number): boolean => {
+    const info = infos.get(node.inputs[input] ?? '');
+    return info !== undefined && info.value === undefined;
+  };
+  if (!composite || composite.when?.(node, isComputed) === false) return undefined;
   const c = new Composer(node, opset, infos, define);
-  return c.finish(write(c));
+  return c.finish(composite.write(c));
 }
