@@ -86,7 +86,6 @@ function drawModel(draw: Draw): Model {
   return { relation: b.build(), constants: b.constants, inputs };
 }
 
-const preset = { ...PRESET, queries: 16, grindingBits: 0 };
 const modes: BoundaryMode[] = ['public', 'clear', 'merkle'];
 const both = (a: Attempt): [string, string] => [verdict(a), secondOpinion(a)];
 
@@ -102,6 +101,9 @@ describe('random relations', () => {
         // Products of products may leave 31 bits; such a relation says nothing.
         const large = model.relation.values.some((_, id) => honest.get(id).some((x) => Math.abs(x) > 2 ** 24));
         if (large) return;
+        // Rows, folds and the last message of any length.
+        const lengths = { logFinal: draw(0, 4), maxLogRow: draw(0, 5) };
+        const preset = { ...PRESET, queries: 16, grindingBits: 0, ...lengths };
         const chosen = [modes[draw(0, 2)], modes[draw(0, 2)]];
         expect(both(attempt(model, chosen, {}, preset))).toEqual(['accepted', 'accepted']);
         const data = honest.get(out);
