@@ -1,4 +1,4 @@
-/** Contractions in integers, modulo 2^32: exact, as the results fit 32 bits. */
+/** Contractions and readings in integers, modulo 2^32: exact, as the results fit 32 bits. */
 import type { AxisIndex, Value } from './relation.js';
 import { sizeOf } from './relation.js';
 
@@ -71,6 +71,44 @@ export function contractInto(
         if (counter[j] < sizes[index]) break;
         offsetA -= left.reading.steps[index] * counter[j];
         offsetB -= right.reading.steps[index] * counter[j];
+        counter[j] = 0;
+      }
+    }
+  }
+}
+
+/** out[i] += coef·Σ_k src[axes(i, k)], k over `sums`, modulo 2^32. */
+export function addReading(
+  out: Int32Array,
+  outDims: readonly number[],
+  sums: readonly number[],
+  coef: number,
+  src: Int32Array,
+  srcDims: readonly number[],
+  axes: readonly AxisIndex[],
+): void {
+  const sizes = [...outDims, ...sums];
+  const { data, reading } = flatten(src, srcDims, axes, sizes);
+  const rank = outDims.length;
+  const inner = rank > 0 ? outDims[rank - 1] : 1;
+  const step = rank > 0 ? reading.steps[rank - 1] : 0;
+  const outer = outDims.slice(0, -1);
+  const order = [...outer.map((_, i) => i), ...sums.map((_, i) => rank + i)];
+  const counter = order.map(() => 0);
+  let offset = reading.start;
+  const rows = sizeOf(outer);
+  const terms = sizeOf(sums);
+  for (let row = 0; row < rows; row++) {
+    const to = row * inner;
+    for (let k = 0; k < terms; k++) {
+      if (coef === 1) for (let i = 0, p = offset; i < inner; i++, p += step) out[to + i] += data[p];
+      else for (let i = 0, p = offset; i < inner; i++, p += step) out[to + i] += Math.imul(coef, data[p]);
+      for (let j = order.length - 1; j >= 0; j--) {
+        const index = order[j];
+        counter[j]++;
+        offset += reading.steps[index];
+        if (counter[j] < sizes[index]) break;
+        offset -= reading.steps[index] * counter[j];
         counter[j] = 0;
       }
     }

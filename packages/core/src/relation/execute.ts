@@ -3,7 +3,7 @@
  * rooms only decide which relation to build.
  */
 import { InvariantError, ProvingError } from '../base/errors.js';
-import { type Contract, contractInto } from './execute-contract.js';
+import { addReading, type Contract, contractInto } from './execute-contract.js';
 import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
@@ -140,10 +140,7 @@ function addMapped(
     }
     return;
   }
-  const sizes = [...outDims, ...map.sums];
-  walkAffine(sizes, map.axes, srcDims, outDims.length, (to, from) => {
-    out[to] += Math.imul(coef, src[from]);
-  });
+  addReading(out, outDims, map.sums, coef, src, srcDims, map.axes);
 }
 
 function isIdentity(
@@ -163,42 +160,4 @@ function isIdentity(
           : a.terms.length === 1 && a.terms[0].index === i && a.terms[0].step === 1),
     )
   );
-}
-
-/** Calls visit(out cell, src cell) for every assignment of the indices whose reading is inside the source. */
-function walkAffine(
-  sizes: readonly number[],
-  axes: readonly AxisIndex[],
-  srcDims: readonly number[],
-  outRank: number,
-  visit: (out: number, src: number) => void,
-): void {
-  const n = sizes.length;
-  const steps = sizes.map((_, i) => axes.map((a) => a.terms.reduce((s, t) => (t.index === i ? s + t.step : s), 0)));
-  const position = axes.map((a) => a.start);
-  const counter = sizes.map(() => 0);
-  const outStride = sizes.map((_, i) => (i < outRank ? sizeOf(sizes.slice(i + 1, outRank)) : 0));
-  let out = 0;
-  const total = sizeOf(sizes);
-  for (let i = 0; i < total; i++) {
-    let from = 0;
-    for (let k = 0; k < srcDims.length; k++) {
-      const p = position[k];
-      if (p < 0 || p >= srcDims[k]) {
-        from = -1;
-        break;
-      }
-      from = from * srcDims[k] + p;
-    }
-    if (from >= 0) visit(out, from);
-    for (let j = n - 1; j >= 0; j--) {
-      counter[j]++;
-      out += outStride[j];
-      for (let k = 0; k < axes.length; k++) position[k] += steps[j][k];
-      if (counter[j] < sizes[j]) break;
-      out -= outStride[j] * counter[j];
-      for (let k = 0; k < axes.length; k++) position[k] -= steps[j][k] * counter[j];
-      counter[j] = 0;
-    }
-  }
 }
