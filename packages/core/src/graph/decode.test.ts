@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildModel, floats, type ModelSpec, node, wave } from '../../../../tests/models/build-model.js';
+import { buildModel, floats, ints, type ModelSpec, node, wave } from '../../../../tests/models/build-model.js';
 import { InputError } from '../base/errors.js';
 import { semanticsOf } from '../layers/registry.js';
 import { decodeOnnx } from './decode.js';
 import type { Tensor } from './graph.js';
+import { inspectModel } from './inspect.js';
 import { fields, Writer } from './protobuf.js';
 import { resolveGraph } from './resolve.js';
 import { decodeTensor, type ExternalData } from './tensor-proto.js';
@@ -72,6 +73,43 @@ describe('broken files', () => {
         onlyInputErrors(() => resolve(mutant));
       }),
       { numRuns: 4000 },
+    );
+  });
+
+  it('meets changed bytes of many operators with InputErrors only', () => {
+    const bytes = buildModel({
+      nodes: [
+        node('Reshape', ['x', 'shape'], ['r']),
+        node('Pad', ['r', 'pads'], ['p'], { mode: 'edge' }),
+        node('ConvTranspose', ['p', 'w'], ['t'], { strides: [2, 2] }),
+        node('MaxPool', ['t'], ['m'], { kernel_shape: [2, 2], pads: [0, 1, 0, 1], ceil_mode: 1 }),
+        node('LRN', ['m'], ['l'], { size: 3 }),
+        node('Concat', ['l', 'm'], ['c'], { axis: 1 }),
+        node('ArgMax', ['c'], ['a'], { axis: -1 }),
+        node('Gather', ['table', 'a'], ['g'], { axis: 0 }),
+        node('ReduceMean', ['g'], ['s'], { axes: [1], keepdims: 0 }),
+        node('Split', ['s'], ['y', 'z'], { axis: -1 }),
+      ],
+      inputs: { x: ['batch', 16] },
+      outputs: ['y', 'z'],
+      initializers: {
+        shape: ints([0, 1, 4, -1]),
+        pads: ints([0, 0, 1, 1, 0, 0, 0, 1]),
+        w: wave([1, 2, 3, 3]),
+        table: wave([9, 4]),
+      },
+      opset: 12,
+    });
+    expect(resolve(bytes).outputs).toEqual(['y', 'z']);
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 127, 128, 255)));
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        const mutant = bytes.slice();
+        for (const [at, value] of changes) mutant[at] = value;
+        onlyInputErrors(() => resolve(mutant));
+        onlyInputErrors(() => inspectModel(mutant, { semantics: semanticsOf }));
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -159,7 +159,8 @@ export const constants: OpSemantics = {
   evaluate: (node, inputs) => {
     const [x, y, z] = inputs as Tensor[];
     if (node.op === 'ConstantOfShape') {
-      const v = node.attributes.value as Tensor | undefined;
+      const given = node.attributes.value;
+      const v = typeof given === 'object' && 'data' in given ? given : undefined;
       const dims = [...x.data];
       if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !(sizeOf(dims) <= 2 ** 26))
         throw new InputError(

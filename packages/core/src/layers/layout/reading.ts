@@ -33,11 +33,11 @@ export const one = (dims: readonly number[], map: LinearMap): Reading[] => [
 export const dimsOf = (inputs: Inputs, i = 0): readonly number[] => inputs[i]?.dims ?? [];
 
 /** Most cells that an operator may make. */
-const MAX_CELLS = 2 ** 28;
+const MAX_CELLS = 2 ** 26;
 
 /** Checks dims before arrays of their sizes are made. */
 export function checkSizes(node: GraphNode, dims: readonly number[]): void {
-  if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !(sizeOf(dims) <= MAX_CELLS))
+  if (dims.some((d) => !Number.isSafeInteger(d) || d < 0 || d > MAX_CELLS) || !(sizeOf(dims) <= MAX_CELLS))
     throw badShape(node, `cannot make a tensor of shape [${dims}]`);
 }
 
