@@ -44,7 +44,8 @@ export async function measureModel(name: string, plan: 'auto' | number, workers?
   const prepareMs = performance.now() - preparing;
   const { integers } = quantizeInputs(program, model.input, { clamp: true });
   const values = new Map(integers);
-  for (const p of packages) for (const [tensor, data] of executeSlice(p, values).outputs) values.set(tensor, data);
+  for (const p of packages)
+    for (const [tensor, data] of executeSlice(p, values, kernels).outputs) values.set(tensor, data);
   const nonce = fromHex(NONCE, 32) as Uint8Array;
   const boundaries = packages.map((p) => boundaryOf(p, values, (tensor) => deriveSalt(nonce, tensor)));
   const inference = await floatInference(model, externalData);

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createKernels } from '@dsperse/core/kernels';
 import { quantizeInputs } from '@dsperse/core/program';
 import { deriveSalt, fromHex } from '@dsperse/core/prove';
 import type { Command } from 'commander';
@@ -63,10 +64,11 @@ async function run(path: string, options: RunOptions, terminal: Terminal): Promi
   const program = openProgram(path);
   const { tensors, integers, clamped } = quantizedInput(program, options, terminal);
   const progress = terminal.progress();
+  const kernels = await createKernels();
   try {
     const began = performance.now();
     const boundaries = options.boundaries ? await boundaryWriter(program, integers, options) : undefined;
-    const integerOutputs = await executeProgram(program, integers, async (slice, values) => {
+    const integerOutputs = await executeProgram(program, integers, kernels, async (slice, values) => {
       progress.report('running', (slice.index + 1) / program.key.slices.length);
       await boundaries?.(slice, values);
     });
@@ -79,7 +81,8 @@ async function run(path: string, options: RunOptions, terminal: Terminal): Promi
       model && options.fidelity
         ? await measureFidelity(model, manifest, tensors, new Map(Object.entries(outputs)))
         : undefined;
-    const layers = model && options.layers ? await measureLayers(model, manifest, tensors, integers) : undefined;
+    const layers =
+      model && options.layers ? await measureLayers(model, manifest, tensors, integers, kernels) : undefined;
     const document = {
       fingerprint: program.fingerprint,
       outputs,
@@ -99,6 +102,7 @@ async function run(path: string, options: RunOptions, terminal: Terminal): Promi
     return { document, text };
   } finally {
     progress.done();
+    await kernels.close();
   }
 }
 

@@ -33,7 +33,7 @@ export async function prepareRun(
   const jobs: ProverJob[] = [];
   const path = join(directory, 'run');
   await mkdir(join(directory, 'boundaries'), { recursive: true });
-  const outputs = await executeProgram(program, inputs, async (slice, values) => {
+  const outputs = await executeProgram(program, inputs, undefined, async (slice, values) => {
     const { index } = slice;
     const boundary = join(directory, 'boundaries', `${index}.json`);
     const tensors = [...boundaryOf(slice, values, (name) => deriveSalt(secret, name))].map(

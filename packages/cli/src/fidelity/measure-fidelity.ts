@@ -1,5 +1,6 @@
 /** The error of the integer program against the model on floats. */
 import { evaluateGraph, type Tensor } from '@dsperse/core/graph';
+import type { Kernels } from '@dsperse/core/kernels';
 import { type BoundaryTensor, compileModel, dequantize, importModel, semanticsOf } from '@dsperse/core/program';
 import type { SlicePackage } from '@dsperse/core/prove';
 import type { ModelFile } from '../artifacts/model-file.js';
@@ -76,6 +77,7 @@ export async function measureLayers(
   manifest: Pick<ProgramManifest, 'inputShapes' | 'precision' | 'ranges'>,
   inputs: ReadonlyMap<string, Tensor>,
   integers: ReadonlyMap<string, Int32Array>,
+  kernels: Kernels,
 ): Promise<LayerFidelity[]> {
   const { precision, ranges, inputShapes } = manifest;
   const { externalData } = model;
@@ -86,6 +88,7 @@ export async function measureLayers(
     // Running a slice takes no commitments, so the compiled slices do as packages.
     { key: program, slice: (i) => ({ ...program.slices[i], tensors: program.tensors }) as unknown as SlicePackage },
     integers,
+    kernels,
     (slice, _, { outputs }) => {
       for (const [name, values] of outputs) {
         const tensor = program.tensors.get(name) as BoundaryTensor;

@@ -1,4 +1,5 @@
 /** Integer inference, slice by slice. */
+import type { Kernels } from '@dsperse/core/kernels';
 import { executeSlice, type SliceExecution, type SlicePackage } from '@dsperse/core/prove';
 
 /** What is needed of a program to run it. */
@@ -10,20 +11,23 @@ export interface Executable {
   slice(index: number): SlicePackage;
 }
 
-/** Called after each slice, with the tensors that it reads and makes. */
+/** Called after each slice, with the tensors that it reads and makes, and how long it took. */
 export type VisitSlice = (
   slice: SlicePackage,
   values: ReadonlyMap<string, Int32Array>,
   execution: SliceExecution,
+  executeMs: number,
 ) => void | Promise<void>;
 
 /**
  * Runs all slices.
+ * @param kernels speed it up; the numbers are the same without
  * @returns integers of the public outputs
  */
 export async function executeProgram(
   program: Executable,
   inputs: ReadonlyMap<string, Int32Array>,
+  kernels: Kernels | undefined,
   visit?: VisitSlice,
 ): Promise<Map<string, Int32Array>> {
   const { key } = program;
@@ -34,9 +38,11 @@ export async function executeProgram(
   });
   for (let index = 0; index < key.slices.length; index++) {
     const slice = program.slice(index);
-    const execution = executeSlice(slice, values);
+    const began = performance.now();
+    const execution = executeSlice(slice, values, kernels);
+    const executeMs = performance.now() - began;
     for (const [name, integers] of execution.outputs) values.set(name, integers);
-    await visit?.(slice, values, execution);
+    await visit?.(slice, values, execution, executeMs);
     for (const name of slice.inputs) {
       if (lastRead.get(name) === index && !key.outputs.includes(name) && !inputs.has(name)) values.delete(name);
     }

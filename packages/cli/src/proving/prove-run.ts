@@ -94,7 +94,7 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
   let units = 0;
   const kernels = await createKernels({ threads: request.workers });
   try {
-    const outputs = await executeProgram(program, integers, async (slice, values, execution) => {
+    const outputs = await executeProgram(program, integers, kernels, async (slice, values, execution, executeMs) => {
       const { index } = slice;
       const old = readSliceProof(run, index);
       // Proofs of an earlier prove of the same run are kept, asked for or not.
@@ -110,7 +110,7 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
       const began = performance.now();
       const boundary = boundaryOf(slice, values, (name) => deriveSalt(seed, name));
       const made = provePackage(kernels, slice, boundary, { nonce, prover: secret.prover, execution });
-      const proveMs = performance.now() - began;
+      const proveMs = executeMs + performance.now() - began;
       const check = verifySlice(key, fingerprint, made.statement, made.proof, values);
       if (check.verdict !== 'accepted') throw selfCheckFailed(`slice ${index}`, check.code);
       await writeSliceProof(run, made);
