@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => kernels.close());
 
 const check = (run: RunProof, options = {}) =>
-  verifyRun(honest.key, run, { fingerprint: honest.fingerprint, ...options });
+  verifyRun(honest.key, run, { fingerprint: honest.fingerprint, preset: 'tiny', ...options });
 const slice = (p: ProvenRun, i: number): SliceProof => p.run.slices[i] as SliceProof;
 const withSlice = (i: number, s: SliceProof | undefined): RunProof => ({
   ...honest.run,
@@ -44,12 +44,15 @@ describe('a run', () => {
   it('is rejected where the key is another program’s', () => {
     const spec = { ...RESIDUAL, initializers: { ...RESIDUAL.initializers, w2: wave([4, 4, 3, 3], 9) } };
     const twin = proveProgram(kernels, compileModel(buildModel(spec), { calibration, slices: 'layers' }), picture(1));
-    expect(verifyRun(twin.key, honest.run, { fingerprint: honest.fingerprint })).toMatchObject({
+    expect(verifyRun(twin.key, honest.run, { fingerprint: honest.fingerprint, preset: 'tiny' })).toMatchObject({
       verdict: 'rejected',
       code: 'fingerprint',
     });
     // Without a fingerprint of the caller's, the statements still name their program.
-    expect(verifyRun(twin.key, honest.run)).toMatchObject({ verdict: 'rejected', code: 'fingerprint' });
+    expect(verifyRun(twin.key, honest.run, { preset: 'tiny' })).toMatchObject({
+      verdict: 'rejected',
+      code: 'fingerprint',
+    });
     // Proofs of the twin relabelled as this program's: the constants' roots differ.
     const relabelled = twin.run.slices.map((s) => {
       const { statement, proof } = s as SliceProof;
@@ -141,12 +144,16 @@ describe('a run', () => {
     expect(check(partial, { allowUnproven: true })).toMatchObject({ verdict: 'rejected' });
   });
 
+  it('is undecided under a key that is for tests, unless the caller says so', () => {
+    expect(verifyRun(honest.key, honest.run)).toMatchObject({ verdict: 'undecided', code: 'weak-preset' });
+  });
+
   it('gives a verdict on any key and any statement', () => {
     for (let i = 0; i < honest.key.length; i += 7) {
       const key = honest.key.slice();
       key[i] ^= 1 << (i % 8);
-      expect(verifyRun(key, honest.run).verdict).not.toBe('accepted');
-      expect(verifyRun(key.subarray(0, i), honest.run).verdict).not.toBe('accepted');
+      expect(verifyRun(key, honest.run, { preset: 'tiny' }).verdict).not.toBe('accepted');
+      expect(verifyRun(key.subarray(0, i), honest.run, { preset: 'tiny' }).verdict).not.toBe('accepted');
     }
     const statements: unknown[] = [
       undefined,

@@ -57,14 +57,17 @@ export function checkOperator(kernels: Kernels, spec: ModelSpec, inputs: Inputs,
   }
   const program = compileModel(model, { calibration: [sample], precision: 'fast' });
   const { key, fingerprint, run } = proveProgram(kernels, program, sample);
-  expect(verifyRun(key, run, { fingerprint })).toMatchObject({ verdict: 'accepted', coverage: { linked: true } });
+  expect(verifyRun(key, run, { fingerprint, preset: 'tiny' })).toMatchObject({
+    verdict: 'accepted',
+    coverage: { linked: true },
+  });
   const [output] = program.outputs;
   const wrong = new Map(run.values);
   wrong.set(
     output,
     (run.values.get(output) as Int32Array).map((x, i) => (i === 0 ? x + 1 : x)),
   );
-  expect(verifyRun(key, { ...run, values: wrong }, { fingerprint }).verdict).toBe('rejected');
+  expect(verifyRun(key, { ...run, values: wrong }, { fingerprint, preset: 'tiny' }).verdict).toBe('rejected');
 }
 
 /** Every committed number is pinned: one more or one less violates a constraint. */

@@ -31,11 +31,11 @@ export function log(x: number): number {
   if (x === Number.POSITIVE_INFINITY) return x;
   let m = x;
   let k = 0;
-  while (m >= 1.4142135623730951) {
+  while (m >= Math.SQRT2) {
     m /= 2;
     k++;
   }
-  while (m < 0.7071067811865476) {
+  while (m < Math.SQRT1_2) {
     m *= 2;
     k--;
   }

@@ -45,7 +45,7 @@ function fitting(c: LowerContext, p: ComputedProduct): [Lowered, Lowered] {
   }
   const same = p.a.value === p.b.value;
   const coarse = (x: Lowered, name: string, shift: number) =>
-    shift === 0 ? x : coarsen(c.builder, `${c.name}/${name}`, x, shift);
+    shift === 0 ? x : coarsen(c, `${c.name}/${name}`, x, shift);
   const x = coarse(p.a, 'left', same ? Math.max(s, t) : s);
   return [x, same ? x : coarse(p.b, 'right', t)];
 }

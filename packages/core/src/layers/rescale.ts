@@ -71,14 +71,18 @@ function quotientOf(b: RelationBuilder, name: string, z: ValueId, shift: number,
 }
 
 /** x at a scale 2^shift times coarser, where its full resolution would overflow a product. */
-export function coarsen(b: RelationBuilder, name: string, x: Lowered, shift: number): Lowered {
+export function coarsen(c: LowerContext, name: string, x: Lowered, shift: number): Lowered {
+  const b = c.builder;
   const { lo, hi } = b.get(x.value);
   // The remainder leaves one quotient within any grid that cannot alias: its interval follows from x's.
   const rounded = (v: number): number => Math.floor(v / 2 ** shift + 0.5);
   const exact = { lo: rounded(lo), hi: rounded(hi) };
   const k = ceilLog2(Math.max(-exact.lo, exact.hi + 1));
+  const grid = { lo: -(2 ** k), hi: 2 ** k - 1 };
+  // Another quotient within the grid must not come back to a remainder by wrapping around p.
+  if (!shiftFits({ lo, hi }, grid, shift)) throw overflow(c);
   const quotient = quotientOf(b, name, x.value, shift, exact);
-  rangeCheck(b, quotient, { lo: -(2 ** k), hi: 2 ** k - 1 });
+  rangeCheck(b, quotient, grid);
   return { value: quotient, scale: x.scale * 2 ** shift };
 }
 

@@ -2,7 +2,7 @@
 import { InputError } from '../base/errors.js';
 import { crossingCells, type SliceRange } from './cut.js';
 import type { LoweredGraph } from './lower-graph.js';
-import { workOf, workUnits } from './work.js';
+import { occupancy, workOf, workUnits } from './work.js';
 
 /** `auto`: balanced, as many as the size of the model asks for; a number: balanced into so many; `at`: after tensors. */
 export type SlicePlan = 'auto' | 'layers' | number | { readonly at: readonly string[] };
@@ -20,8 +20,19 @@ export function planSlices(lowered: LoweredGraph, plan: SlicePlan): SliceRange[]
   const count = lowered.layers.length;
   if (plan === 'layers') return rangesOf(starts, count);
   if (typeof plan === 'object') return rangesOf(cutsAt(lowered, plan.at, starts), count);
-  const total = units.reduce((a, b) => a + b, 0);
-  const n = plan === 'auto' ? Math.min(64, Math.ceil(total / AUTO_UNITS)) : plan;
+  const cut = (n: number): SliceRange[] =>
+    rangesOf(n === 1 ? [] : balance(units, starts, crossingCells(lowered), n), count);
+  if (plan === 'auto') {
+    const total = units.reduce((a, b) => a + b, 0);
+    const most = starts.length + 1;
+    const enough = lowered.layers.map((l) => occupancy(whole, l.from, l.to));
+    for (let n = Math.max(1, Math.min(most, Math.ceil(total / AUTO_UNITS))); ; n++) {
+      const ranges = cut(n);
+      const full = ranges.some(({ from, to }) => enough.slice(from, to).reduce((a, b) => a + b, 0) > 1);
+      if (!full || n >= most) return ranges;
+    }
+  }
+  const n = plan;
   if (!Number.isInteger(n) || n < 1) {
     throw new InputError(
       'bad-slices',
@@ -36,8 +47,7 @@ export function planSlices(lowered: LoweredGraph, plan: SlicePlan): SliceRange[]
       `use --slices ${starts.length + 1} or fewer`,
     );
   }
-  if (n === 1) return rangesOf([], count);
-  return rangesOf(balance(units, starts, crossingCells(lowered), n), count);
+  return cut(n);
 }
 
 const rangesOf = (cuts: readonly number[], count: number): SliceRange[] =>

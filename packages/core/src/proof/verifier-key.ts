@@ -106,11 +106,23 @@ export function encodeKey(key: VerifierKey): Uint8Array {
 
 /**
  * Reads and checks a key.
- * @throws InputError `broken-artifact`, `broken-relation`, or `unknown-version` where the key is of another protocol
+ * @param preset the security that the caller asks for: keys made for tests are refused by default
+ * @throws InputError `broken-artifact`, `broken-relation`, `slice-too-large`, `weak-preset`, or `unknown-version` where
+ *   the key is of another protocol
  */
-export function decodeKey(data: Uint8Array): VerifierKey {
+export function decodeKey(data: Uint8Array, preset: Preset['name'] = 'standard'): VerifierKey {
   const key = decodeCanonical(data, 'verifier key', readKey, encodeKey);
+  if (key.preset.name !== preset) {
+    throw new InputError(
+      'weak-preset',
+      `the key is of the preset ${key.preset.name}, not ${preset}`,
+      key.preset.name === 'tiny' ? 'it is for tests and proves nothing: compile the model again' : 'ask for its preset',
+    );
+  }
   checkKey(key);
+  key.slices.forEach((_, index) => {
+    shapeOf(key, index);
+  });
   return key;
 }
 

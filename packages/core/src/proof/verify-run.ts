@@ -3,6 +3,7 @@
  * that crosses a cut must be committed to the same by the slice that makes it and those that read it; the public input
  * and output are those that the first and last commitments bind.
  */
+import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
 import type { SliceStatement } from './statement.js';
 import { decodeKey, fingerprintOf, type VerifierKey } from './verifier-key.js';
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly inputs?: PublicValues;
   /** Accept although some slices are unproven (targeted verification). */
   readonly allowUnproven?: boolean;
+  /** `tiny` takes keys that were made for tests, whose proofs prove nothing; `standard` where nothing is said. */
+  readonly preset?: Preset['name'];
 }
 
 export interface SliceReport {
@@ -71,7 +74,7 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
   }
   let key: VerifierKey;
   try {
-    key = decodeKey(keyBytes);
+    key = decodeKey(keyBytes, options.preset);
   } catch (error) {
     return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
   }

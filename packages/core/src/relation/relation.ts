@@ -59,7 +59,7 @@ interface ValueCommon {
   /** For reports only. */
   readonly name: string;
   readonly dims: readonly number[];
-  /** Every entry x satisfies lo <= x <= hi; for committed values a constraint enforces it (see validate.ts). */
+  /** Every entry x satisfies lo <= x <= hi; for committed values the constraints enforce it. */
   readonly lo: number;
   readonly hi: number;
 }
