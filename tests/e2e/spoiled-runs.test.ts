@@ -1,5 +1,5 @@
 /** Runs with pieces missing, swapped, changed or taken from other runs: nothing of it is accepted, and nothing throws. */
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CALIBRATION, dsperse, MODEL, sample, temporary } from './dsperse-process.js';
@@ -61,6 +61,21 @@ describe('missing pieces are undecided', () => {
       verdict: 'undecided',
       code: 'not-found',
     });
+  });
+
+  it('things of another kind in their place', async () => {
+    const directory = (name: string) => (run: string) => {
+      rmSync(join(run, name), { recursive: true });
+      mkdirSync(join(run, name));
+    };
+    const file = (run: string) => {
+      rmSync(join(run, 'slices'), { recursive: true });
+      writeFileSync(join(run, 'slices'), 'x');
+    };
+    for (const name of ['slices/1/proof.bin', 'slices/1/statement.json', 'public.json', 'verifier.key', 'run.json']) {
+      expect(await verify(directory(name))).toMatchObject({ verdict: 'undecided' });
+    }
+    expect(await verify(file)).toMatchObject({ verdict: 'undecided', code: 'missing-artifact' });
   });
 
   it('a version that is not known', async () => {

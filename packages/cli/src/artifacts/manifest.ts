@@ -21,7 +21,7 @@ export function readManifest(directory: string, file: string, format: string, wh
   const found = statSync(directory, { throwIfNoEntry: false });
   if (!found) throw new InputError('not-found', `${directory} does not exist`, hint);
   const path = join(directory, file);
-  if (!found.isDirectory() || !existsSync(path)) {
+  if (!found.isDirectory() || !statSync(path, { throwIfNoEntry: false })?.isFile()) {
     throw new InputError('bad-artifact', `${directory} is not a ${what}: it has no ${file}`, hint);
   }
   const value = parseObject(readFileSync(path, 'utf8'), path, hint);

@@ -118,7 +118,3 @@ export function readProgramFile(program: ProgramDirectory, name: string): Uint8A
   }
   return bytes;
 }
-
-/** Paths of the model's external data files. */
-export const externalFiles = (manifest: ProgramManifest): string[] =>
-  Object.keys(manifest.files).filter((f) => f !== KEY_FILE && f !== MODEL_FILE && !/^slices\/\d+\.slice$/.test(f));

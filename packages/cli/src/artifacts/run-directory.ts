@@ -74,14 +74,32 @@ export async function writeSliceProof(run: string, { statement, proof }: SlicePr
 /** The statement and proof of a slice, if both are there; a statement that is no JSON object is given as it is. */
 export function readSliceProof(run: string, index: number): SliceProof | undefined {
   const [statement, proof] = ['statement.json', 'proof.bin'].map((f) => join(sliceDirectory(run, index), f));
-  if (!existsSync(statement) || !existsSync(proof)) return undefined;
+  if (!isFile(statement) || !isFile(proof)) return undefined;
+  // What is malformed, or too large to be one, is given as something that the verifier rejects.
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(statement, 'utf8'));
+    parsed = JSON.parse(readLimited(statement, MAX_STATEMENT).toString());
   } catch {
-    // Malformed: the verifier says so.
+    // It stays undefined.
   }
-  return { statement: parsed as SliceStatement, proof: readFileSync(proof) };
+  const bytes = statSync(proof).size > MAX_PROOF ? new Uint8Array(0) : readFileSync(proof);
+  return { statement: parsed as SliceStatement, proof: bytes };
+}
+
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+
+/** Largest files that are read of a run: far beyond any that is honest. */
+const MAX_STATEMENT = 2 ** 24;
+const MAX_PROOF = 2 ** 28;
+const MAX_KEY = 2 ** 28;
+const MAX_JSON = 2 ** 29;
+
+function readLimited(path: string, most: number): Buffer {
+  const { size } = statSync(path);
+  if (size > most) {
+    throw new InputError('damaged-artifact', `${path} has ${size} bytes: no such file is so large`, INCOMPLETE);
+  }
+  return readFileSync(path);
 }
 
 /** Completes a run: after this it can be verified. */
@@ -131,8 +149,8 @@ export function readRun(path: string): {
 } {
   const manifest = readRunManifest(path);
   const file = join(path, PUBLIC);
-  if (!existsSync(file)) throw new InputError('missing-artifact', `${file} is missing`, INCOMPLETE);
-  const document = parseObject(readFileSync(file, 'utf8'), file, INCOMPLETE);
+  if (!isFile(file)) throw new InputError('missing-artifact', `${file} is missing`, INCOMPLETE);
+  const document = parseObject(readLimited(file, MAX_JSON).toString(), file, INCOMPLETE);
   const values = readPublic('values' in document ? document.values : undefined, file);
   const slices: (SliceProof | undefined)[] = [];
   for (const index of sliceIndices(path)) slices[index] = readSliceProof(path, index);
@@ -141,7 +159,7 @@ export function readRun(path: string): {
     .filter(({ index }) => slices[index] === undefined)
     .map(
       ({ index }) =>
-        `slices/${index}/${existsSync(join(sliceDirectory(path, index), 'proof.bin')) ? 'statement.json' : 'proof.bin'}`,
+        `slices/${index}/${isFile(join(sliceDirectory(path, index), 'proof.bin')) ? 'statement.json' : 'proof.bin'}`,
     );
   return { manifest, run: { nonce: manifest.nonce, values, slices }, missing };
 }
@@ -151,15 +169,15 @@ const MAX_SLICES = 1 << 16;
 /** Slices that there are directories for. */
 function sliceIndices(run: string): number[] {
   const directory = join(run, 'slices');
-  if (!existsSync(directory)) return [];
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(directory).flatMap((f) => (/^(0|[1-9]\d*)$/.test(f) && Number(f) < MAX_SLICES ? [Number(f)] : []));
 }
 
 /** The verifier key that stands in a run. */
 export function readRunKey(path: string): Uint8Array {
   const file = join(path, KEY_FILE);
-  if (!existsSync(file)) throw new InputError('missing-artifact', `${file} is missing`, INCOMPLETE);
-  return readFileSync(file);
+  if (!isFile(file)) throw new InputError('missing-artifact', `${file} is missing`, INCOMPLETE);
+  return readLimited(file, MAX_KEY);
 }
 
 function readPublic(values: unknown, file: string): Map<string, Int32Array> {

@@ -12,17 +12,18 @@ import pc from 'picocolors';
 import { readRun, readSliceProof } from '../artifacts/run-directory.js';
 import { removeIfStopped } from '../artifacts/write-whole.js';
 import { completeRun, prepareRun } from '../demo/assemble-run.js';
-import { type Forgery, tryForgeries } from '../demo/forgeries.js';
-import { type ProverReport, proveApart } from '../demo/prove-apart.js';
+import { tryForgeries } from '../demo/forgeries.js';
+import { proveApart } from '../demo/prove-apart.js';
+import { forgeryTable, proverTable } from '../demo/tables.js';
 import { readInput } from '../inputs/read-input.js';
 import { compileArtifacts, saveCompiled } from '../proving/compile-artifacts.js';
 import { expectedOf, openProgram } from '../proving/open-program.js';
 import { argmax, tensorDocuments } from '../proving/tensor-document.js';
 import { verifyDirectory } from '../proving/verify-directory.js';
 import { EXIT } from '../terminal/describe-error.js';
-import { formatBytes, formatCount, formatList, formatMs, formatNumber } from '../terminal/format.js';
+import { formatBytes, formatCount, formatMs, formatNumber } from '../terminal/format.js';
 import { pictureAsText } from '../terminal/picture.js';
-import { renderFacts, renderTable } from '../terminal/table.js';
+import { renderFacts } from '../terminal/table.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 import { compileRequest } from './compile.js';
@@ -195,39 +196,4 @@ async function demo(directory: string, picture: string, terminal: Terminal, opti
   } finally {
     progress.done();
   }
-}
-
-function proverTable(
-  reports: readonly ProverReport[],
-  slices: readonly { readonly nodes: readonly string[] }[],
-): string {
-  return renderTable(
-    [
-      { title: 'prover' },
-      { title: 'process', align: 'right' },
-      { title: 'slice', align: 'right' },
-      { title: 'layers', most: 40 },
-      { title: 'time', align: 'right' },
-      { title: 'proof', align: 'right' },
-    ],
-    reports.map((p) => [
-      p.prover,
-      String(p.pid),
-      String(p.slice),
-      formatList(slices[p.slice].nodes),
-      formatMs(p.proveMs),
-      formatBytes(p.proofBytes),
-    ]),
-  );
-}
-
-function forgeryTable(tampered: readonly Forgery[]): string {
-  return renderTable(
-    [{ title: 'what was tried' }, { title: 'verdict' }, { title: 'reason' }],
-    tampered.map((t) => [
-      t.what,
-      t.verdict === 'accepted' ? pc.red('ACCEPTED') : pc.green(t.verdict),
-      `${t.code} at ${t.path}`,
-    ]),
-  );
 }

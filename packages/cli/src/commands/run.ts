@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError } from '@dsperse/core/graph';
 import { createKernels } from '@dsperse/core/kernels';
 import { quantizeInputs } from '@dsperse/core/program';
 import { deriveSalt, fromHex } from '@dsperse/core/prove';
@@ -8,6 +9,7 @@ import pc from 'picocolors';
 import { parseHex } from '../arguments/parse-options.js';
 import { writeBoundaryFile } from '../artifacts/boundary-file.js';
 import { jsonText } from '../artifacts/manifest.js';
+import { SECRET_FILE } from '../artifacts/run-directory.js';
 import { inputDigest, openRunSecret } from '../artifacts/run-secret.js';
 import { writeWholeFile } from '../artifacts/write-whole.js';
 import { type Fidelity, type LayerFidelity, measureFidelity, measureLayers } from '../fidelity/measure-fidelity.js';
@@ -34,7 +36,7 @@ interface RunOptions extends CommonOptions, InputOptions {
   readonly nonce?: string;
 }
 
-export const INPUT_HELP = 'JSON, .npy, .npz, .pb or .png; several, or a directory, for several inputs';
+export const INPUT_HELP = 'JSON, .npy, .npz, .pb or .png; for several inputs repeat it, or give a directory';
 
 export function runCommand(perform: Perform): Command {
   return withCommonOptions(
@@ -110,6 +112,13 @@ async function run(path: string, options: RunOptions, terminal: Terminal): Promi
 async function boundaryWriter(program: OpenProgram, integers: ReadonlyMap<string, Int32Array>, options: RunOptions) {
   const directory = options.boundaries as string;
   mkdirSync(directory, { recursive: true });
+  if (readdirSync(directory).length > 0 && !existsSync(join(directory, SECRET_FILE))) {
+    throw new InputError(
+      'exists',
+      `${directory} is there already and holds something else`,
+      'give another --boundaries',
+    );
+  }
   const { fingerprint } = program;
   const nonce = options.nonce === undefined ? undefined : parseHex('--nonce', options.nonce);
   const digest = inputDigest(integers);

@@ -1,11 +1,9 @@
 import { join } from 'node:path';
-import { InputError } from '@dsperse/core/graph';
 import type { Command } from 'commander';
 import { parseSlicePlan } from '../arguments/parse-options.js';
 import type { ModelFile } from '../artifacts/model-file.js';
 import {
   checkProgramTarget,
-  externalFiles,
   MODEL_FILE,
   type ProgramDirectory,
   readProgram,
@@ -49,16 +47,15 @@ export function sliceCommand(perform: Perform): Command {
 
 /** The model that a program was made of, as it stands in the program's directory. */
 export function modelOf(program: ProgramDirectory): ModelFile {
-  const external = new Map(externalFiles(program.manifest).map((f) => [f, readProgramFile(program, f)]));
+  const external = new Map<string, Uint8Array>();
   const path = join(program.path, MODEL_FILE);
   return {
     path,
     bytes: readProgramFile(program, MODEL_FILE),
     external,
-    externalData: (location) => {
-      const data = external.get(location);
-      if (!data)
-        throw new InputError('missing-artifact', `${location} is missing from ${program.path}`, 'compile again');
+    externalData(location) {
+      const data = external.get(location) ?? readProgramFile(program, location);
+      external.set(location, data);
       return data;
     },
   };

@@ -41,7 +41,7 @@ async function byOnnxRuntime(
   inputs: ReadonlyMap<string, Tensor>,
   found: ReadonlyMap<string, { readonly data: ArrayLike<number> }>,
 ): Promise<FloatOutputs | undefined> {
-  const session = await openOnnxRuntime(model.external.size > 0 ? model.path : model.bytes);
+  const session = await openOnnxRuntime(model.path);
   if (!session) return undefined;
   try {
     const outputs = await session.run(inputs);

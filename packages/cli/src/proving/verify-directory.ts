@@ -1,5 +1,6 @@
 /** The verdict on a run directory. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import {
   decodeKey,
@@ -10,6 +11,7 @@ import {
   type VerifierKey,
   verifyRun,
 } from '@dsperse/core/verify';
+import { KEY_FILE } from '../artifacts/program-directory.js';
 import { type RunManifest, readRun, readRunKey, readRunManifest } from '../artifacts/run-directory.js';
 
 export interface VerifyRequest {
@@ -86,7 +88,8 @@ const NOTHING = {
 
 function readKeyFile(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    // The program's directory does for its key.
+    return readFileSync(statSync(path).isDirectory() ? join(path, KEY_FILE) : path);
   } catch (cause) {
     throw new InputError('missing-artifact', `the key ${path} cannot be read`, 'check the path', undefined, { cause });
   }

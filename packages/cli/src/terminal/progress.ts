@@ -1,4 +1,9 @@
-/** Progress on stderr: a bar on a terminal, now and then a line elsewhere; nothing for what is over in a second. */
+/**
+ * Progress on stderr: a bar on a terminal, which goes away when the work is done; elsewhere a line now and then, and none
+ * for what is over in a second.
+ *
+ * On a terminal the bar is there from the start: a computation that blocks could not draw it later.
+ */
 
 /** What progress is written to: process.stderr, or a stand-in. */
 export interface ProgressStream {
@@ -31,7 +36,7 @@ export class Progress {
   report(stage: string, fraction: number): void {
     if (!this.stream) return;
     const now = this.now();
-    if (now - this.began < PATIENCE_MS) return;
+    if (!this.stream.isTTY && now - this.began < PATIENCE_MS) return;
     const every =
       stage !== this.lastStage ? (this.stream.isTTY ? 0 : LINE_MS) : this.stream.isTTY ? REDRAW_MS : SAME_LINE_MS;
     if (now - this.lastDraw < every) return;
