@@ -50,7 +50,7 @@ export class Progress {
     }
     const full = Math.round(BAR * part);
     const line = `${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${percent.padStart(4)}  ${stage}`;
-    this.stream.write(`\r\x1b[2K${line.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1))}`);
+    this.stream.write(`\r\x1b[2K${line.slice(0, Math.max(20, (this.stream.columns || 80) - 1))}`);
     this.drawn = true;
   }
 
