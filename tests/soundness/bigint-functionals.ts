@@ -126,11 +126,20 @@ export function pullMap(
   return pullReshape(f, outDims, dims);
 }
 
-/** Axes are grouped, as few as possible, into runs of equal products; runs that a block spans are joined. */
+/**
+ * Axes are grouped, as few as possible, into runs of equal products, an axis of size 1 facing none by itself; runs that a
+ * block spans are joined.
+ */
 function pullReshape(f: Functional, outDims: readonly number[], dims: readonly number[]): Functional {
   const runs: { out: number[]; src: number[] }[] = [];
   for (let i = 0, j = 0; i < outDims.length || j < dims.length; ) {
     const run = { out: [] as number[], src: [] as number[] };
+    if ((outDims[i] === 1) !== (dims[j] === 1)) {
+      if (outDims[i] === 1) run.out.push(i++);
+      else run.src.push(j++);
+      runs.push(run);
+      continue;
+    }
     if (i < outDims.length) run.out.push(i++);
     if (j < dims.length) run.src.push(j++);
     const product = (axes: number[], of: readonly number[]) => size(axes.map((a) => of[a]));

@@ -7,6 +7,7 @@ import { persistent } from './persistent-liar.js';
 import {
   convolution,
   denseLayer,
+  depthwise,
   maximum,
   ramp,
   rangeCheck,
@@ -37,6 +38,7 @@ const models: [string, Model][] = [
   ['a maximum', maximum(ramp(7, (i) => [3, -2, 7, 7, 1, -8, 0][i]))],
   ['a softmax', softmax(ramp(5, (i) => [3, -2, 6, 5, 1][i]))],
   ['a gather and a transposition', reshaped()],
+  ['a depthwise convolution', depthwise()],
 ];
 const every: BoundaryMode[] = ['public', 'clear', 'merkle'];
 const tiny: Preset = { ...PRESETS.tiny, queries: 4 };

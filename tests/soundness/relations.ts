@@ -206,6 +206,25 @@ export function reshaped(): Model {
   return { relation: b.build(), constants: b.constants, inputs: [ramp(12, (i) => i - 6)] };
 }
 
+/** A depthwise convolution whose result, with an axis of size 1 for each group's one output, is seen without that axis. */
+export function depthwise(): Model {
+  const b = new RelationBuilder();
+  const x = b.input('x', [1, 3, 4], { lo: -8, hi: 7 });
+  const w = b.constant('w', [2, 3, 1], Int32Array.from([1, -2, 3, 4, -5, 2]));
+  const window = { start: 0, terms: [axis(3).terms[0], axis(5).terms[0]] };
+  const grouped = b.contract(
+    'grouped',
+    [1, 3, 1, 3],
+    x,
+    w,
+    [1, 2],
+    [axis(0), { start: 0, terms: [axis(1).terms[0], axis(4).terms[0]] }, window],
+    [axis(5), { start: 0, terms: [axis(1).terms[0], axis(2).terms[0]] }, axis(4)],
+  );
+  toOutput(b, b.linear('shaped', [1, 3, 3], [{ src: grouped, coef: 1, map: { kind: 'reshape' } }]));
+  return { relation: b.build(), constants: b.constants, inputs: [ramp(12, (i) => i - 6)] };
+}
+
 /** s = floor(√x), pinned from both sides: x - s² and s² + 2s - x are looked up in the range of four bits. */
 export function squareRoot(data: Int32Array): Model {
   const b = new RelationBuilder();

@@ -200,6 +200,13 @@ function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonl
   let j = 0;
   while (i < outDims.length || j < srcDims.length) {
     const g = { out: [] as number[], src: [] as number[] };
+    // An axis of size 1 on one side only stands by itself, so that it ties no others together.
+    if ((outDims[i] === 1) !== (srcDims[j] === 1)) {
+      if (outDims[i] === 1) g.out.push(i++);
+      else g.src.push(j++);
+      groups.push(g);
+      continue;
+    }
     let a = 1;
     let b = 1;
     if (i < outDims.length) {
