@@ -11,7 +11,7 @@ import type { Channel } from '../argument/channel.js';
 import { type ContractionProver, type ContractValue, contractions } from '../argument/contraction.js';
 import { eqVector, fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type FractionProver, fractionTree } from '../argument/fractions.js';
-import { evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
+import { evaluate, type Functional, merged, pullMap, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupLeaves, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
@@ -253,7 +253,7 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     p.on.delete(id);
     const place = shape.places.get(id);
     const data = clear.get(id);
-    for (const f of fs) {
+    for (const f of v.kind === 'linear' ? fs : merged(fs)) {
       if (v.kind === 'linear') {
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
