@@ -81,55 +81,66 @@ export function fractionUp(
 }
 
 export function fractionRound(
-  from: u32, to: u32, slot: u32, p: usize, q: usize, eq: usize, lambda: usize,
+  from: u32, to: u32, slot: u32, p: usize, q: usize, eqLow: usize, logLow: u32, eqHigh: usize, lambda: usize,
 ): void {
   const l = v128.load(lambda);
   const il = timesI(l);
   const ul = timesU(l, il);
   const iul = timesI(ul);
-  let loLow = i64x2.splat(0);
-  let loHigh = loLow;
-  let hiLow = loLow;
-  let hiHigh = loLow;
-  let sum = loLow;
+  let lo = i64x2.splat(0);
+  let hi = lo;
+  let sum = lo;
   let at = p + (<usize>from << 6);
   let by = q + (<usize>from << 6);
-  let weight = eq + (<usize>from << 4);
-  for (let n = to - from; n > 0; n--) {
-    const e = v128.load(weight);
-    const ie = timesI(e);
-    const ue = timesU(e, ie);
-    const iue = timesI(ue);
-    const p0 = v128.load(at);
-    const p1 = v128.load(at, 16);
-    const q0 = v128.load(by);
-    const q1 = v128.load(by, 16);
-    let g = numerator(p0, p1, q0, q1, l, il, ul, iul);
-    let g0 = splat0(g);
-    let g1 = splat1(g);
-    let g2 = splat2(g);
-    let g3 = splat3(g);
-    loLow = i64x2.add(loLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
-    loHigh = i64x2.add(loHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
-    g = numerator(
-      sub4(v128.load(at, 32), p0), sub4(v128.load(at, 48), p1),
-      sub4(v128.load(by, 32), q0), sub4(v128.load(by, 48), q1),
-      l, il, ul, iul,
-    );
-    g0 = splat0(g);
-    g1 = splat1(g);
-    g2 = splat2(g);
-    g3 = splat3(g);
-    hiLow = i64x2.add(hiLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
-    hiHigh = i64x2.add(hiHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
-    sum = add4(sum, e);
-    at += 64;
-    by += 64;
-    weight += 16;
+  // One stretch for each entry of eqHigh, which is multiplied in at its end.
+  while (from < to) {
+    const end = min<u32>(to, ((from >> logLow) + 1) << logLow);
+    const factor = v128.load(eqHigh + (<usize>(from >> logLow) << 4));
+    let weight = eqLow + (<usize>(from & ((1 << logLow) - 1)) << 4);
+    let loLow = i64x2.splat(0);
+    let loHigh = loLow;
+    let hiLow = loLow;
+    let hiHigh = loLow;
+    let part = loLow;
+    for (; from < end; from++) {
+      const e = v128.load(weight);
+      const ie = timesI(e);
+      const ue = timesU(e, ie);
+      const iue = timesI(ue);
+      const p0 = v128.load(at);
+      const p1 = v128.load(at, 16);
+      const q0 = v128.load(by);
+      const q1 = v128.load(by, 16);
+      let g = numerator(p0, p1, q0, q1, l, il, ul, iul);
+      let g0 = splat0(g);
+      let g1 = splat1(g);
+      let g2 = splat2(g);
+      let g3 = splat3(g);
+      loLow = i64x2.add(loLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
+      loHigh = i64x2.add(loHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
+      g = numerator(
+        sub4(v128.load(at, 32), p0), sub4(v128.load(at, 48), p1),
+        sub4(v128.load(by, 32), q0), sub4(v128.load(by, 48), q1),
+        l, il, ul, iul,
+      );
+      g0 = splat0(g);
+      g1 = splat1(g);
+      g2 = splat2(g);
+      g3 = splat3(g);
+      hiLow = i64x2.add(hiLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
+      hiHigh = i64x2.add(hiHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
+      part = add4(part, e);
+      at += 64;
+      by += 64;
+      weight += 16;
+    }
+    lo = add4(lo, mul(reduce(loLow, loHigh), factor));
+    hi = add4(hi, mul(reduce(hiLow, hiHigh), factor));
+    sum = add4(sum, mul(part, factor));
   }
   const out = PARTIALS + slot * PARTIAL_BYTES;
-  addTo(out, reduce(loLow, loHigh));
-  addTo(out + 16, reduce(hiLow, hiHigh));
+  addTo(out, lo);
+  addTo(out + 16, hi);
   addTo(out + 32, sum);
 }
 

@@ -43,7 +43,10 @@ export function fractionProver(kernels: Kernels, depth: number, leaves: Layer): 
   let parents = 0;
   let lambda: Ext = ZERO;
   let rest: Ext[] = [];
-  const eq = kernels.alloc(EXT_BYTES * 2 ** Math.max(0, depth - 2));
+  // eq(rest, ·) is the product of two tables, of the upper and the lower half of the variables.
+  const half = 2 ** Math.ceil(Math.max(0, depth - 2) / 2);
+  const eqLow = kernels.alloc(EXT_BYTES * half);
+  const eqHigh = kernels.alloc(EXT_BYTES * half);
   return {
     top() {
       const { p: a, q: b } = layers[1];
@@ -57,8 +60,11 @@ export function fractionProver(kernels: Kernels, depth: number, leaves: Layer): 
     },
     round() {
       const quads = Math.ceil(parents / 2);
-      kernels.eqTable(eq, rest.slice(0, -1), ONE);
-      const [lo, lead, weight] = kernels.fractionRound(p, q, eq, quads, lambda);
+      const point = rest.slice(0, -1);
+      const logLow = Math.floor(point.length / 2);
+      kernels.eqTable(eqHigh, point.slice(0, point.length - logLow), ONE);
+      kernels.eqTable(eqLow, point.slice(point.length - logLow), ONE);
+      const [lo, lead, weight] = kernels.fractionRound(p, q, eqLow, logLow, eqHigh, quads, lambda);
       // Beyond the last quad every fraction is 0/1: g is lambda there, and constant.
       return [add(lo, mul(lambda, sub(ONE, weight))), lead];
     },

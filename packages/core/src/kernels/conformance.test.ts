@@ -395,7 +395,10 @@ describe('kernels on every backend', () => {
       same(`round ${n}`, (k) => {
         const p = put(k, words(16 * n, 1));
         const q = put(k, words(16 * n, 2));
-        return k.fractionRound(p, q, put(k, words(4 * n, 3)), n, element(n));
+        const logLow = n % 7;
+        const low = put(k, words(4 * 2 ** logLow, 3));
+        const high = put(k, words(4 * Math.max(1, Math.ceil(n / 2 ** logLow)), 4));
+        return k.fractionRound(p, q, low, logLow, high, n, element(n));
       });
     }
     for (const n of [...lengths, 4096, 9000, 40_001]) {
@@ -414,7 +417,7 @@ describe('kernels on every backend', () => {
     const top = new Uint32Array(16 * 3000).fill(P - 1);
     same('largest', (k) => {
       const p = put(k, top);
-      return k.fractionRound(p, p, p, 3000, largest);
+      return k.fractionRound(p, p, p, 12, p, 3000, largest);
     });
   });
 

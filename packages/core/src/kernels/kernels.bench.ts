@@ -129,7 +129,7 @@ const cases: readonly Case[] = [
     name: 'fractionRound',
     count: n / 4,
     unit: 'pairs',
-    run: (k, { a, b, c }) => k.fractionRound(a, b, c, n / 4, rho),
+    run: (k, { a, b, c }) => k.fractionRound(a, b, c, 7, c, n / 4, rho),
   },
   { name: 'fractionFold', count: n / 4, unit: 'pairs', run: (k, { a, out }) => k.fractionFold(out, a, n / 4, rho) },
   {

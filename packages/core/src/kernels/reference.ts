@@ -121,8 +121,11 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       fractions.lookupDenominators(must(dst, n), memory.u32(a, n), base(b, n), n, shift, beta, beta2),
     fractionUp: (dstP, dstQ, p, q, n) =>
       fractions.fractionUp(must(dstP, n), must(dstQ, n), must(p, 2 * n), must(q, 2 * n), n),
-    fractionRound: (p, q, eq, n, lambda) =>
-      fractions.fractionRound(must(p, 4 * n), must(q, 4 * n), must(eq, n), n, lambda),
+    fractionRound: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
+      const low = must(eqLow, 2 ** logLow);
+      const high = must(eqHigh, Math.ceil(n / 2 ** logLow));
+      return fractions.fractionRound(must(p, 4 * n), must(q, 4 * n), low, logLow, high, n, lambda);
+    },
     fractionFold: (dst, src, n, rho) => fractions.fractionFold(must(dst, 2 * n), must(src, 4 * n), n, rho),
     matmulInt: (dst, a, b, m, k, n) => {
       const out = memory.i32(dst, m * n);

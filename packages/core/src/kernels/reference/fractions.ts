@@ -32,7 +32,9 @@ const g = (p0: Ext, p1: Ext, q0: Ext, q1: Ext, lambda: Ext): Ext =>
 export function fractionRound(
   p: Uint32Array,
   q: Uint32Array,
-  eq: Uint32Array,
+  eqLow: Uint32Array,
+  logLow: number,
+  eqHigh: Uint32Array,
   n: number,
   lambda: Ext,
 ): [Ext, Ext, Ext] {
@@ -40,7 +42,7 @@ export function fractionRound(
   let lead: Ext = ZERO;
   let weight: Ext = ZERO;
   for (let j = 0; j < n; j++) {
-    const e = get(eq, j);
+    const e = mul(get(eqHigh, j >>> logLow), get(eqLow, j % 2 ** logLow));
     const [p0, p1, p2, p3] = [get(p, 4 * j), get(p, 4 * j + 1), get(p, 4 * j + 2), get(p, 4 * j + 3)];
     const [q0, q1, q2, q3] = [get(q, 4 * j), get(q, 4 * j + 1), get(q, 4 * j + 2), get(q, 4 * j + 3)];
     low = add(low, mul(e, g(p0, p1, q0, q1, lambda)));

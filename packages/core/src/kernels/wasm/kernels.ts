@@ -118,8 +118,10 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
       pool.run('lookupDenominators', n, GRAIN.lookupDenominators, dst, a, b, at, at + EXT, at + 2 * EXT);
     },
     fractionUp: (dstP, dstQ, p, q, n) => pool.run('fractionUp', n, GRAIN.fractionUp, dstP, dstQ, p, q),
-    fractionRound: (p, q, eq, n, lambda) =>
-      pool.sums(3, 'fractionRound', n, GRAIN.fractionRound, p, q, eq, constants(lambda)) as [Ext, Ext, Ext],
+    fractionRound: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
+      const at = constants(lambda);
+      return pool.sums(3, 'fractionRound', n, GRAIN.fractionRound, p, q, eqLow, logLow, eqHigh, at) as [Ext, Ext, Ext];
+    },
     fractionFold: (dst, src, n, rho) => {
       const at = constants(rho);
       if (dst !== src) {
