@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
@@ -37,13 +37,15 @@ export function benchCommand(perform: Perform): Command {
       const names = models.length > 0 ? models : DEFAULT_MODELS;
       for (const name of names) checkModel(name);
       if (options.peers) terminal.note(pc.yellow(NO_PEERS));
+      // Before we are busy ourselves.
+      const here = machine();
       const progress = terminal.progress();
       try {
         const results = await measureAll(names, runs, workers, progress);
         const heaviest = models.length > 0 ? slowestFirst(names, results) : [DISTRIBUTED_MODEL];
         const distribution = options.distribution ? await distribute(heaviest, runs, progress) : undefined;
         progress.done();
-        return outcome(results, distribution, options);
+        return outcome(here, results, distribution, options);
       } finally {
         progress.done();
       }
@@ -89,18 +91,31 @@ async function distribute(
 function machine() {
   const [{ model } = { model: 'unknown' }] = cpus();
   const { platform, arch, version } = process;
-  return { cpu: model.trim(), cores: cpus().length, memoryBytes: totalmem(), platform, arch, node: version };
+  const [load] = loadavg();
+  return { cpu: model.trim(), cores: cpus().length, memoryBytes: totalmem(), platform, arch, node: version, load };
 }
 
-function outcome(results: readonly BenchResult[], distribution: Distribution | undefined, o: BenchOptions): Outcome {
+function outcome(
+  here: ReturnType<typeof machine>,
+  results: readonly BenchResult[],
+  distribution: Distribution | undefined,
+  o: BenchOptions,
+): Outcome {
   const names = results.map((r) => r.model);
   const published = PEER_FIGURES.filter(
     (f) => f.comparable.length === 0 || f.comparable.some((m) => names.includes(m)),
   );
-  const here = machine();
   const text = [
     renderFacts([
       ['machine', `${here.cpu}, ${here.cores} cores, ${formatBytes(here.memoryBytes)}, Node ${here.node}`],
+      ...(here.load > here.cores / 4
+        ? [
+            [
+              'busy',
+              pc.yellow(`load ${here.load.toFixed(1)} from other programs: times are longer than they would be`),
+            ] as const,
+          ]
+        : []),
       ['compared', `with ${[...new Set(results.map((r) => r.inferenceBy))].join('; ')}`],
     ]),
     '',
