@@ -21,6 +21,32 @@ export function eqDouble(from: u32, to: u32, slot: u32, dst: usize, n: u32, r: u
   }
 }
 
+/** Runs [from, to): pairs of words (start, length). */
+export function eqRuns(
+  from: u32, to: u32, slot: u32, dst: usize, runs: usize, eqLow: usize, logLow: u32, eqHigh: usize,
+): void {
+  const mask = (1 << logLow) - 1;
+  const last = runs + (<usize>to << 3);
+  for (let run = runs + (<usize>from << 3); run < last; run += 8) {
+    let i = load<u32>(run);
+    const end = i + load<u32>(run, 4);
+    while (i < end) {
+      const stop = min<u32>(end, ((i >> logLow) + 1) << logLow);
+      const b = v128.load(eqHigh + (<usize>(i >> logLow) << 4));
+      const ib = timesI(b);
+      const ub = timesU(b, ib);
+      const iub = timesI(ub);
+      let low = eqLow + (<usize>(i & mask) << 4);
+      let at = dst + (<usize>i << 4);
+      for (; i < stop; i++) {
+        v128.store(at, mulRows(v128.load(low), b, ib, ub, iub));
+        low += 16;
+        at += 16;
+      }
+    }
+  }
+}
+
 export function fold(from: u32, to: u32, slot: u32, dst: usize, lo: usize, hi: usize, rho: usize): void {
   const b = v128.load(rho);
   const ib = timesI(b);

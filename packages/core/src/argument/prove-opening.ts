@@ -1,13 +1,13 @@
 /** The prover's side of opening.ts, through the kernels. */
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import { type ExtVector, eqAt } from './ext-vector.js';
+import type { ExtVector } from './ext-vector.js';
 import { denseOver, type Functional } from './functional.js';
-import { ceilLog2, type TensorLayout } from './layout.js';
+import type { TensorLayout } from './layout.js';
 import type { OpeningClaim, OpeningProver } from './opening.js';
 import { type OracleShape, oracleVars, type Placement } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
-import { type CommittedOracle, forRuns, leafBytes, siblingBytes } from './prove-oracles.js';
+import { type CommittedOracle, forGaps, leafBytes, siblingBytes } from './prove-oracles.js';
 
 const EXT_BYTES = 16;
 
@@ -206,19 +206,22 @@ function buildWeights(
   return weights;
 }
 
-/** scale·eq(point, ·) on the cells outside every tensor, zero on the others. */
+/** scale·eq(point, ·) on the cells outside every tensor; the others are left zero. */
 function fillGaps(kernels: Kernels, w: Ptr, shape: OracleShape, point: readonly Ext[], scale: Ext): void {
-  const span = ceilLog2(shape.rows);
-  const cells = 2 ** shape.logRow;
-  for (let r = 0; r < shape.rows; r++) {
-    kernels.eqTable(w + EXT_BYTES * cells * r, point.slice(span), mul(scale, eqAt(point.slice(0, span), r)));
-  }
-  const view = kernels.u32(w, 4 * shape.rows * cells);
-  for (const t of shape.layout.tensors) {
-    forRuns(t, (_, position, length) => {
-      view.fill(0, 4 * position, 4 * (position + length));
-    });
-  }
+  const runs: number[] = [];
+  forGaps(shape.layout, shape.rows * 2 ** shape.logRow, (position, length) => runs.push(position, length));
+  if (runs.length === 0) return;
+  const mark = kernels.mark();
+  const at = kernels.alloc(4 * runs.length);
+  kernels.u32(at, runs.length).set(runs);
+  const logLow = Math.floor(point.length / 2);
+  const cut = point.length - logLow;
+  const high = kernels.alloc(EXT_BYTES * 2 ** cut);
+  const low = kernels.alloc(EXT_BYTES * 2 ** logLow);
+  kernels.eqTable(high, point.slice(0, cut), scale);
+  kernels.eqTable(low, point.slice(cut), ONE);
+  kernels.eqRuns(w, at, runs.length / 2, low, logLow, high);
+  kernels.release(mark);
 }
 
 /** W[cell] += power·f[cell] on one tensor. */

@@ -1,6 +1,6 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import type { TensorLayout } from './layout.js';
+import type { Stack, TensorLayout } from './layout.js';
 import { siblingCount, walk } from './merkle.js';
 import { logWord, type OracleShape } from './oracles.js';
 
@@ -69,6 +69,23 @@ export function forRuns(t: TensorLayout, visit: (cell: number, position: number,
       }
     }
   }
+}
+
+/** Visits the stretches of the stack's first `cells` cells that no tensor has, in no particular order. */
+export function forGaps(layout: Stack, cells: number, visit: (position: number, length: number) => void): void {
+  for (const t of layout.tensors) {
+    if (t.dims.every((d, i) => i <= t.lead || d === 2 ** t.logs[i])) continue;
+    for (const piece of t.pieces) {
+      let next = piece.offset;
+      forRuns({ ...t, pieces: [piece] }, (_, position, length) => {
+        if (position > next) visit(next, position - next);
+        next = position + length;
+      });
+      const end = piece.offset + 2 ** (piece.logRows + t.logInner);
+      if (end > next) visit(next, end - next);
+    }
+  }
+  if (cells > layout.cells) visit(layout.cells, cells - layout.cells);
 }
 
 /** Copies a tensor to its place in the stack; padding is left as it is. */

@@ -245,6 +245,24 @@ describe('kernels on every backend', () => {
     }
   });
 
+  it('eqRuns', () => {
+    for (const [logLow, runs] of [
+      [0, [0, 1, 3, 2]],
+      [2, [1, 10, 12, 0, 13, 1]],
+      [5, [0, 1024]],
+      [3, Array.from({ length: 1200 }, (_, i) => (i % 2 === 0 ? 5 * i : 7))],
+    ] as const) {
+      const cells = Math.max(...runs.map((x, i) => (i % 2 === 0 ? x + runs[i + 1] : 0)));
+      same(`${runs.length / 2} runs, 2^${logLow}`, (k) => {
+        const dst = k.alloc(16 * cells);
+        const low = put(k, words(4 * 2 ** logLow, 1));
+        const high = put(k, words(4 * Math.ceil(cells / 2 ** logLow), 2));
+        k.eqRuns(dst, put(k, Uint32Array.from(runs)), runs.length / 2, low, logLow, high);
+        return k.u32(dst, 4 * cells);
+      });
+    }
+  });
+
   it('fold and foldBase, with null pointers and in place', () => {
     for (const n of [...lengths, long, 70_001]) {
       for (const rho of [element(n), largest]) {

@@ -89,6 +89,15 @@ const cases: readonly Case[] = [
     unit: 'entries',
     run: (k, { out }) => k.eqTable(out, new Array<Ext>(16).fill(rho), rho),
   },
+  {
+    name: 'eqRuns, 8 in 64',
+    count: n / 8,
+    unit: 'entries',
+    run: (k, { b, c, out }) => {
+      k.u32(c, n / 32).set(Array.from({ length: n / 32 }, (_, i) => (i % 2 === 0 ? 32 * i : 8)));
+      k.eqRuns(out, c, n / 64, b, 8, b);
+    },
+  },
   { name: 'fold', count: n, unit: 'folds', run: (k, { a, b, out }) => k.fold(out, a, b, n, rho) },
   { name: 'foldBase', count: n, unit: 'folds', run: (k, { a, b, out }) => k.foldBase(out, a, b, n, rho) },
   { name: 'productRound', count: n, unit: 'pairs', run: (k, { a, b, c, d }) => k.productRound(a, b, c, d, n) },

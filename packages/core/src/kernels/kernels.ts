@@ -83,6 +83,11 @@ export interface Kernels {
 
   /** dst[i] = scale·eq(point, i); point[0] is the most significant bit of i; 2^point.length entries. */
   eqTable(dst: Ptr, point: readonly Ext[], scale: Ext): void;
+  /**
+   * dst[i] = eqHigh[i >> logLow]·eqLow[i mod 2^logLow] for the i of `count` runs [start, start + length), which stand at
+   * `runs` as pairs of u32.
+   */
+  eqRuns(dst: Ptr, runs: Ptr, count: number, eqLow: Ptr, logLow: number, eqHigh: Ptr): void;
   /** dst[i] = lo[i] + rho·(hi[i] - lo[i]); a null pointer (0) reads zeros; dst may equal lo. */
   fold(dst: Ptr, lo: Ptr, hi: Ptr, n: number, rho: Ext): void;
   /** The same with base sources. */

@@ -89,6 +89,12 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       }
     },
     eqTable: (dst, point, scale) => multilinear.eqTable(must(dst, 2 ** point.length), point, scale),
+    eqRuns: (dst, runs, count, eqLow, logLow, eqHigh) => {
+      const pairs = memory.u32(runs, 2 * count);
+      const cells = pairs.reduce((n, x, i) => (i % 2 === 0 ? Math.max(n, x + pairs[i + 1]) : n), 0);
+      const high = must(eqHigh, Math.ceil(cells / 2 ** logLow));
+      multilinear.eqRuns(must(dst, cells), pairs, must(eqLow, 2 ** logLow), logLow, high);
+    },
     fold: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), ext(lo, n), ext(hi, n), n, rho, get),
     foldBase: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), base(lo, n), base(hi, n), n, rho, getBase),
     productRound: (fLo, fHi, wLo, wHi, n) =>

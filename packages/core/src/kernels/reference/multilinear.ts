@@ -18,6 +18,20 @@ export function eqTable(dst: Uint32Array, point: readonly Ext[], scale: Ext): vo
   }
 }
 
+export function eqRuns(
+  dst: Uint32Array,
+  runs: Uint32Array,
+  eqLow: Uint32Array,
+  logLow: number,
+  eqHigh: Uint32Array,
+): void {
+  for (let r = 0; r < runs.length; r += 2) {
+    for (let i = runs[r]; i < runs[r] + runs[r + 1]; i++) {
+      put(dst, i, mul(get(eqHigh, i >>> logLow), get(eqLow, i % 2 ** logLow)));
+    }
+  }
+}
+
 export function fold(
   dst: Uint32Array,
   lo: Uint32Array | undefined,

@@ -4,6 +4,7 @@
 export const GRAIN = {
   canonical: 65536,
   eqDouble: 4096,
+  eqRuns: 256,
   fold: 4096,
   foldBase: 16384,
   productRound: 4096,

@@ -82,6 +82,8 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
         pool.run('eqDouble', n, GRAIN.eqDouble, dst, n, constants(point[k]));
       }
     },
+    eqRuns: (dst, runs, count, eqLow, logLow, eqHigh) =>
+      pool.run('eqRuns', count, GRAIN.eqRuns, dst, runs, eqLow, logLow, eqHigh),
     fold: (dst, lo, hi, n, rho) => pool.run('fold', n, GRAIN.fold, dst, lo, hi, constants(rho)),
     foldBase: (dst, lo, hi, n, rho) => pool.run('foldBase', n, GRAIN.foldBase, dst, lo, hi, constants(rho)),
     productRound: (fLo, fHi, wLo, wHi, n) =>
