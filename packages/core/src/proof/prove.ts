@@ -35,6 +35,8 @@ export interface CommittedBoundary {
   readonly values: Int32Array;
   readonly salt: Uint8Array;
   readonly commitment: Uint8Array;
+  /** What is opened, where it is committed in an oracle of its own. */
+  readonly oracle?: CommittedOracle;
 }
 
 /** Commits the constants of a slice; the memory stays allocated in `kernels`. */
@@ -121,7 +123,8 @@ export function sliceProver(
     if (mode !== 'merkle') return;
     const place = shape.places.get(value);
     invariant(place, 'a boundary tensor without a place');
-    oracles[place.oracle] = commitOracle(kernels, shape.oracles[place.oracle], [boundary[i].values]);
+    const { oracle, values: data } = boundary[i];
+    oracles[place.oracle] = oracle ?? commitOracle(kernels, shape.oracles[place.oracle], [data]);
   });
   return {
     witnessRoot() {
@@ -248,7 +251,7 @@ function setPaddingToOne(
 }
 
 /**
- * Commits a boundary tensor.
+ * Commits a boundary tensor; the memory of its oracle stays allocated in `kernels`.
  * @param salt 32 bytes; the zero salt for public tensors
  */
 export function commitBoundary(
@@ -263,8 +266,6 @@ export function commitBoundary(
   if (mode === 'clear') return { values, salt, commitment: clearCommitment(salt, values) };
   const place = shape.places.get(value);
   if (!place) throw new InvariantError('a boundary tensor without a place');
-  const mark = kernels.mark();
-  const { root } = commitOracle(kernels, shape.oracles[place.oracle], [values]);
-  kernels.release(mark);
-  return { values, salt, commitment: merkleCommitment(salt, root) };
+  const oracle = commitOracle(kernels, shape.oracles[place.oracle], [values]);
+  return { values, salt, commitment: merkleCommitment(salt, oracle.root), oracle };
 }
