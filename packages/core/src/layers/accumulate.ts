@@ -2,17 +2,22 @@
  * Sums at a resolution of the layer's choice: z = Σ parts, one unit of z being s_q / 2^shift. Each part knows its
  * integers and its interval for any unit; the largest shift whose sum cannot wrap is taken.
  */
-import { sizeOf } from '../base/dims.js';
+import { sizeOf, stridesOf } from '../base/dims.js';
 import type { Tensor } from '../graph/graph.js';
 import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
-import { type Addend, type LowerContext, type Lowered, roundToInt } from './lowering.js';
+import { type Addend, ceilLog2, type LowerContext, type Lowered, roundToInt } from './lowering.js';
 import { overflow, quotientGrid, rescale, shiftFits } from './rescale.js';
+
+/** Largest shift of a sum whose constants ask for it; remainders beyond one table are looked up in limbs. */
+const MOST_SHIFT = 22;
 
 /** A part of a sum. */
 export interface SumPart {
   /** Interval of the part at this unit; undefined where its constants do not fit. */
   bound(unit: number): Interval | undefined;
+  /** Relative error that rounding its constants to this unit can add up to, all inputs being alike. */
+  distortion(unit: number): number;
   /** Its terms over the output's dims. */
   terms(unit: number): LinearTerm[];
 }
@@ -21,10 +26,18 @@ export interface SumPart {
 export function lowerSum(c: LowerContext, dims: readonly number[], parts: readonly SumPart[]): Lowered {
   const all = [...parts, ...c.addends.map((a) => addendPart(c, a, dims))];
   const q = quotientGrid(c);
-  for (let shift = c.widths.maxShift; shift >= 1; shift--) {
+  const fits = (shift: number): Interval | undefined => {
+    const z = sumOf(all.map((p) => p.bound(q.scale / 2 ** shift)));
+    return z && shiftFits(z, q, shift) ? z : undefined;
+  };
+  let finest = c.widths.maxShift;
+  // Many small weights that all round the same way need a finer unit than scattered ones.
+  const distorted = (shift: number) => all.some((p) => p.distortion(q.scale / 2 ** shift) > 2 ** (2 - c.widths.bits));
+  while (finest < MOST_SHIFT && distorted(finest) && fits(finest + 1)) finest++;
+  for (let shift = finest; shift >= 1; shift--) {
     const unit = q.scale / 2 ** shift;
-    const z = sumOf(all.map((p) => p.bound(unit)));
-    if (!z || !shiftFits(z, q, shift)) continue;
+    const z = fits(shift);
+    if (!z) continue;
     const sum = c.builder.linear(
       `${c.name}/z`,
       dims,
@@ -80,6 +93,7 @@ export function scaledPart(c: LowerContext, x: Lowered, factor: number, map: Lin
       const ends = [m * Math.min(0, lo) * count, m * Math.max(0, hi) * count];
       return { lo: Math.min(...ends), hi: Math.max(...ends) };
     },
+    distortion: (unit) => (factor === 0 ? 0 : Math.abs((coef(unit) * unit) / (factor * x.scale) - 1)),
     terms: (unit) => (coef(unit) === 0 ? [] : [{ src: x.value, coef: coef(unit), map }]),
   };
 }
@@ -97,6 +111,7 @@ export function constantPart(
       const data = quantize(t, unit);
       return data && intervalOf(data);
     },
+    distortion: () => 0,
     terms(unit) {
       const src = c.builder.constant(name, t.dims, quantize(t, unit) as Int32Array);
       return [{ src, coef: 1, map: { kind: 'affine', sums: [], axes: axes ?? broadcastAxes(t.dims, dims) } }];
@@ -156,11 +171,24 @@ export function weightedPart(c: LowerContext, w: WeightedPart, outDims: readonly
   };
   return {
     bound: (unit) => bounds(unit)?.sum,
+    distortion(unit) {
+      const error = new Float64Array(w.rows);
+      const size = new Float64Array(w.rows);
+      w.weights.data.forEach((v, i) => {
+        const exact = (v * w.x.scale) / unit;
+        error[w.rowOf(i)] += roundToInt(exact) - exact;
+        size[w.rowOf(i)] += Math.abs(exact);
+      });
+      return error.reduce((most, e, r) => (size[r] > 0 ? Math.max(most, Math.abs(e) / size[r]) : most), 0);
+    },
     terms(unit) {
       const data = quantize(w.weights, unit / w.x.scale) as Int32Array;
-      const weights = b.constant(`${c.node.name}/weights`, w.weights.dims, data);
+      const order = byPadding(w.weights.dims);
+      const dims = order.map((k) => w.weights.dims[k]);
+      const weights = b.constant(`${c.node.name}/weights`, dims, permuted(data, w.weights.dims, order));
+      const axesW = order.map((k) => w.axesW[k]);
       const range = bounds(unit)?.product;
-      const product = b.contract(`${c.name}/product`, w.dims, w.x.value, weights, w.sums, w.axesX, w.axesW, range);
+      const product = b.contract(`${c.name}/product`, w.dims, w.x.value, weights, w.sums, w.axesX, axesW, range);
       const same = outDims.length === w.dims.length && outDims.every((d, i) => d === w.dims[i]);
       const terms: LinearTerm[] = [
         { src: product, coef: 1, map: same ? identityMap(w.dims.length) : { kind: 'reshape' } },
@@ -174,7 +202,31 @@ export function weightedPart(c: LowerContext, w: WeightedPart, outDims: readonly
   };
 }
 
-/** One number for each row from a tensor broadcast to [..., rows] or smaller. */
-export function spread(t: Tensor, rows: number): Float64Array {
-  return sizeOf(t.dims) === 1 ? new Float64Array(rows).fill(t.data[0]) : t.data;
+/** The axes, first the one whose length is worst padded to a power of two: the leading axis of a commitment is not padded. */
+function byPadding(dims: readonly number[]): number[] {
+  const waste = dims.map((d) => 2 ** ceilLog2(d) / d);
+  const first = waste.indexOf(Math.max(...waste));
+  const rest = dims.map((_, k) => k).filter((k) => k !== first);
+  return dims.length > 0 ? [first, ...rest] : [];
+}
+
+/** The numbers with axis order[k] in place of axis k. */
+function permuted(data: Int32Array, dims: readonly number[], order: readonly number[]): Int32Array {
+  if (order.every((k, i) => k === i)) return data;
+  const strides = stridesOf(dims);
+  const steps = order.map((k) => strides[k]);
+  const sizes = order.map((k) => dims[k]);
+  const out = new Int32Array(data.length);
+  const counter = sizes.map(() => 0);
+  for (let i = 0, from = 0; i < out.length; i++) {
+    out[i] = data[from];
+    for (let k = sizes.length - 1; k >= 0; k--) {
+      counter[k]++;
+      from += steps[k];
+      if (counter[k] < sizes[k]) break;
+      from -= steps[k] * sizes[k];
+      counter[k] = 0;
+    }
+  }
+  return out;
 }

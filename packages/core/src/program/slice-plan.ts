@@ -25,10 +25,12 @@ export function planSlices(lowered: LoweredGraph, plan: SlicePlan): SliceRange[]
   if (plan === 'auto') {
     const total = units.reduce((a, b) => a + b, 0);
     const most = starts.length + 1;
-    const enough = lowered.layers.map((l) => occupancy(whole, l.from, l.to));
+    const share = lowered.layers.map((l) => occupancy(whole, l.from, l.to));
+    // A layer that fills a proof by itself is no reason to cut the others finer.
+    const room = Math.max(1, ...share);
     for (let n = Math.max(1, Math.min(most, Math.ceil(total / AUTO_UNITS))); ; n++) {
       const ranges = cut(n);
-      const full = ranges.some(({ from, to }) => enough.slice(from, to).reduce((a, b) => a + b, 0) > 1);
+      const full = ranges.some(({ from, to }) => share.slice(from, to).reduce((a, b) => a + b, 0) > room);
       if (!full || n >= most) return ranges;
     }
   }

@@ -38,7 +38,7 @@ export const workUnits = (w: Work): number => w.multiplications + PER_LOOKUP * w
 
 /** Cells looked up, and cells committed at once, that one proof takes with the standard preset's soundness to spare. */
 const MOST_LOOKUPS = 2 ** 23;
-const MOST_COMMITTED = 2 ** 25;
+const MOST_COMMITTED = 2 ** 26;
 
 /** Cells with every axis but the first padded to a power of two, as the argument lays them out. */
 function paddedCells(dims: readonly number[]): number {
