@@ -2,7 +2,7 @@
  * Sums at a resolution of the layer's choice: z = Σ parts, one unit of z being s_q / 2^shift. Each part knows its
  * integers and its interval for any unit; the largest shift whose sum cannot wrap is taken.
  */
-import { sizeOf, stridesOf } from '../base/dims.js';
+import { stridesOf } from '../base/dims.js';
 import type { Tensor } from '../graph/graph.js';
 import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
