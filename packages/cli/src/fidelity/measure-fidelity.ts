@@ -2,7 +2,6 @@
 import { evaluateGraph, type Tensor } from '@dsperse/core/graph';
 import type { Kernels } from '@dsperse/core/kernels';
 import { type BoundaryTensor, compileModel, dequantize, importModel, semanticsOf } from '@dsperse/core/program';
-import type { SlicePackage } from '@dsperse/core/prove';
 import type { ModelFile } from '../artifacts/model-file.js';
 import type { ProgramManifest } from '../artifacts/program-directory.js';
 import { executeProgram } from '../proving/execute-program.js';
@@ -85,8 +84,7 @@ export async function measureLayers(
   const found = new Map<string, Float64Array>();
   const layers: { nodes: readonly string[]; tensor: BoundaryTensor }[] = [];
   await executeProgram(
-    // Running a slice takes no commitments, so the compiled slices do as packages.
-    { key: program, slice: (i) => ({ ...program.slices[i], tensors: program.tensors }) as unknown as SlicePackage },
+    { key: program, slice: (i) => ({ ...program.slices[i], tensors: program.tensors }) },
     integers,
     kernels,
     (slice, _, { outputs }) => {

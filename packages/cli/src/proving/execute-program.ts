@@ -1,19 +1,19 @@
 /** Integer inference, slice by slice. */
 import type { Kernels } from '@dsperse/core/kernels';
-import { executeSlice, type SliceExecution, type SlicePackage } from '@dsperse/core/prove';
+import { type ExecutableSlice, executeSlice, type SliceExecution } from '@dsperse/core/prove';
 
 /** What is needed of a program to run it. */
-export interface Executable {
+export interface Executable<Slice extends ExecutableSlice> {
   readonly key: {
     readonly outputs: readonly string[];
     readonly slices: readonly { readonly inputs: readonly string[] }[];
   };
-  slice(index: number): SlicePackage;
+  slice(index: number): Slice;
 }
 
 /** Called after each slice, with the tensors that it reads and makes, and how long it took. */
-export type VisitSlice = (
-  slice: SlicePackage,
+export type VisitSlice<Slice extends ExecutableSlice> = (
+  slice: Slice,
   values: ReadonlyMap<string, Int32Array>,
   execution: SliceExecution,
   executeMs: number,
@@ -24,11 +24,11 @@ export type VisitSlice = (
  * @param kernels speed it up; the numbers are the same without
  * @returns integers of the public outputs
  */
-export async function executeProgram(
-  program: Executable,
+export async function executeProgram<Slice extends ExecutableSlice>(
+  program: Executable<Slice>,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels: Kernels | undefined,
-  visit?: VisitSlice,
+  visit?: VisitSlice<Slice>,
 ): Promise<Map<string, Int32Array>> {
   const { key } = program;
   const values = new Map(inputs);

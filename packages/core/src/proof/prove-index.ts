@@ -7,6 +7,7 @@ export type { PreparedSlice } from './prove.js';
 export {
   type BoundaryValues,
   deriveSalt,
+  type ExecutableSlice,
   executeSlice,
   type ProveContext,
   prepareSlice,

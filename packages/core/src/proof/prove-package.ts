@@ -27,6 +27,9 @@ export interface SliceExecution {
   readonly outputs: ReadonlyMap<string, Int32Array>;
 }
 
+/** What inference takes of a slice. */
+export type ExecutableSlice = Pick<SlicePackage, 'index' | 'relation' | 'constants' | 'inputs' | 'outputs' | 'tensors'>;
+
 /**
  * Integer inference of one slice.
  * @param inputs integers of its boundary inputs, by name
@@ -34,7 +37,7 @@ export interface SliceExecution {
  * @throws InputError `missing-tensor`, `bad-boundary`; ProvingError `out-of-range` where the program was not made for them
  */
 export function executeSlice(
-  slice: SlicePackage,
+  slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels?: Kernels,
 ): SliceExecution {
