@@ -1,9 +1,9 @@
 /** The models that benchmarks run on: made from seeds, so that nothing needs to be fetched. */
 import { type Edge, ModelBuilder } from './model-builder.js';
-import { mobileNetV2, resnet18, squeezeNet } from './picture-networks.js';
+import { mobileNetV2, resnet18, resnet50, squeezeNet, vgg16Cifar } from './picture-networks.js';
 import { Random } from './random.js';
 import { dense, lenet5, pictureCnn } from './small-networks.js';
-import { transformer } from './transformer.js';
+import { gpt2Small, transformer, vitTiny } from './transformer.js';
 
 interface Recipe {
   /** One line, for people. */
@@ -14,6 +14,16 @@ interface Recipe {
   /** Numbers that training would set. */
   readonly parameters: number;
   readonly build: (m: ModelBuilder, x: Edge) => Edge;
+}
+
+function gpt2(tokens: number): Recipe {
+  return {
+    about: `GPT-2 small on ${tokens} embedded token${tokens > 1 ? 's' : ''}, the vocabulary's scores for the last`,
+    input: [1, tokens, 768],
+    range: [-2, 2],
+    parameters: 123_653_376 + 768 * tokens,
+    build: gpt2Small,
+  };
 }
 
 const RECIPES = {
@@ -45,6 +55,13 @@ const RECIPES = {
     parameters: 4_206_595,
     build: dense(5, 1024, 3),
   },
+  'vgg16-cifar': {
+    about: 'VGG16 with batch normalisation, 32×32 colour',
+    input: [1, 3, 32, 32],
+    range: [-2, 2],
+    parameters: 14_728_266,
+    build: vgg16Cifar,
+  },
   squeezenet: {
     about: 'SqueezeNet 1.1, 224×224 colour',
     input: [1, 3, 224, 224],
@@ -66,6 +83,20 @@ const RECIPES = {
     parameters: 11_689_512,
     build: resnet18,
   },
+  resnet50: {
+    about: 'ResNet-50, 224×224 colour',
+    input: [1, 3, 224, 224],
+    range: [-2, 2],
+    parameters: 25_557_032,
+    build: resnet50,
+  },
+  'vit-tiny': {
+    about: 'ViT-Tiny, 224×224 colour in patches of 16×16',
+    input: [1, 3, 224, 224],
+    range: [-2, 2],
+    parameters: 5_717_416,
+    build: vitTiny,
+  },
   'transformer-tiny': {
     about: 'two GPT-2-like blocks of width 64, 4 heads, 16 tokens',
     input: [1, 16, 64],
@@ -80,6 +111,9 @@ const RECIPES = {
     parameters: 7_089_408,
     build: transformer({ layers: 1, heads: 12 }),
   },
+  'gpt2-small-1': gpt2(1),
+  'gpt2-small-64': gpt2(64),
+  'gpt2-small-256': gpt2(256),
 } as const satisfies Record<string, Recipe>;
 
 export type BenchModel = keyof typeof RECIPES;

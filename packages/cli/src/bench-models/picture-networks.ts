@@ -1,4 +1,4 @@
-/** Networks for 224×224 colour pictures and 1000 classes. */
+/** Convolutional networks for colour pictures: 224×224 and 1000 classes, but for VGG16. */
 import type { ConvOptions, Edge, ModelBuilder } from './model-builder.js';
 
 const CLASSES = 1000;
@@ -22,6 +22,45 @@ function basicBlock(m: ModelBuilder, x: Edge, outputs: number, stride: number): 
   const branch = convNorm(m, inner, { outputs, kernel: 3, pad: 1 }, 0.5);
   const same = stride === 1 && x.dims[1] === outputs;
   return m.relu(m.add(branch, same ? x : convNorm(m, x, { outputs, kernel: 1, stride })));
+}
+
+/** ResNet-50 (the same, table 1, with the stride in the 3×3 convolution as later versions have it): 25 557 032 parameters. */
+export function resnet50(m: ModelBuilder, x: Edge): Edge {
+  let y = m.relu(convNorm(m, x, { outputs: 64, kernel: 7, stride: 2, pad: 3 }));
+  y = m.maxPool(y, 3, 2, 1);
+  for (const [stage, blocks] of [3, 4, 6, 3].entries()) {
+    const width = 64 * 2 ** stage;
+    for (let k = 0; k < blocks; k++) y = bottleneck(m, y, width, k === 0 && stage > 0 ? 2 : 1);
+  }
+  return m.gemm(m.flatten(m.globalAveragePool(y)), CLASSES, true);
+}
+
+function bottleneck(m: ModelBuilder, x: Edge, width: number, stride: number): Edge {
+  const outputs = 4 * width;
+  const narrow = m.relu(convNorm(m, x, { outputs: width, kernel: 1 }));
+  const inner = m.relu(convNorm(m, narrow, { outputs: width, kernel: 3, stride, pad: 1 }));
+  const branch = convNorm(m, inner, { outputs, kernel: 1 }, 0.5);
+  const same = stride === 1 && x.dims[1] === outputs;
+  return m.relu(m.add(branch, same ? x : convNorm(m, x, { outputs, kernel: 1, stride })));
+}
+
+/**
+ * VGG16 (Simonyan, Zisserman 2015, table 1, D) for 32×32 pictures and ten classes, with batch normalisation and one dense
+ * layer, as is common on CIFAR-10: 14 728 266 parameters.
+ */
+export function vgg16Cifar(m: ModelBuilder, x: Edge): Edge {
+  let y = x;
+  for (const [outputs, times] of [
+    [64, 2],
+    [128, 2],
+    [256, 3],
+    [512, 3],
+    [512, 3],
+  ]) {
+    for (let k = 0; k < times; k++) y = m.relu(m.batchNormalization(m.conv(y, { outputs, kernel: 3, pad: 1 })));
+    y = m.maxPool(y, 2, 2);
+  }
+  return m.gemm(m.flatten(y), 10, true);
 }
 
 /** Expansion, channels, repetitions and first stride of the stages (Sandler et al. 2018, table 2). */

@@ -3,7 +3,7 @@
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
 export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
-export type { PreparedSlice } from './prove.js';
+export type { PhaseListener, PreparedSlice, ProvePhase } from './prove.js';
 export {
   type BoundaryValues,
   deriveSalt,

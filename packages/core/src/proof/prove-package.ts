@@ -13,6 +13,7 @@ import {
   type CommittedBoundary,
   commitBoundary,
   commitConstants,
+  type PhaseListener,
   type PreparedSlice,
   proveSlice,
   type Values,
@@ -98,6 +99,7 @@ export interface ProveContext {
   /** The slice already run, and already prepared on the same kernels. */
   readonly execution?: SliceExecution;
   readonly prepared?: PreparedSlice;
+  readonly onPhase?: PhaseListener;
 }
 
 /**
@@ -127,8 +129,11 @@ export function provePackage(
     }
   }
   const known = [...boundary].flatMap(([name, b]): [string, Int32Array][] => (b.values ? [[name, b.values]] : []));
+  const { onPhase } = context;
+  onPhase?.('execute');
   const execution = context.execution ?? executeSlice(slice, new Map(known), kernels);
   const mark = kernels.mark();
+  onPhase?.('commit');
   try {
     const prepared = context.prepared ?? prepareSlice(kernels, slice);
     const committed = names.map((name, i): CommittedBoundary => {
@@ -157,7 +162,9 @@ export function provePackage(
       values: execution.values,
       boundary: committed,
       statement: encoded.bytes,
+      onPhase,
     });
+    onPhase?.('other');
     return { statement, proof };
   } finally {
     kernels.release(mark);

@@ -73,6 +73,12 @@ export function multiplicities(relation: Relation, values: Values): Int32Array[]
   return counts;
 }
 
+/** What a prover is busy with; everything between is `other`. */
+export type ProvePhase = 'execute' | 'commit' | 'lookups' | 'contractions' | 'opening' | 'other';
+
+/** Told when a phase begins; the one before it has ended then. Whoever listens brings the clock. */
+export type PhaseListener = (phase: ProvePhase) => void;
+
 export interface ProveInput {
   readonly prepared: PreparedSlice;
   readonly values: Values;
@@ -80,6 +86,7 @@ export interface ProveInput {
   readonly boundary: readonly CommittedBoundary[];
   /** The encoded statement (statement.ts). */
   readonly statement: Uint8Array;
+  readonly onPhase?: PhaseListener;
 }
 
 /** Proves one slice. Memory that it takes from the kernels is given back. */
@@ -92,7 +99,9 @@ export function proveSlice(kernels: Kernels, input: ProveInput): Uint8Array {
       commitments: input.boundary.map((b) => b.commitment),
       publicValues: input.boundary.map((b) => b.values),
     };
-    sliceProtocol(channel, shape, input.statement, known, sliceProver(kernels, input));
+    input.onPhase?.('commit');
+    const prover = sliceProver(kernels, input);
+    sliceProtocol(channel, shape, input.statement, known, input.onPhase ? announced(prover, input.onPhase) : prover);
     return channel.proof();
   } catch (error) {
     if (error instanceof Rejected) {
@@ -155,6 +164,23 @@ export function sliceProver(
       );
     },
     opening: () => openingProver(kernels, oracles, shape.preset),
+  };
+}
+
+/** The protocol goes through its phases in order: the first message of each is asked for when it begins. */
+function announced(prover: SliceProver, onPhase: PhaseListener): SliceProver {
+  const at = <A extends unknown[], R>(phase: ProvePhase, message: (...args: A) => R) => {
+    return (...args: A): R => {
+      onPhase(phase);
+      return message(...args);
+    };
+  };
+  return {
+    ...prover,
+    fractions: at('lookups', prover.fractions),
+    functionalOf: at('contractions', prover.functionalOf),
+    contraction: at('contractions', prover.contraction),
+    opening: at('opening', prover.opening),
   };
 }
 
