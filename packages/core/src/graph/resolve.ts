@@ -9,6 +9,7 @@ import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
+import { INTERNAL_DOMAIN } from './internal.js';
 
 export interface ResolveOptions {
   readonly semantics: Semantics;
@@ -25,7 +26,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   const inferred = inferShapes(graph, bindInputs(model, options.inputShapes), options.semantics);
   throwErrors(inferred.errors);
   graph = inferred.graph;
-  checkOutputs(graph);
+  graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
   checkFinite(graph);
@@ -36,7 +37,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
 }
 
 function checkOperators(graph: Graph, semantics: Semantics): void {
-  const bad = graph.nodes.filter((n) => !isKnown(semantics, n));
+  const bad = graph.nodes.filter((n) => n.domain === INTERNAL_DOMAIN || !isKnown(semantics, n));
   if (bad.length === 0) return;
   const list = bad.map((n) => `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op})`);
   const ops = [...new Set(bad.map((n) => n.op))].join(', ');
@@ -56,11 +57,27 @@ function throwErrors(errors: readonly InputError[]): void {
   throw new InputError(first.code, alike.map((e) => e.message).join('; '), first.hint, first.node, { cause: first });
 }
 
-function checkOutputs(graph: Graph): void {
-  const constant = graph.outputs.find((o) => graph.initializers.has(o));
-  if (constant === undefined) return;
-  const message = `output ${constant} does not depend on the inputs`;
-  throw new InputError('constant-output', message, 'remove it from the model');
+/** Outputs that do not depend on the inputs are made by a node like all others. */
+function fixOutputs(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  const tensors = new Map(graph.tensors);
+  const nodes = graph.outputs.flatMap((output): GraphNode[] => {
+    const value = initializers.get(output);
+    if (!value) return [];
+    const source = `${output}·constant`;
+    initializers.set(source, value);
+    tensors.set(source, { dtype: value.dtype, dims: value.dims, value });
+    tensors.set(output, { dtype: value.dtype, dims: value.dims });
+    return [
+      { name: source, op: 'Fixed', domain: INTERNAL_DOMAIN, inputs: [source], outputs: [output], attributes: {} },
+    ];
+  });
+  if (nodes.length === 0) return graph;
+  // What else reads an output's name reads its value.
+  const sources = new Map(nodes.map((n) => [n.outputs[0], n.inputs[0]]));
+  for (const output of sources.keys()) initializers.delete(output);
+  const readers = graph.nodes.map((n) => ({ ...n, inputs: n.inputs.map((i) => sources.get(i) ?? i) }));
+  return { ...graph, initializers, tensors, nodes: [...readers, ...nodes] };
 }
 
 const PASS_THROUGH = new Set(['Identity', 'Dropout']);

@@ -8,7 +8,7 @@
 import { broadcastAxes, broadcastMap, type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered, roundToInt } from './lowering.js';
-import { finish, gridFor, overflow, quotientGrid } from './rescale.js';
+import { finish, overflow, quotientGrid } from './rescale.js';
 import { applyFunction, type Grid, rangeCheck } from './tables.js';
 
 const LIMIT = 2 ** 30;
@@ -75,8 +75,8 @@ function multiple(b: RelationBuilder, name: string, x: ValueId, coef: number): V
   return b.linear(name, b.dims(x), [{ src: x, coef, map: identityMap(b.dims(x).length) }]);
 }
 
-/** Input 0 / input 1, rounded to nearest (or, for whole numbers, towards minus infinity). */
-export function lowerDivision(c: LowerContext, whole: boolean): Lowered {
+/** Input 0 / input 1, rounded to nearest. */
+export function lowerDivision(c: LowerContext): Lowered {
   const b = c.builder;
   const [{ dims }] = c.outputs;
   const numerator = constantOr(c, 0);
@@ -98,7 +98,7 @@ export function lowerDivision(c: LowerContext, whole: boolean): Lowered {
       scale: den.scale,
     };
   }
-  const q = whole ? gridFor(1, c.outputs[0].reach, c.widths.bits) : quotientGrid(c);
+  const q = quotientGrid(c);
   const ratio = (hi < 0 ? -1 : 1) * (numerator.scale / (den.scale * q.scale));
   // Both sides are multiplied by 2^t, so that the ratio is a precise integer.
   const top = b.get(numerator.value);
@@ -113,7 +113,7 @@ export function lowerDivision(c: LowerContext, whole: boolean): Lowered {
   let signed = b.linear(`${c.name}/numerator`, dims, [
     {
       src: numerator.value,
-      coef: roundToInt(ratio * 2 ** t) * (whole ? 1 : 2),
+      coef: roundToInt(ratio * 2 ** t) * 2,
       map: broadcastMap(b.dims(numerator.value), dims),
     },
   ]);
@@ -127,20 +127,12 @@ export function lowerDivision(c: LowerContext, whole: boolean): Lowered {
     });
   }
   const single = multiple(b, `${c.name}/scaled-divisor`, den.value, 2 ** t);
-  const num = whole
-    ? signed
-    : b.linear(`${c.name}/rounded`, dims, [
-        { src: signed, coef: 1, map: identityMap(dims.length) },
-        { src: single, coef: 1, map: broadcastMap(c.dims(1), dims) },
-      ]);
-  const y = floorQuotient(
-    b,
-    `${c.name}/quotient`,
-    num,
-    whole ? single : multiple(b, `${c.name}/divisor`, den.value, 2 ** (t + 1)),
-    dims,
-    q,
-  );
+  const num = b.linear(`${c.name}/rounded`, dims, [
+    { src: signed, coef: 1, map: identityMap(dims.length) },
+    { src: single, coef: 1, map: broadcastMap(c.dims(1), dims) },
+  ]);
+  const divisor = multiple(b, `${c.name}/divisor`, den.value, 2 ** (t + 1));
+  const y = floorQuotient(b, `${c.name}/quotient`, num, divisor, dims, q);
   if (y === undefined) throw overflow(c);
   return finish(c, y, q);
 }

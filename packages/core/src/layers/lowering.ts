@@ -39,6 +39,13 @@ export interface NamedFunction {
   readonly homogeneous: boolean;
 }
 
+/** g after f. */
+export const composed = (f: NamedFunction, g: NamedFunction): NamedFunction => ({
+  key: `${f.key}; ${g.key}`,
+  f: (x) => g.f(f.f(x)),
+  homogeneous: f.homogeneous && g.homogeneous,
+});
+
 /** A function applied to the result within the same layer. */
 export interface Activation extends NamedFunction {
   /** Largest magnitude, with headroom, of what it is applied to. */
@@ -61,6 +68,10 @@ export interface OutputPlan {
   readonly reach: number;
   /** Whether the room may choose another scale (nothing else must share it). */
   readonly free: boolean;
+  /** Whole numbers or truth values: the scale is 1. */
+  readonly whole?: boolean;
+  /** Held by wider integers than others, at a power of two: something that jumps depends on it. */
+  readonly fine?: boolean;
 }
 
 /** What a room's `lower` is given. */
@@ -95,8 +106,16 @@ export interface Lowering {
   readonly ops: readonly string[];
   /** Computed inputs and outputs share one scale. */
   sameScale?(node: GraphNode, inputs: NodeInputs): boolean;
+  /** Where only some do: these inputs, and the outputs where it is said. */
+  sharing?(node: GraphNode): { readonly inputs: readonly number[]; readonly outputs: boolean } | undefined;
+  /** Inputs that the result jumps with: their rounding must not carry them across a jump. */
+  jumps?(node: GraphNode, inputs: NodeInputs): readonly number[];
+  /** Whether operands may have wider integers than usual; to others they are given rounded. */
+  takesFine?(node: GraphNode, inputs: NodeInputs): boolean;
   /** Largest magnitude that the output can have, where the operator bounds it. */
   bound?(node: GraphNode, inputs: NodeInputs): number | undefined;
+  /** Largest magnitude that the output takes for some input, whatever calibration saw. */
+  reaches?(node: GraphNode, inputs: NodeInputs): number | undefined;
   /** Factor of the headroom that calibration leaves for output magnitudes (default: the planner's). */
   readonly headroom?: number;
   /** Whether a function that follows can share the layer's rounding; whether an addition can. */

@@ -1,7 +1,7 @@
 /** Maxima from pairs: max(a, b) = a + relu(b - a); one table lookup for each pair of cells. */
 import { type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm, ValueId } from '../relation/relation.js';
-import { relu } from './tables.js';
+import { relu } from './sign.js';
 
 /** max of two operands, each given as terms of one linear value; `range` holds both (and so the maximum). */
 export function pairwiseMax(

@@ -1,15 +1,21 @@
 /** Every operator that the importer knows. A new operator is a room and a line here. */
 import type { OpSemantics } from '../graph/graph.js';
-import { arithmetic, comparison } from './arithmetic/op.js';
+import { INTERNAL_DOMAIN } from '../graph/internal.js';
+import { arithmetic } from './arithmetic/op.js';
 import { batchNormalization } from './batch-normalization/op.js';
+import { comparison } from './comparison/op.js';
 import { conv } from './conv/op.js';
+import { fixed } from './fixed/op.js';
 import { gemm } from './gemm/op.js';
 import { constants, layout } from './layout/op.js';
+import { logic } from './logic/op.js';
 import { matMul } from './matmul/op.js';
+import { pick } from './pick/op.js';
 import { pool } from './pool/op.js';
 import { prelu } from './prelu/op.js';
 import { reduce } from './reduce/op.js';
 import { softmax } from './softmax/op.js';
+import { tableLookup } from './table-lookup/op.js';
 import { unary } from './unary/op.js';
 
 const ROOMS: readonly OpSemantics[] = [
@@ -18,19 +24,27 @@ const ROOMS: readonly OpSemantics[] = [
   comparison,
   constants,
   conv,
+  fixed,
   gemm,
   layout,
+  logic,
   matMul,
+  pick,
   pool,
   prelu,
   reduce,
   softmax,
+  tableLookup,
   unary,
 ];
+
+/** Operators that only composites are written in. */
+const INTERNAL = new Set(['Fixed', 'Pick', 'TableLookup']);
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
 
 /** What an operator means, or undefined where it is not known. */
 export function semanticsOf(op: string, domain = ''): OpSemantics | undefined {
+  if (INTERNAL.has(op)) return domain === INTERNAL_DOMAIN ? byOp.get(op) : undefined;
   return domain === '' || (domain === 'com.microsoft' && op === 'Gelu') ? byOp.get(op) : undefined;
 }

@@ -5,6 +5,9 @@ import type { ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered, type NamedFunction } from './lowering.js';
 import { applyFunction, type Grid, IDENTITY, rangeCheck } from './tables.js';
 
+/** Remainders up to this width are looked up in one table. */
+const TABLE_BITS = 16;
+
 /** p = 2^31 - 1, the modulus that no sum may wrap around. */
 const P = 2 ** 31 - 1;
 
@@ -16,8 +19,8 @@ export function gridFor(scale: number, reach: number, bits: number): Grid {
 
 /** Integers of the layer's result, after its activation. */
 export function outputGrid(c: LowerContext): Grid {
-  const [{ scale, reach }] = c.outputs;
-  return gridFor(scale, Math.min(reach, scale * 2 ** (c.widths.bits + 3)), c.widths.bits);
+  const [{ scale, reach, fine }] = c.outputs;
+  return gridFor(scale, fine ? reach : Math.min(reach, scale * 2 ** (c.widths.bits + 3)), c.widths.bits);
 }
 
 /**
@@ -42,7 +45,7 @@ export function shiftFits(z: Interval, q: Interval, shift: number): boolean {
   return z.hi + half - size * q.lo < P && z.lo + half - size * q.hi > size - P && z.lo > -P / 2 && z.hi < P / 2;
 }
 
-export function overflow(c: LowerContext): InputError {
+export function overflow(c: Pick<LowerContext, 'node'>): InputError {
   return new InputError(
     'accumulator-overflow',
     `${c.node.name} (${c.node.op}): a sum may exceed 31 bits at any resolution`,
@@ -66,12 +69,13 @@ function quotientOf(b: RelationBuilder, name: string, z: ValueId, shift: number,
     { src: quotient, coef: -(2 ** shift), map },
   ];
   const r = b.linear(`${name}/r`, dims, terms, 2 ** (shift - 1), { lo: 0, hi: 2 ** shift - 1 });
-  b.lookup(b.rangeTable(shift), r);
+  if (shift <= TABLE_BITS) b.lookup(b.rangeTable(shift), r);
+  else rangeCheck(b, r, { lo: 0, hi: 2 ** shift - 1 });
   return quotient;
 }
 
 /** x at a scale 2^shift times coarser, where its full resolution would overflow a product. */
-export function coarsen(c: LowerContext, name: string, x: Lowered, shift: number): Lowered {
+export function coarsen(c: Pick<LowerContext, 'builder' | 'node'>, name: string, x: Lowered, shift: number): Lowered {
   const b = c.builder;
   const { lo, hi } = b.get(x.value);
   // The remainder leaves one quotient within any grid that cannot alias: its interval follows from x's.

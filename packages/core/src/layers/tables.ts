@@ -14,7 +14,7 @@ export const IDENTITY: NamedFunction = { key: 'Identity', f: (x) => x, homogeneo
 export const ABS: NamedFunction = { key: 'Abs', f: Math.abs, homogeneous: true };
 
 /** Largest table of a function. */
-const MAX_TABLE = 2 ** 18;
+export const MAX_TABLE = 2 ** 18;
 
 /** Largest range table; wider ranges are looked up in limbs. */
 const RANGE_BITS = 14;
@@ -58,20 +58,6 @@ export function applyFunction(
   const y = b.witness(name, b.dims(x), { lo, hi }, { kind: 'table', src: x, table });
   b.lookup(table, x, y);
   return y;
-}
-
-/** max(0, x) at x's own scale, by a table whose domain is a power of two, so that layers share it. */
-export function relu(b: RelationBuilder, name: string, x: ValueId): ValueId {
-  const { lo, hi } = b.get(x);
-  const k = ceilLog2(Math.max(-lo, hi + 1, 2));
-  return applyFunction(
-    b,
-    name,
-    x,
-    RELU,
-    { scale: 1, lo: -(2 ** k), hi: 2 ** k - 1 },
-    { scale: 1, lo: 0, hi: 2 ** k - 1 },
-  );
 }
 
 /** Pins lo <= x <= hi, where hi - lo + 1 is a power of two. */

@@ -54,10 +54,11 @@ export function importModel(model: Uint8Array, options: CompileOptions = {}): Gr
   const inputShapes: Record<string, readonly number[]> = { ...options.inputShapes };
   const [sample] = options.calibration ?? [];
   for (const name of decoded.graph.inputs) {
-    const declared = decoded.declared.get(name)?.dims ?? [];
+    const { dims: declared = [], unknownRank } = decoded.declared.get(name) ?? {};
     const given = sample?.get(name)?.dims;
     const open = declared.some((d) => typeof d !== 'number' || d < 1);
-    if (given && given.length === declared.length && open && !inputShapes[name]) inputShapes[name] = given;
+    const fits = unknownRank || (given?.length === declared.length && open);
+    if (given && fits && !inputShapes[name]) inputShapes[name] = given;
   }
   return resolveGraph(decoded, { semantics: semanticsOf, inputShapes });
 }

@@ -6,9 +6,18 @@
 import { InputError, InvariantError } from '../base/errors.js';
 import type { Graph, GraphNode, Tensor } from '../graph/graph.js';
 import { intervalOf } from '../layers/accumulate.js';
-import type { Activation, Addend, LowerContext, Lowered, Lowering, NodeInputs } from '../layers/lowering.js';
+import {
+  type Activation,
+  type Addend,
+  ceilLog2,
+  composed,
+  type LowerContext,
+  type Lowered,
+  type Lowering,
+  type NodeInputs,
+} from '../layers/lowering.js';
 import { loweringOf } from '../layers/lowerings.js';
-import { lowerFunction } from '../layers/rescale.js';
+import { coarsen, lowerFunction } from '../layers/rescale.js';
 import { IDENTITY } from '../layers/tables.js';
 import { identityMap, type Position, RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
@@ -65,7 +74,7 @@ const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
 export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): LoweredGraph {
   const widths = WIDTHS[precision];
   checkLowerings(graph);
-  const plans = planTensors(graph, ranges, widths);
+  const plans = planTensors(graph, ranges, precision);
   const plan = (name: string): TensorPlan => plans.get(name) as TensorPlan;
   const readers = countReaders(graph);
   const builder = new RelationBuilder();
@@ -73,8 +82,22 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
   for (const name of graph.inputs) {
     const { dims, scale, reach } = plan(name);
     const hi = Math.ceil(Math.min(reach / scale, 2 ** 24));
-    tensors.set(name, { value: builder.input(name, dims, { lo: -hi, hi }), scale });
+    const range = graph.tensors.get(name)?.dtype === 'bool' ? { lo: 0, hi: 1 } : { lo: -hi, hi };
+    tensors.set(name, { value: builder.input(name, dims, range), scale });
   }
+
+  const wide = (name: string): Lowered | undefined => tensors.get(name);
+  const narrowed = new Map<string, Lowered>();
+  /** A tensor with integers of the usual width. */
+  const narrow = (name: string, node: GraphNode): Lowered | undefined => {
+    const lowered = narrowed.get(name) ?? tensors.get(name);
+    if (!lowered || narrowed.has(name) || !plan(name).fine) return lowered;
+    const { lo, hi } = builder.get(lowered.value);
+    const shift = ceilLog2(Math.max(-lo, hi) / 2 ** (widths.bits + 1));
+    const result = shift < 1 ? lowered : coarsen({ builder, node }, `${name}/rounded`, lowered, shift);
+    narrowed.set(name, result);
+    return result;
+  };
 
   const fuse = (node: GraphNode, lowering: Lowering): Fused => {
     const members = [node];
@@ -82,12 +105,12 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
     let activation: Activation | undefined;
     let output = node.outputs[0];
     const inputs = nodeInputs(graph, node);
-    while (node.outputs.filter((o) => o !== '').length === 1 && readers.count.get(output) === 1 && !activation) {
+    while (node.outputs.filter((o) => o !== '').length === 1 && readers.count.get(output) === 1) {
       const next = readers.only.get(output) as GraphNode;
       const room = loweringOf(next.op) as Lowering;
       const nextInputs = nodeInputs(graph, next);
       const index = next.inputs.indexOf(output);
-      const add = lowering.fusesAddend?.(node, inputs) ? room.asAddition?.(next, index) : undefined;
+      const add = !activation && lowering.fusesAddend?.(node, inputs) ? room.asAddition?.(next, index) : undefined;
       const other = add && next.inputs[add.other];
       const known = other !== undefined && (tensors.has(other) || graph.initializers.has(other));
       const f = lowering.fusesFunction?.(node, inputs) ? room.asFunction?.(next, nextInputs) : undefined;
@@ -95,7 +118,9 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
       if (whole || !sameDims(plan(output).dims, plan(next.outputs[0]).dims)) break;
       if (add && other && known) addends.push({ name: other, sign: add.sign });
       else if (f && index === nextInputs.findIndex((t) => t && !t.value))
-        activation = { ...f, reach: plan(output).reach };
+        activation = activation
+          ? { ...composed(activation, f), reach: activation.reach }
+          : { ...f, reach: plan(output).reach };
       else break;
       members.push(next);
       output = next.outputs[0];
@@ -115,7 +140,18 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
     const fused = fuse(node, lowering);
     const outputs = fused.members.length > 1 ? [fused.output] : [...node.outputs];
     const from = builder.position();
-    const context = contextFor(graph, node, inputs, builder, tensors, plan, precision, outputs, fused);
+    const takesFine = lowering.takesFine?.(node, inputs) ?? false;
+    const context = contextFor(
+      graph,
+      node,
+      inputs,
+      builder,
+      takesFine ? wide : narrow,
+      plan,
+      precision,
+      outputs,
+      fused,
+    );
     try {
       const results = lowering.lower(context);
       outputs.forEach((o, i) => {
@@ -147,7 +183,7 @@ function contextFor(
   node: GraphNode,
   inputs: NodeInputs,
   builder: RelationBuilder,
-  tensors: ReadonlyMap<string, Lowered>,
+  tensorOf: (name: string, node: GraphNode) => Lowered | undefined,
   plan: (name: string) => TensorPlan,
   precision: Precision,
   outputs: readonly string[],
@@ -162,7 +198,7 @@ function contextFor(
     widths: WIDTHS[precision],
     inputs,
     operand: (i) => {
-      const lowered = tensors.get(node.inputs[i]);
+      const lowered = tensorOf(node.inputs[i], node);
       if (!lowered) throw new InvariantError(`input ${i} of ${node.name} is not computed`);
       return lowered;
     },
@@ -180,7 +216,7 @@ function contextFor(
     name: outputs[0],
     activation: fused.activation,
     addends: fused.addends.map(({ name, sign }): Addend => {
-      const operand = tensors.get(name) ?? (graph.initializers.get(name) as Tensor);
+      const operand = tensorOf(name, node) ?? (graph.initializers.get(name) as Tensor);
       return { operand, sign, dims: (graph.tensors.get(name) as { dims: readonly number[] }).dims };
     }),
   };

@@ -2,8 +2,9 @@
  * What is decided of every tensor before anything is lowered: its scale, and whether a room may choose another.
  */
 import { InputError } from '../base/errors.js';
+import { log } from '../base/real.js';
 import type { Graph, GraphNode, TensorInfo } from '../graph/graph.js';
-import type { Lowering, OutputPlan, Widths } from '../layers/lowering.js';
+import { ceilLog2, type Lowering, type OutputPlan, type Widths } from '../layers/lowering.js';
 import { loweringOf } from '../layers/lowerings.js';
 import type { Precision } from './compiled.js';
 import type { Ranges } from './ranges.js';
@@ -13,6 +14,12 @@ export const WIDTHS: Readonly<Record<Precision, Widths>> = {
   standard: { bits: 11, maxShift: 13 },
   high: { bits: 14, maxShift: 16 },
 };
+
+/** Width of the integers of inputs that something jumps with, and of models that only select among their inputs. */
+const FINE_BITS: Readonly<Record<Precision, number>> = { fast: 16, standard: 20, high: 23 };
+
+/** Most bits by which an output's scale follows its calibrated spread, where that is narrow. */
+const MOST_NARROWING = 4;
 
 /** Tensors may grow by this factor beyond what calibration saw. */
 const HEADROOM = 2;
@@ -26,17 +33,18 @@ export interface TensorPlan extends OutputPlan {
 }
 
 /** Plans of inputs and computed tensors, by name. */
-export function planTensors(graph: Graph, ranges: Ranges, widths: Widths): Map<string, TensorPlan> {
+export function planTensors(graph: Graph, ranges: Ranges, precision: Precision): Map<string, TensorPlan> {
+  const widths = WIDTHS[precision];
   const top = 2 ** widths.bits - 1;
   const reach = new Map<string, number>();
   const seen = new Map<string, { lo: number; hi: number }>();
-  const note = (name: string, headroom: number, bound?: number): void => {
+  const note = (name: string, headroom: number, bound?: number, least = 0): void => {
     const range = ranges[name];
     if (!range) throw new InputError('missing-range', `no range is known of tensor ${name}`, 'compile the model again');
     const [lo, hi] = range;
     seen.set(name, { lo, hi });
     const own = Math.max(-lo, hi) * headroom;
-    reach.set(name, Math.min(own > 0 ? own : 1, bound ?? Number.POSITIVE_INFINITY));
+    reach.set(name, Math.min(Math.max(own > 0 ? own : 1, least), bound ?? Number.POSITIVE_INFINITY));
   };
   for (const name of graph.inputs) note(name, HEADROOM);
   // Tensors that share a scale, as a forest; a tree in which several operands meet is forced to one scale.
@@ -46,15 +54,21 @@ export function planTensors(graph: Graph, ranges: Ranges, widths: Widths): Map<s
     return up === undefined ? x : find(up);
   };
   const forced = new Set<string>();
+  const jumping = new Set<string>();
   for (const node of graph.nodes) {
     const lowering = loweringOf(node.op) as Lowering;
     const inputs = nodeInputs(graph, node);
     const bound = lowering.bound?.(node, inputs);
     const outputs = node.outputs.filter((o) => o !== '');
-    for (const o of outputs) note(o, lowering.headroom ?? HEADROOM, bound);
-    if (!lowering.sameScale?.(node, inputs)) continue;
-    const computed = node.inputs.filter((i) => i !== '' && !graph.initializers.has(i));
-    const [first, ...rest] = [...new Set([...computed, ...outputs])];
+    const least = lowering.reaches?.(node, inputs);
+    for (const o of outputs) note(o, lowering.headroom ?? HEADROOM, bound, least);
+    for (const i of lowering.jumps?.(node, inputs) ?? []) jumping.add(node.inputs[i]);
+    const partly = lowering.sharing?.(node);
+    if (!partly && !lowering.sameScale?.(node, inputs)) continue;
+    const sharing = partly ? partly.inputs.map((i) => node.inputs[i]) : node.inputs;
+    const computed = sharing.filter((i) => i !== undefined && i !== '' && !graph.initializers.has(i));
+    const [first, ...rest] = [...new Set([...computed, ...(partly?.outputs === false ? [] : outputs)])];
+    if (first === undefined) continue;
     for (const x of rest) {
       const [a, b] = [find(first), find(x)];
       if (a === b) continue;
@@ -65,19 +79,33 @@ export function planTensors(graph: Graph, ranges: Ranges, widths: Widths): Map<s
   }
   const shared = new Map<string, number>();
   for (const [name, r] of reach) shared.set(find(name), Math.max(shared.get(find(name)) ?? 0, r));
+  const jumps = new Set([...jumping].filter((name) => reach.has(name)).map(find));
+  const selected = new Set(graph.outputs.map(find));
+  const fineGroups = new Set(graph.inputs.map(find).filter((g) => jumps.has(g) || selected.has(g)));
+  const outputs = new Set(graph.outputs);
+  const isWhole = (name: string): boolean => /int|bool/.test((graph.tensors.get(name) as TensorInfo).dtype);
+  /** A power of two that holds the reach in as many bits as fine tensors have. */
+  const fineScale = (own: number): number => 2 ** (ceilLog2(own * 2 ** 40) - 40 - FINE_BITS[precision]);
   return new Map(
     [...reach].map(([name, own]): [string, TensorPlan] => {
       const info = graph.tensors.get(name) as TensorInfo;
-      const whole = info.dtype.includes('int') || info.dtype === 'bool';
+      const whole = isWhole(name);
       const group = shared.get(find(name)) as number;
       const free = !forced.has(find(name)) && !whole;
+      const fine = !whole && fineGroups.has(find(name));
+      const { lo, hi } = seen.get(name) as { lo: number; hi: number };
+      const alone = free && !fine && outputs.has(name) && find(name) === name;
+      const narrow = alone && hi > lo ? Math.floor(log(group / (hi - lo)) / log(2)) : 0;
+      const finer = 2 ** Math.max(0, Math.min(MOST_NARROWING, narrow - 1));
       return [
         name,
         {
           dims: info.dims,
-          scale: whole ? 1 : group / top,
+          scale: whole ? 1 : fine ? fineScale(group) : group / top / finer,
           reach: whole ? Math.max(1, own) : group,
           free,
+          whole,
+          fine,
           seen: seen.get(name) as { lo: number; hi: number },
         },
       ];

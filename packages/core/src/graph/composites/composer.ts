@@ -1,7 +1,9 @@
 /** Writes a composite operator as nodes of simpler ones. */
 import { InputError } from '../../base/errors.js';
 import { badShape } from '../attributes.js';
+import { dtypeCode } from '../dtypes.js';
 import type { Attribute, GraphNode, Tensor, TensorInfo } from '../graph.js';
+import { INTERNAL_DOMAIN } from '../internal.js';
 
 /** Names of tensors made on the way, and of nodes, start with the node's own. */
 export class Composer {
@@ -20,6 +22,17 @@ export class Composer {
     const info = this.infos.get(this.node.inputs[index] ?? '');
     if (!info) throw badShape(this.node, `input ${index} is missing`);
     return info.dims;
+  }
+
+  /** What is known of an input that is there. */
+  info(index: number): TensorInfo {
+    this.dims(index);
+    return this.infos.get(this.node.inputs[index]) as TensorInfo;
+  }
+
+  /** onnx.TensorProto.DataType of an input. */
+  typeCode(index: number): number {
+    return dtypeCode(this.info(index).dtype);
   }
 
   has(index: number): boolean {
@@ -55,14 +68,31 @@ export class Composer {
   }
 
   /** A list of whole numbers. */
-  ints(data: readonly number[]): string {
-    return this.constant({ dtype: 'int64', dims: [data.length], data: Float64Array.from(data) });
+  ints(data: readonly number[], dims: readonly number[] = [data.length]): string {
+    return this.constant({ dtype: 'int64', dims, data: Float64Array.from(data) });
+  }
+
+  /** A constant of the first input's type. */
+  typed(data: readonly number[], dims: readonly number[] = [data.length]): string {
+    return this.constant({ dtype: this.info(0).dtype, dims, data: Float64Array.from(data) });
+  }
+
+  /** A constant input under other dims. */
+  reshapedConstant(index: number, dims: readonly number[]): string {
+    return this.constant({ ...this.known(index, 'a table'), dims });
   }
 
   /** The result of a node of the standard operators. */
   add(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
     const name = this.fresh(op);
     this.nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+    return name;
+  }
+
+  /** The result of a node of the operators that only composites are written in. */
+  internal(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    const name = this.fresh(op);
+    this.nodes.push({ name, op, domain: INTERNAL_DOMAIN, inputs, outputs: [name], attributes });
     return name;
   }
 

@@ -3,7 +3,6 @@ import type { GraphNode, Tensor, TensorInfo } from '../graph.js';
 import { type Compose, Composer } from './composer.js';
 import { convTranspose } from './conv-transpose.js';
 import { gemm } from './gemm.js';
-import { LOGIC } from './logic.js';
 import {
   groupNormalization,
   instanceNormalization,
@@ -40,14 +39,10 @@ const always: [string, Compose][] = [
 /** The others have a meaning of their own where some inputs are constants. */
 const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
   ...always.map(([op, write]) => [op, { write }] as const),
-  ...[...LOGIC].map(
-    ([op, write]) =>
-      [op, { write, when: (n, isComputed) => n.inputs.some((_, i) => isComputed(i)) }] as [string, Composite],
-  ),
   ...[...COMPUTED_INDICES].map(
     ([op, write]) => [op, { write, when: (_, isComputed) => isComputed(1) }] as [string, Composite],
   ),
-  ['Gemm', { write: gemm, when: (_, isComputed) => isComputed(1) && isComputed(2) }],
+  ['Gemm', { write: gemm, when: (n, isComputed) => isComputed(0) && isComputed(1) && Boolean(n.inputs[2]) }],
 ]);
 
 export const isComposite = (op: string, domain: string): boolean => domain === '' && COMPOSITES.has(op);

@@ -63,7 +63,7 @@ describe('truth values and comparisons that depend on the inputs', () => {
     };
     expect([...runModel(masked, { x: floats([4], [1, 2, 3, 4]) })[0].data]).toEqual([1, 2, -5, -5]);
     const graph = resolveGraph(decodeOnnx(buildModel(masked)), { semantics: semanticsOf });
-    expect(graph.nodes.map((n) => n.op)).toEqual(['Mul', 'Add']);
+    expect(graph.nodes.map((n) => n.op)).toEqual(['Where']);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Cell-by-cell arithmetic with broadcasting. Additions share one rounding; products with constants are weights. */
 import { power } from '../../base/real.js';
+import { numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, Tensor } from '../../graph/graph.js';
 import { broadcastAxes, broadcastMap, identityMap } from '../../relation/builder.js';
 import type { LinearTerm } from '../../relation/relation.js';
@@ -16,11 +17,14 @@ import {
 import { pairwiseMax } from '../maximum.js';
 import { lowerProduct } from '../product.js';
 import { lowerFunction } from '../rescale.js';
+import { isWhole, wholeProduct, wholeQuotient, wholeRemainder, wholeSum } from '../whole.js';
+import { modulo } from './op.js';
 
 const isAddition = (node: GraphNode): boolean => node.op === 'Add' || node.op === 'Sub' || node.op === 'Sum';
 
 /** Σ ±x_i. A constant that fits the input's own integers is added there without rounding. */
 function lowerAddition(c: LowerContext): Lowered {
+  if (isWhole(c)) return wholeSum(c, (i) => (c.node.op === 'Sub' && i === 1 ? -1 : 1));
   const [{ dims, free }] = c.outputs;
   const sign = (i: number) => (c.node.op === 'Sub' && i === 1 ? -1 : 1);
   const computed = c.inputs.flatMap((t, i) => (t && !t.value ? [i] : []));
@@ -77,6 +81,7 @@ function lowerScaling(c: LowerContext, x: Lowered, xDims: readonly number[], w: 
 }
 
 function lowerMultiplication(c: LowerContext): Lowered {
+  if (isWhole(c)) return wholeProduct(c);
   const [{ dims }] = c.outputs;
   const [a, b] = [c.constant(0), c.constant(1)];
   if (a) return lowerScaling(c, c.operand(1), c.dims(1), a);
@@ -88,13 +93,13 @@ function lowerMultiplication(c: LowerContext): Lowered {
 
 function lowerQuotient(c: LowerContext): Lowered {
   const divisor = c.constant(1);
-  const whole = c.inputs.every((t) => t?.dtype.includes('int'));
-  if (divisor && !whole) {
+  if (isWhole(c)) return wholeQuotient(c);
+  if (divisor) {
     if (divisor.data.some((x) => x === 0))
       throw unsupported(c.node, 'it divides by a constant zero', 'repair the model');
     return lowerScaling(c, c.operand(0), c.dims(0), { ...divisor, data: divisor.data.map((x) => 1 / x) });
   }
-  return lowerDivision(c, whole);
+  return lowerDivision(c);
 }
 
 function lowerExtremum(c: LowerContext): Lowered {
@@ -124,6 +129,21 @@ function lowerExtremum(c: LowerContext): Lowered {
   return { value: b.linear(c.name, dims, final, 0, range), scale };
 }
 
+/** The remainder: exact of whole numbers; of real ones by a constant number, a function. */
+function lowerModulo(c: LowerContext): Lowered {
+  if (isWhole(c)) return wholeRemainder(c, numberAttribute(c.node, 'fmod', 0) === 1);
+  const f = moduloOf(c.node, c.inputs);
+  if (!f) throw unsupported(c.node, 'it divides real numbers by a tensor', 'divide by a constant number');
+  return lowerFunction(c, c.operand(0), f, c.reach(0));
+}
+
+function moduloOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
+  const y = inputs[1]?.value;
+  if (y?.data.length !== 1) return undefined;
+  const fmod = numberAttribute(node, 'fmod', 0) === 1;
+  return { key: `Mod ${y.data[0]} ${fmod}`, f: (x) => modulo(x, y.data[0], fmod), homogeneous: false };
+}
+
 /** x^k and k^x for a constant number k. */
 function powerOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
   const [base, exponent] = [inputs[0]?.value, inputs[1]?.value];
@@ -144,6 +164,8 @@ function lower(c: LowerContext): Lowered[] {
       return [lowerMultiplication(c)];
     case 'Div':
       return [lowerQuotient(c)];
+    case 'Mod':
+      return [lowerModulo(c)];
     case 'Min':
     case 'Max':
       return [lowerExtremum(c)];
@@ -159,7 +181,7 @@ function lower(c: LowerContext): Lowered[] {
 }
 
 export const arithmeticLowering: Lowering = {
-  ops: ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Min', 'Max', 'Sum'],
+  ops: ['Add', 'Sub', 'Mul', 'Div', 'Mod', 'Pow', 'Min', 'Max', 'Sum'],
   sameScale: (node) => node.op === 'Min' || node.op === 'Max',
   fusesFunction: (node) => isAddition(node) || node.op === 'Mul' || node.op === 'Div',
   fusesAddend: (node, inputs) => isAddition(node) || (node.op === 'Mul' && inputs.some((i) => i?.value)),

@@ -4,7 +4,6 @@ import { InputError } from '../../base/errors.js';
 import { numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor, TensorInfo } from '../../graph/graph.js';
 import type { LinearMap } from '../../relation/relation.js';
-import { broadcastDims, broadcastOffsets } from '../broadcast.js';
 import { READINGS, type Step } from './readings.js';
 
 /** Position on every source axis: start + Σ step·index over the output's indices; a gather looks it up in `list`. */
@@ -129,8 +128,8 @@ function constantValue(node: GraphNode): Tensor {
 
 /** Shapes and constants: known when the program is made. */
 export const constants: OpSemantics = {
-  ops: ['Constant', 'Shape', 'Size', 'ConstantOfShape', 'Range', 'Where', 'Not'],
-  required: (op) => (op === 'Constant' ? 0 : op === 'Range' || op === 'Where' ? 3 : 1),
+  ops: ['Constant', 'Shape', 'Size', 'ConstantOfShape', 'Range'],
+  required: (op) => (op === 'Constant' ? 0 : op === 'Range' ? 3 : 1),
   infer: (node, inputs) => {
     const dims = inputs[0]?.dims ?? [];
     if (node.op === 'Constant') return [known(constantValue(node))];
@@ -171,17 +170,9 @@ export const constants: OpSemantics = {
         );
       return [{ dtype: v?.dtype ?? 'float32', dims, data: new Float64Array(sizeOf(dims)).fill(v?.data[0] ?? 0) }];
     }
-    if (node.op === 'Range') {
-      const n = Math.max(0, Math.ceil((y.data[0] - x.data[0]) / z.data[0]));
-      if (!(n <= 2 ** 24))
-        throw new InputError('bad-shape', `${node.name} makes ${n} numbers`, 'use a smaller model', node.name);
-      return [
-        { dtype: x.dtype, dims: [n], data: Float64Array.from({ length: n }, (_, i) => x.data[0] + i * z.data[0]) },
-      ];
-    }
-    if (node.op === 'Not') return [{ ...x, data: x.data.map((v) => Number(v === 0)) }];
-    const dims = broadcastDims(node, [x.dims, y.dims, z.dims]);
-    const [a, b, c] = [x, y, z].map((t) => broadcastOffsets(t.dims, dims));
-    return [{ dtype: y.dtype, dims, data: Float64Array.from(a, (o, i) => (x.data[o] ? y.data[b[i]] : z.data[c[i]])) }];
+    const n = Math.max(0, Math.ceil((y.data[0] - x.data[0]) / z.data[0]));
+    if (!(n <= 2 ** 24))
+      throw new InputError('bad-shape', `${node.name} makes ${n} numbers`, 'use a smaller model', node.name);
+    return [{ dtype: x.dtype, dims: [n], data: Float64Array.from({ length: n }, (_, i) => x.data[0] + i * z.data[0]) }];
   },
 };

@@ -5,6 +5,7 @@ import type { AxisIndex } from '../../relation/relation.js';
 import { lowerSum, weightedPart } from '../accumulate.js';
 import type { LowerContext, Lowered, Lowering } from '../lowering.js';
 import { lowerProduct } from '../product.js';
+import { isWhole, wholeContraction } from '../whole.js';
 import { matMulShape } from './op.js';
 
 function lower(c: LowerContext): Lowered[] {
@@ -17,6 +18,7 @@ function lower(c: LowerContext): Lowered[] {
   const axesA = c.dims(0).length === 1 ? [axis(rank)] : [...leading(s.a), axis(rank - 2), axis(rank)];
   const axesB = c.dims(1).length === 1 ? [axis(rank)] : [...leading(s.b), axis(rank), axis(rank - 1)];
   const sums = [s.k];
+  if (isWhole(c) && s.out.length === dims.length) return [wholeContraction(c, dims, sums, axesA, axesB)];
   const [a, b] = [c.constant(0), c.constant(1)];
   if (!a && !b) {
     const outDims = s.out.length === dims.length ? undefined : s.out;

@@ -2,7 +2,7 @@
 import { broadcastAxes, broadcastMap, identityMap } from '../../relation/builder.js';
 import { lowerSum, scaledPart, weightedPart } from '../accumulate.js';
 import { type LowerContext, type Lowered, type Lowering, type NodeInputs, unsupported } from '../lowering.js';
-import { relu } from '../tables.js';
+import { relu } from '../sign.js';
 
 const scalar = (inputs: NodeInputs): number | undefined =>
   inputs[1]?.value?.data.length === 1 ? inputs[1].value.data[0] : undefined;

@@ -7,6 +7,7 @@ import { type LowerContext, type Lowered, type Lowering, unsupported } from '../
 import { axisMax } from '../maximum.js';
 import { roundSum } from '../product.js';
 import { ABS, applyFunction } from '../tables.js';
+import { isWhole, wholeReduction } from '../whole.js';
 import { reducedAxes, reducedDims } from './op.js';
 
 interface Reduction {
@@ -68,6 +69,7 @@ function lower(c: LowerContext): Lowered[] {
   const { dims, axes, sums } = reduction(c);
   const cells = sizeOf(sums);
   const map = { kind: 'affine' as const, sums, axes };
+  if (c.node.op === 'ReduceSum' && c.outputs[0].whole && isWhole(c)) return [wholeReduction(c, dims, sums, axes)];
   switch (c.node.op) {
     case 'ReduceSum':
     case 'ReduceMean':

@@ -1,7 +1,15 @@
 /** Functions of one variable: one table, shared with the rounding of the layer before where there is one. */
 import type { GraphNode, Tensor } from '../../graph/graph.js';
-import type { LowerContext, Lowered, Lowering, NamedFunction, NodeInputs } from '../lowering.js';
+import {
+  composed,
+  type LowerContext,
+  type Lowered,
+  type Lowering,
+  type NamedFunction,
+  type NodeInputs,
+} from '../lowering.js';
 import { lowerFunction } from '../rescale.js';
+import { hasJumps, lowerExact } from './exact.js';
 import { FUNCTIONS } from './functions.js';
 
 /** f(c·x) = c·f(x) for c > 0. */
@@ -46,11 +54,17 @@ const passesOn = (node: GraphNode, inputs: NodeInputs): boolean =>
 function lower(c: LowerContext): Lowered[] {
   const x = c.operand(0);
   if (passesOn(c.node, c.inputs)) return [x];
-  const f = asFunction(c.node, c.inputs) as NamedFunction;
-  if (c.node.op === 'Cast')
-    return [lowerFunction(c, x, { ...f, key: `Cast ${c.node.attributes.to}`, f: castTo(c.node) }, c.reach(0))];
-  return [lowerFunction(c, x, f, c.reach(0))];
+  const exact = jumps(c.node, c.inputs) ? lowerExact(c) : undefined;
+  if (exact) return [exact];
+  const own = asFunction(c.node, c.inputs) as NamedFunction;
+  const f = c.node.op === 'Cast' ? { ...own, key: `Cast ${c.node.attributes.to}`, f: castTo(c.node) } : own;
+  if (!c.activation) return [lowerFunction(c, x, f, c.reach(0))];
+  return [lowerFunction({ ...c, activation: undefined }, x, composed(f, c.activation), c.reach(0))];
 }
+
+/** Functions whose result is far off where rounding carries their argument across a jump. */
+const jumps = (node: GraphNode, inputs: NodeInputs): boolean =>
+  hasJumps(node.op) || (node.op === 'Cast' && !passesOn(node, inputs));
 
 const castTo = (node: GraphNode) => (Number(node.attributes.to) === 9 ? (x: number) => Number(x !== 0) : Math.trunc);
 
@@ -58,6 +72,9 @@ export const unaryLowering: Lowering = {
   ops: Object.keys(FUNCTIONS),
   sameScale: passesOn,
   bound,
+  jumps: (node, inputs) => (jumps(node, inputs) ? [0] : []),
+  takesFine: (node, inputs) => passesOn(node, inputs) || jumps(node, inputs),
+  fusesFunction: (node, inputs) => !passesOn(node, inputs) && !jumps(node, inputs),
   asFunction: (node, inputs) => (PASSES_ON.has(node.op) ? undefined : asFunction(node, inputs)),
   lower,
 };
