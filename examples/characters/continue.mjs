@@ -2,7 +2,8 @@
  * Goes on with a line of text by the integer program, always by the likeliest character, and proves and verifies the last
  * step. Run after `npm run build`:
  *
- *   node examples/characters/continue.mjs "kpkkp has "
+ *   node examples/characters/continue.mjs "kpkkp has "         to the end of the line
+ *   node examples/characters/continue.mjs "nimi met novu, " 1  one character
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -23,7 +24,7 @@ import { ALPHABET, inputOf, WINDOW } from './text.mjs';
 const here = (name) => new URL(name, import.meta.url);
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-const [prompt = 'the dogs near the cat '] = process.argv.slice(2);
+const [prompt = 'the dogs near the cat ', most = WINDOW] = process.argv.slice(2);
 try {
   inputOf(prompt);
 } catch (error) {
@@ -48,7 +49,7 @@ do {
   const execution = executeSlice(slice, integers, kernels);
   last = { text, integers, execution, next: likeliest(execution.outputs.get('logits'), text) };
   if (last.next !== '\n') text += last.next;
-} while (last.next !== '\n' && text.length < WINDOW);
+} while (last.next !== '\n' && text.length < Math.min(WINDOW, prompt.length + Number(most)));
 console.log(`${prompt}|${text.slice(prompt.length)}`);
 
 // The prover's side: a proof of the last step, for a nonce of the verifier's.

@@ -14,15 +14,12 @@ import { networkOf } from './onnx.mjs';
 import { Score } from './score.mjs';
 import { ALPHABET, batchOf, inputOf, LineSource, WINDOW } from './text.mjs';
 
-/** Of the held-out lines that the network is measured on; a line is as many predictions as it has characters. */
-const LINES = 500;
-
 const share = ([same, all]) => Number((same / all).toFixed(4));
 const here = (name) => new URL(name, import.meta.url);
 const { settings } = JSON.parse(readFileSync(here('report.json')));
 const model = readFileSync(here('model.onnx'));
 const calibration = JSON.parse(readFileSync(here('calibration.json'))).map(({ text }) => inputOf(text));
-const lines = new LineSource(settings.seeds.test, { heldOut: true }).take(LINES);
+const lines = new LineSource(settings.seeds.test, { heldOut: true }).take(settings.test);
 
 const net = networkOf(decodeOnnx(model).graph);
 const room = workspace(settings.shape, WINDOW);
@@ -76,7 +73,7 @@ for (const precision of ['fast', 'standard', 'high']) {
 await kernels.close();
 const report = {
   command: 'node examples/characters/measure.mjs',
-  lines: LINES,
+  lines: settings.test,
   characters: float.characters,
   float: float.report(),
   precisions,
