@@ -22,7 +22,6 @@ export interface LoadedModel {
   readonly calibration: readonly Sample[];
 }
 
-export const DEFAULT_MODELS = ['digits', 'lenet5', 'cifar-264k', 'dense-4m'];
 const CALIBRATION = 4;
 const EXAMPLE = fileURLToPath(new URL('../../../../examples/digits/', import.meta.url));
 

@@ -1,20 +1,37 @@
-/** The process that measures one model, so that its peak memory is its own. Talks to `dsperse bench` (protocol.ts). */
+/** A process that measures, so that its peak memory is its own. Talks to `dsperse bench` (protocol.ts). */
 import { InvariantError } from '@dsperse/core/prove';
 import { describeError } from '../terminal/describe-error.js';
-import { type MeasuredModel, measureModel } from './measured-model.js';
-import type { BenchReply, BenchRequest } from './protocol.js';
+import { compileForBench } from './compile-session.js';
+import { type FloatSession, openFloatSession } from './float-session.js';
+import { peakRssBytes } from './peak-memory.js';
+import type { BenchReplies, BenchReply, BenchRequest } from './protocol.js';
+import { ProverSession } from './prover-session.js';
 
-let model: MeasuredModel | undefined;
+let prover: ProverSession | undefined;
+let floats: FloatSession | undefined;
 
-async function answer(request: BenchRequest): Promise<unknown> {
-  if (request.ask === 'setup') {
-    model = await measureModel(request.model, request.slices, request.workers);
-    return model.setup;
+async function answer(request: BenchRequest): Promise<BenchReplies[BenchRequest['ask']]> {
+  switch (request.ask) {
+    case 'compile':
+      return compileForBench(request);
+    case 'open':
+      prover = await ProverSession.open(request);
+      return prover.report;
+    case 'load':
+      floats = await openFloatSession(request.directory);
+      return { inferenceBy: floats.by };
+    case 'end': {
+      await prover?.close();
+      await floats?.close();
+      return { peakRssBytes: peakRssBytes() };
+    }
+    case 'infer':
+      if (!floats) throw new InvariantError('no model is loaded');
+      return { inferenceMs: await floats.infer() };
+    default:
+      if (!prover) throw new InvariantError('no program is open');
+      return request.ask === 'prove' ? prover.prove(request.slices) : prover.verify();
   }
-  if (!model) throw new InvariantError('a measurement before the setup');
-  if (request.ask === 'round') return model.round();
-  if (request.ask === 'prove') return model.prove(request.slices);
-  return model.end();
 }
 
 process.on('message', async (request: BenchRequest) => {

@@ -1,56 +1,99 @@
-import { cpus, loadavg, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
-import { checkModel, DEFAULT_MODELS } from '../bench/load-model.js';
-import { type BenchResult, type Distribution, measureAll, measureDistribution } from '../bench/measure.js';
+import { checkModel } from '../bench/load-model.js';
+import { describeMachine } from '../bench/machine.js';
+import {
+  ALL_SLICED_MODELS,
+  allModels,
+  DEFAULT_MODELS,
+  missingOf,
+  SLICE_COUNTS,
+  SLICED_MODELS,
+} from '../bench/model-sets.js';
+import type { BenchResults } from '../bench/results.js';
+import { mergeResults, RESULTS_FILE, readResults, writeResults } from '../bench/results-file.js';
+import { type BenchPlan, memoryLimit, runBench } from '../bench/run-bench.js';
+import { publishedTable, resultTables } from '../bench/tables.js';
 import { listModels } from '../bench-models/catalogue.js';
-import { PEER_FIGURES, type PeerFigure } from '../bench-models/peers.js';
-import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
+import { PEER_FIGURES } from '../bench-models/peers.js';
+import { formatBytes, formatCount } from '../terminal/format.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
+import type { Terminal } from '../terminal/terminal.js';
 import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 
 interface BenchOptions extends CommonOptions {
+  readonly all?: boolean;
+  readonly only?: string;
   readonly runs: string;
   readonly workers?: string;
-  readonly peers?: boolean;
-  readonly distribution: boolean;
+  readonly slicing: boolean;
+  readonly limit: string;
+  readonly total?: string;
+  readonly write?: boolean;
   readonly list?: boolean;
 }
 
-const NO_PEERS = 'running other systems beside ours (--peers) is not available yet; what they publish is below';
+/** Proving a model again and again takes about this long, with few models and with all. */
+const BUDGET_MS = 60_000;
+const BUDGET_OF_ALL_MS = 30_000;
 
 export function benchCommand(perform: Perform): Command {
   return withCommonOptions(
     newCommand('bench', undefined, 'measure compiling, proving and verifying')
       .argument('[model...]', `names (see --list) or .onnx files; ${DEFAULT_MODELS.join(', ')} where none is given`)
-      .option('--runs <n>', 'proofs of each model that are counted, after one to warm up', '3')
-      .option('--workers <n>', 'threads; one for each core where nothing is said')
-      .option('--no-distribution', 'leave out two processes against one')
-      .option('--list', 'list the models')
-      .option('--peers', 'run other systems beside ours'),
+      .option('--all', 'every model, the largest included')
+      .option('--only <which>', 'missing: models that docs/bench/results.json says nothing of yet')
+      .option('--runs <n>', 'most proofs of each model that are counted, after one to warm up', '5')
+      .option('--workers <n>', 'most threads; one for each core where nothing is said')
+      .option('--no-slicing', 'leave out cutting a model into 1, 2, 4, … slices')
+      .option('--limit <minutes>', 'of one model', '20')
+      .option('--total <minutes>', 'of everything: no model is begun later')
+      .option('--write', 'keep the results in docs/bench/results.json')
+      .option('--list', 'list the models'),
   ).action((models: string[], options: BenchOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       if (options.list) return list();
-      const runs = parseWhole('--runs', options.runs, 1, 1000);
-      const workers = options.workers === undefined ? undefined : parseWhole('--workers', options.workers, 1, 64);
-      const names = models.length > 0 ? models : DEFAULT_MODELS;
-      for (const name of names) checkModel(name);
-      if (options.peers) terminal.note(pc.yellow(NO_PEERS));
-      // Before we are busy ourselves.
-      const here = machine();
-      const progress = terminal.progress();
-      try {
-        const results = await measureAll(names, runs, workers, progress);
-        const heaviest = models.length > 0 ? slowestFirst(names, results) : [DISTRIBUTED_MODEL];
-        const distribution = options.distribution ? await distribute(heaviest, runs, progress) : undefined;
-        progress.done();
-        return outcome(here, results, distribution, options);
-      } finally {
-        progress.done();
-      }
+      const plan = planOf(models, options);
+      for (const name of plan.models) checkModel(name);
+      return measure(plan, options.write === true, terminal);
     }),
   );
+}
+
+function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
+  const most = options.workers === undefined ? describeMachine().cores : parseWhole('--workers', options.workers, 1, 8);
+  const named = models.length > 0 ? models : options.all ? allModels() : DEFAULT_MODELS;
+  const missing = options.only === 'missing';
+  const known = missing ? readResults(RESULTS_FILE) : undefined;
+  const sliced = options.all ? ALL_SLICED_MODELS : models.length > 0 ? models.slice(0, 1) : SLICED_MODELS;
+  const cut = new Set(known?.slicing.map((s) => s.model));
+  return {
+    models: missing ? missingOf(named, known) : named,
+    sliced: options.slicing ? sliced.filter((m) => !cut.has(m)) : [],
+    sliceCounts: options.all ? SLICE_COUNTS : SLICE_COUNTS.slice(0, 3),
+    runs: parseWhole('--runs', options.runs, 1, 1000),
+    workers: [...new Set([1, Math.min(2, most), most])].sort((a, b) => a - b),
+    budgetMs: options.all ? BUDGET_OF_ALL_MS : BUDGET_MS,
+    limitMs: 60_000 * parseWhole('--limit', options.limit, 1, 10_000),
+    totalMs: 60_000 * (options.total ? parseWhole('--total', options.total, 1, 10_000) : 10_000),
+    memoryBytes: memoryLimit(),
+  };
+}
+
+async function measure(plan: BenchPlan, write: boolean, terminal: Terminal): Promise<Outcome> {
+  const before = write ? readResults(RESULTS_FILE) : undefined;
+  const keep = (found: BenchResults): void => {
+    if (write) writeResults(RESULTS_FILE, mergeResults(before, found));
+  };
+  const progress = terminal.progress();
+  try {
+    const found = await runBench(plan, progress, keep);
+    progress.done();
+    return outcome(found);
+  } finally {
+    progress.done();
+  }
 }
 
 function list(): Outcome {
@@ -63,136 +106,24 @@ function list(): Outcome {
   return { document: { models }, text: table };
 }
 
-/** Large enough for proving to outweigh what a process costs. */
-const DISTRIBUTED_MODEL = 'squeezenet';
-
-function slowestFirst(names: readonly string[], results: readonly BenchResult[]): string[] {
-  const order = results.map((r, i) => ({ name: names[i], ms: r.proveMs.median })).sort((a, b) => b.ms - a.ms);
-  return order.map(({ name }) => name);
-}
-
-/** Measured on the first model that can be cut in two. */
-async function distribute(
-  names: readonly string[],
-  runs: number,
-  progress: Parameters<typeof measureDistribution>[2],
-): Promise<Distribution | undefined> {
-  for (const name of names) {
-    try {
-      return await measureDistribution(name, runs, progress);
-    } catch (e) {
-      // A model of one layer has no two slices.
-      if (!(e instanceof Error && 'code' in e && e.code === 'bad-slices')) throw e;
-    }
-  }
-  return undefined;
-}
-
-function machine() {
-  const [{ model } = { model: 'unknown' }] = cpus();
-  const { platform, arch, version } = process;
-  const [load] = loadavg();
-  return { cpu: model.trim(), cores: cpus().length, memoryBytes: totalmem(), platform, arch, node: version, load };
-}
-
-function outcome(
-  here: ReturnType<typeof machine>,
-  results: readonly BenchResult[],
-  distribution: Distribution | undefined,
-  o: BenchOptions,
-): Outcome {
+function outcome(found: BenchResults): Outcome {
+  const { machine, results } = found;
   const names = results.map((r) => r.model);
   const published = PEER_FIGURES.filter(
     (f) => f.comparable.length === 0 || f.comparable.some((m) => names.includes(m)),
   );
-  const text = [
-    renderFacts([
-      ['machine', `${here.cpu}, ${here.cores} cores, ${formatBytes(here.memoryBytes)}, Node ${here.node}`],
-      ...(here.load > here.cores / 4
-        ? [
-            [
-              'busy',
-              pc.yellow(`load ${here.load.toFixed(1)} from other programs: times are longer than they would be`),
-            ] as const,
-          ]
-        : []),
-      ['compared', `with ${[...new Set(results.map((r) => r.inferenceBy))].join('; ')}`],
-    ]),
-    '',
-    resultTable(results),
-    ...(distribution ? ['', distributionWords(distribution)] : []),
-    '',
-    pc.bold('Published by others, on other machines: no comparison side by side'),
-    publishedTable(published),
-  ].join('\n');
+  const compared = [...new Set(results.map((r) => r.inferenceBy))].join('; ');
+  const facts: (readonly [string, string])[] = [
+    ['machine', `${machine.cpu}, ${machine.cores} cores, ${formatBytes(machine.memoryBytes)}, Node ${machine.node}`],
+  ];
+  if (machine.load > machine.cores / 4) {
+    const words = `load ${machine.load.toFixed(1)} from other programs: times are longer than they would be`;
+    facts.push(['busy', pc.yellow(words)]);
+  }
+  if (compared) facts.push(['compared', `with ${compared}`]);
   return {
-    document: {
-      machine: here,
-      results,
-      ...(distribution ? { distribution } : {}),
-      published,
-      ...(o.peers ? { notes: [NO_PEERS] } : {}),
-    },
-    text,
+    document: { ...found, published },
+    text: [renderFacts(facts), '', resultTables(found), '', publishedTable(published)].join('\n'),
+    ...(results.length === 0 && found.failures.length > 0 ? { exitCode: 2 } : {}),
   };
-}
-
-function resultTable(results: readonly BenchResult[]): string {
-  return renderTable(
-    [
-      { title: 'model' },
-      { title: 'parameters', align: 'right' },
-      { title: 'mult.', align: 'right' },
-      { title: 'slices', align: 'right' },
-      { title: 'compile', align: 'right' },
-      { title: 'first', align: 'right' },
-      { title: 'prove (min … max)', align: 'right' },
-      { title: 'verify', align: 'right' },
-      { title: 'proof', align: 'right' },
-      { title: 'memory', align: 'right' },
-      { title: 'inference', align: 'right' },
-      { title: 'ratio', align: 'right' },
-    ],
-    results.map((r) => [
-      r.model,
-      formatCount(r.parameters),
-      formatCount(r.multiplications),
-      String(r.slices),
-      formatMs(r.compileMs),
-      formatMs(r.firstProveMs),
-      `${formatMs(r.proveMs.median)} (${formatMs(r.proveMs.min)} … ${formatMs(r.proveMs.max)})`,
-      formatMs(r.verifyMs.median),
-      formatBytes(r.proofBytes),
-      formatBytes(r.peakRssBytes),
-      formatMs(r.inferenceMs),
-      `${r.ratio < 10 ? r.ratio.toFixed(1) : r.ratio.toFixed(0)}×`,
-    ]),
-  );
-}
-
-function distributionWords(d: Distribution): string {
-  const [one, two] = [formatMs(d.oneProcessMs.median), formatMs(d.twoProcessesMs.median)];
-  const parts = d.sliceMs.map(formatMs).join(' and ');
-  return `${d.model} in two slices (${parts}), one thread each: one process ${one}, two processes ${two}: ${d.speedup.toFixed(2)}× as fast`;
-}
-
-function publishedTable(figures: readonly PeerFigure[]): string {
-  return renderTable(
-    [
-      { title: 'system' },
-      { title: 'model', most: 36 },
-      { title: 'prove', align: 'right' },
-      { title: 'verify', align: 'right' },
-      { title: 'proof', align: 'right' },
-      { title: 'machine' },
-    ],
-    figures.map((f) => [
-      f.system,
-      f.model,
-      formatMs(f.proveMs),
-      f.verifyMs === undefined ? '' : formatMs(f.verifyMs),
-      f.proofBytes === undefined ? '' : formatBytes(f.proofBytes),
-      f.machine ?? '',
-    ]),
-  );
 }
