@@ -44,3 +44,16 @@ export function axisMax(b: RelationBuilder, name: string, x: ValueId, at: number
   }
   return value;
 }
+
+/** A committed value equal to another one. */
+export function copyOf(b: RelationBuilder, name: string, src: ValueId): ValueId {
+  const { dims, lo, hi } = b.get(src);
+  const map = identityMap(dims.length);
+  const copy = b.witness(name, dims, { lo, hi }, { kind: 'copy', src });
+  const terms = [
+    { src, coef: 1, map },
+    { src: copy, coef: -1, map },
+  ];
+  b.zero(b.linear(`${name}/same`, dims, terms, 0, { lo: lo - hi, hi: hi - lo }));
+  return copy;
+}

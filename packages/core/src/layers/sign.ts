@@ -2,7 +2,7 @@
 import { identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
 import { ceilLog2, type NamedFunction } from './lowering.js';
-import { applyFunction, MAX_TABLE, RELU, rangeCheck } from './tables.js';
+import { applyFunction, RELU, rangeCheck } from './tables.js';
 
 const STEP: NamedFunction = { key: 'NonNegative', f: (x) => (x >= 0 ? 1 : 0), homogeneous: false };
 const ZERO: NamedFunction = { key: 'Zero', f: (x) => (x === 0 ? 1 : 0), homogeneous: false };
@@ -10,6 +10,9 @@ const BIT = { scale: 1, lo: 0, hi: 1 };
 
 /** Widest domain of a table; the sign of a wider number is split off. */
 const TABLE_BITS = 12;
+
+/** Widest numbers whose positive part is a table. */
+const MOST_RELU_BITS = 16;
 
 /** Smallest k with -2^k <= x < 2^k. */
 function widthOf(b: RelationBuilder, x: ValueId): number {
@@ -88,7 +91,7 @@ export function times(b: RelationBuilder, name: string, x: ValueId, y: ValueId):
 export function relu(b: RelationBuilder, name: string, x: ValueId): ValueId {
   const { lo, hi } = b.get(x);
   const k = ceilLog2(Math.max(-lo, hi + 1, 2));
-  if (2 ** (k + 1) > MAX_TABLE) {
+  if (k > MOST_RELU_BITS) {
     const axes = b.dims(x).map((_, i) => ({ start: 0, terms: [{ index: i, step: 1 }] }));
     const sign = nonNegative(b, `${name}/sign`, x);
     return b.contract(name, b.dims(x), sign, x, [], axes, axes, { lo: 0, hi: Math.max(0, hi) });

@@ -14,7 +14,7 @@ export const IDENTITY: NamedFunction = { key: 'Identity', f: (x) => x, homogeneo
 export const ABS: NamedFunction = { key: 'Abs', f: Math.abs, homogeneous: true };
 
 /** Largest table of a function. */
-export const MAX_TABLE = 2 ** 18;
+const MAX_TABLE = 2 ** 18;
 
 /** Largest range table; wider ranges are looked up in limbs. */
 const RANGE_BITS = 14;

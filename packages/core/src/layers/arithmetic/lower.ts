@@ -183,6 +183,7 @@ function lower(c: LowerContext): Lowered[] {
 export const arithmeticLowering: Lowering = {
   ops: ['Add', 'Sub', 'Mul', 'Div', 'Mod', 'Pow', 'Min', 'Max', 'Sum'],
   sameScale: (node) => node.op === 'Min' || node.op === 'Max',
+  takesFine: (node) => node.op === 'Min' || node.op === 'Max',
   fusesFunction: (node) => isAddition(node) || node.op === 'Mul' || node.op === 'Div',
   fusesAddend: (node, inputs) => isAddition(node) || (node.op === 'Mul' && inputs.some((i) => i?.value)),
   asFunction: (node, inputs) => (node.op === 'Pow' ? powerOf(node, inputs) : undefined),

@@ -60,4 +60,9 @@ function lower(c: LowerContext): Lowered[] {
   return readings.map((r, i) => ({ value: lowerReading(c, r, scale, c.node.outputs[i] || c.name), scale }));
 }
 
-export const layoutLowering: Lowering = { ops: Object.keys(READINGS), sameScale: () => true, lower };
+export const layoutLowering: Lowering = {
+  ops: Object.keys(READINGS),
+  sameScale: () => true,
+  takesFine: () => true,
+  lower,
+};

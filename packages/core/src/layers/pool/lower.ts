@@ -4,7 +4,7 @@ import { axis, identityMap } from '../../relation/builder.js';
 import type { AxisIndex, LinearTerm, ValueId } from '../../relation/relation.js';
 import { lowerSum, scaledPart, weightedPart } from '../accumulate.js';
 import type { LowerContext, Lowered, Lowering } from '../lowering.js';
-import { axisMax, pairwiseMax, windowMap } from '../maximum.js';
+import { axisMax, copyOf, pairwiseMax, windowMap } from '../maximum.js';
 import type { Windows } from '../spatial.js';
 import { averageCounts, poolWindows } from './op.js';
 
@@ -46,6 +46,43 @@ function lowerAverage(c: LowerContext, s: Windows): Lowered {
   return lowerSum(c, dims, [weightedPart(c, part, dims)]);
 }
 
+/** Windows up to this size are compared tap by tap. */
+const MOST_TAPS = 6;
+
+/**
+ * Maximum of long windows along one axis, by doubling: the cells that the windows can reach are read once, then maxima
+ * over 1, 2, 4 … taps from each of them follow from two of the step before.
+ */
+function longWindowMax(c: LowerContext, x: ValueId, s: Windows, d: number): ValueId {
+  const b = c.builder;
+  const at = d + 2;
+  const range = { lo: b.get(x).lo, hi: b.get(x).hi };
+  const kernel = s.kernel[d];
+  // Only every step-th cell is a tap of some window.
+  const step = greatestCommonDivisor(s.strides[d], s.dilations[d]);
+  const [stride, dilation] = [s.strides[d] / step, s.dilations[d] / step];
+  const rank = b.dims(x).length;
+  const sized = (n: number): number[] => b.dims(x).map((m, i) => (i === at ? n : m));
+  let cells = (s.output[d] - 1) * stride + (kernel - 1) * dilation + 1;
+  const read = [{ src: x, coef: 1, map: windowMap(rank, at, -s.begin[d], step) }];
+  let value = b.linear(`${c.name}/axis-${d}/cells`, sized(cells), read, 0, range);
+  let taps = 1;
+  for (; 2 * taps <= kernel; taps *= 2) {
+    cells -= taps * dilation;
+    const part = (start: number): LinearTerm[] => [{ src: value, coef: 1, map: windowMap(rank, at, start) }];
+    const name = `${c.name}/axis-${d}/of-${2 * taps}`;
+    // Committed, so that claims on it meet there instead of doubling with every step.
+    value = copyOf(b, name, pairwiseMax(b, `${name}/max`, sized(cells), part(0), part(taps * dilation), range));
+  }
+  // Two overlapping runs of `taps` make up the window.
+  const run = (start: number): LinearTerm[] => [{ src: value, coef: 1, map: windowMap(rank, at, start, stride) }];
+  const name = `${c.name}/axis-${d}`;
+  if (taps === kernel) return b.linear(name, sized(s.output[d]), run(0), 0, range);
+  return pairwiseMax(b, name, sized(s.output[d]), run(0), run((kernel - taps) * dilation), range);
+}
+
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
+
 /** Maximum of windows along one axis. */
 function windowMax(c: LowerContext, x: ValueId, s: Windows, d: number): ValueId {
   const b = c.builder;
@@ -53,6 +90,7 @@ function windowMax(c: LowerContext, x: ValueId, s: Windows, d: number): ValueId 
   const [kernel, stride, dilation, begin] = [s.kernel[d], s.strides[d], s.dilations[d], s.begin[d]];
   const range = { lo: b.get(x).lo, hi: b.get(x).hi };
   const dims = b.dims(x).map((n, i) => (i === at ? s.output[d] : n));
+  if (kernel > MOST_TAPS) return longWindowMax(c, x, s, d);
   const read = (tap: number): LinearTerm[] => [
     { src: x, coef: 1, map: windowMap(dims.length, at, tap * dilation - begin, stride) },
   ];
@@ -103,6 +141,7 @@ function lowerMax(c: LowerContext, s: Windows): Lowered {
 export const poolLowering: Lowering = {
   ops: ['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool'],
   sameScale: (node) => node.op.endsWith('MaxPool'),
+  takesFine: (node) => node.op.endsWith('MaxPool'),
   fusesFunction: (node) => node.op.endsWith('AveragePool'),
   lower(c) {
     const s = poolWindows(c.node, c.dims(0));

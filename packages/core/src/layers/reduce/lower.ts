@@ -99,6 +99,7 @@ function lower(c: LowerContext): Lowered[] {
 export const reduceLowering: Lowering = {
   ops: ['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'],
   sameScale: (node) => node.op === 'ReduceMax' || node.op === 'ReduceMin',
+  takesFine: (node) => node.op === 'ReduceMax' || node.op === 'ReduceMin',
   fusesFunction: (node) => node.op === 'ReduceSum' || node.op === 'ReduceMean',
   fusesAddend: (node) => node.op === 'ReduceSum' || node.op === 'ReduceMean',
   lower,
