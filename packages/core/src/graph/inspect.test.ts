@@ -89,7 +89,6 @@ describe('inspectModel', () => {
     expect(issues({ nodes: [node('Add', ['x', 'y'], ['y'], {}, 'loop')] }).join()).toContain('cycle');
     expect(issues({ nodes: [node('Relu', ['nowhere'], ['y'])] }).join()).toContain('nowhere');
     expect(issues({ outputs: [] }).join()).toContain('no outputs');
-    expect(issues({ outputs: ['w'] }).join()).toContain('does not depend');
     const initializers = { ...network.initializers, b: floats([6], [0, 0, Number.NaN, 0, 0, 0]) };
     expect(issues({ initializers }).join()).toContain('NaN');
   });
