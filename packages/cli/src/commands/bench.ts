@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
@@ -11,6 +12,7 @@ import {
   SLICE_COUNTS,
   SLICED_MODELS,
 } from '../bench/model-sets.js';
+import { writeReport } from '../bench/report/write-report.js';
 import type { BenchResults } from '../bench/results.js';
 import { mergeResults, RESULTS_FILE, readResults, writeResults } from '../bench/results-file.js';
 import { type BenchPlan, memoryLimit, runBench } from '../bench/run-bench.js';
@@ -31,6 +33,7 @@ interface BenchOptions extends CommonOptions {
   readonly limit: string;
   readonly total?: string;
   readonly write?: boolean;
+  readonly report?: boolean;
   readonly list?: boolean;
 }
 
@@ -50,10 +53,12 @@ export function benchCommand(perform: Perform): Command {
       .option('--limit <minutes>', 'of one model', '20')
       .option('--total <minutes>', 'of everything: no model is begun later')
       .option('--write', 'keep the results in docs/bench/results.json')
+      .option('--report', 'measure nothing: write docs/bench/README.md and its pictures from the results kept')
       .option('--list', 'list the models'),
   ).action((models: string[], options: BenchOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       if (options.list) return list();
+      if (options.report) return report();
       const plan = planOf(models, options);
       for (const name of plan.models) checkModel(name);
       return measure(plan, options.write === true, terminal);
@@ -94,6 +99,13 @@ async function measure(plan: BenchPlan, write: boolean, terminal: Terminal): Pro
   } finally {
     progress.done();
   }
+}
+
+async function report(): Promise<Outcome> {
+  const { files, pictures } = await writeReport(RESULTS_FILE);
+  const names = files.map((f) => relative(process.cwd(), f));
+  const without = pictures ? [] : [pc.yellow('no PNG: install Chromium, or name one in CHROMIUM')];
+  return { document: { files: names, pictures }, text: [...names, ...without].join('\n') };
 }
 
 function list(): Outcome {
