@@ -67,7 +67,7 @@ function checkRange(data: Int32Array, lo: number, hi: number, name: string): voi
       throw new ProvingError(
         'out-of-range',
         `${name} holds ${data[i]}, outside the range [${lo}, ${hi}] that the program was made for`,
-        'calibrate with inputs like this one, or use --clamp to saturate the inputs',
+        'compile again, calibrated with inputs like this one (--calibrate)',
       );
     }
   }
@@ -94,7 +94,7 @@ function generate(relation: Relation, gen: Generator, name: string, get: (id: Va
           throw new ProvingError(
             'out-of-range',
             `${relation.values[gen.src].name} holds ${src[i]}, outside the table [${table.lo}, ${table.lo + output.length - 1}]`,
-            'calibrate with inputs like this one, or use --clamp to saturate the inputs',
+            'compile again, calibrated with inputs like this one (--calibrate)',
           );
         }
         out[i] = output[row];
