@@ -104,6 +104,24 @@ export class ProverSession {
     return { verifyMs };
   }
 
+  /** The run that was proven last, as JSON: what a verifier needs. */
+  runDocument(): object {
+    const { values, publicInputs } = this.contents;
+    const key = readBenchKey(this.directory);
+    const { inputs, outputs } = decodeKey(key);
+    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+    const integers = (names: readonly string[]) =>
+      Object.fromEntries(names.map((name) => [name, Array.from(values.get(name) as Int32Array)]));
+    return {
+      key: base64(key),
+      fingerprint: fingerprintOf(key),
+      nonce: NONCE,
+      inputs: integers(publicInputs),
+      values: integers([...inputs, ...outputs]),
+      slices: this.proofs.map(({ statement, proof }) => ({ statement, proof: base64(proof) })),
+    };
+  }
+
   close(): Promise<void> {
     return this.kernels.close();
   }

@@ -8,7 +8,7 @@ import type { BenchResults, Machine } from './results.js';
 export const RESULTS_FILE = fileURLToPath(new URL('../../../../docs/bench/results.json', import.meta.url));
 
 export function emptyResults(machine: Machine): BenchResults {
-  return { machine, results: [], failures: [], slicing: [], browser: [], peers: [] };
+  return { machine, results: [], failures: [], slicing: [], browser: [], browserFailures: [], peers: [] };
 }
 
 /** @throws InputError where the file is there and is not one of results */
@@ -32,13 +32,15 @@ export function mergeResults(old: BenchResults | undefined, more: BenchResults):
   const measured = new Set([...more.results, ...more.failures].map((r) => r.model));
   const others = <T extends { readonly model: string }>(from: readonly T[]) =>
     from.filter((r) => !measured.has(r.model));
+  const browsed = new Set([...more.browser, ...more.browserFailures].map((r) => r.model));
   const byModel = (r: { model: string }) => r.model;
   return {
     machine: more.machine,
     results: [...others(old.results), ...more.results],
     failures: [...others(old.failures), ...more.failures],
     slicing: replaced(old.slicing, more.slicing, byModel),
-    browser: replaced(old.browser, more.browser, byModel),
+    browser: [...old.browser.filter((r) => !browsed.has(r.model)), ...more.browser],
+    browserFailures: [...old.browserFailures.filter((r) => !browsed.has(r.model)), ...more.browserFailures],
     peers: replaced(old.peers, more.peers, (p) => `${p.system}\n${p.model}`),
   };
 }

@@ -111,14 +111,16 @@ export interface BrowserResult {
   readonly measured: Occasion;
   readonly browser: string;
   readonly threads: number;
+  readonly slices: number;
   readonly compileMs: number;
   readonly prepareMs: number;
   readonly proveMs: Spread;
   readonly verifyMs: Spread;
   readonly proofBytes: number;
+  /** Of the kernels, at the end. */
   readonly memoryBytes: number;
   /** The verifier alone, in a page without cross-origin isolation, on a run made in Node. */
-  readonly verifierAloneMs: Spread | null;
+  readonly verifierAloneMs: Spread;
 }
 
 export interface PeerResult {
@@ -143,5 +145,6 @@ export interface BenchResults {
   readonly failures: readonly Failure[];
   readonly slicing: readonly SlicingResult[];
   readonly browser: readonly BrowserResult[];
+  readonly browserFailures: readonly Failure[];
   readonly peers: readonly PeerResult[];
 }

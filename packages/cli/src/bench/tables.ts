@@ -4,7 +4,7 @@ import type { PeerFigure } from '../bench-models/peers.js';
 import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
 import { type Column, renderTable } from '../terminal/table.js';
 import { PHASES } from './protocol.js';
-import type { BenchResults, ModelResult, SlicingResult } from './results.js';
+import type { BenchResults, BrowserResult, ModelResult, SlicingResult } from './results.js';
 import type { Spread } from './spread.js';
 
 const right = (...titles: string[]): Column[] => titles.map((title) => ({ title, align: 'right' }));
@@ -16,12 +16,14 @@ const times = (ratio: number): string => `${ratio < 10 ? ratio.toFixed(1) : rati
 export function resultTables(results: BenchResults): string {
   const parts: string[] = [];
   if (results.results.length > 0) parts.push(modelTable(results.results), phaseTable(results.results));
-  if (results.failures.length > 0) {
-    const rows = results.failures.map((f) => [f.model, f.stage, f.code, f.message]);
+  const failures = [...results.failures, ...results.browserFailures];
+  if (failures.length > 0) {
+    const rows = failures.map((f) => [f.model, f.stage, f.code, f.message]);
     const columns = [{ title: 'not measured' }, { title: 'stage' }, { title: 'reason' }, { title: '', most: 80 }];
     parts.push(renderTable(columns, rows));
   }
   parts.push(...results.slicing.map(slicingTable));
+  if (results.browser.length > 0) parts.push(browserTable(results.browser));
   return parts.join('\n\n');
 }
 
@@ -85,6 +87,26 @@ function slicingTable({ model, plans, failed }: SlicingResult): string {
   ]);
   const lost = failed.map((f) => `${f.slices} slices: ${f.message}`);
   return [renderTable(columns, rows), ...lost].join('\n');
+}
+
+function browserTable(browser: readonly BrowserResult[]): string {
+  const columns = [
+    { title: 'in a browser' },
+    ...right('threads', 'slices', 'compile', 'weights', 'prove', 'verify', 'proof', 'kernels', 'verifier alone'),
+  ];
+  const rows = browser.map((b) => [
+    b.model,
+    String(b.threads),
+    String(b.slices),
+    formatMs(b.compileMs),
+    formatMs(b.prepareMs),
+    range(b.proveMs),
+    formatMs(b.verifyMs.median),
+    formatBytes(b.proofBytes),
+    formatBytes(b.memoryBytes),
+    formatMs(b.verifierAloneMs.median),
+  ]);
+  return renderTable(columns, rows);
 }
 
 export function publishedTable(figures: readonly PeerFigure[]): string {

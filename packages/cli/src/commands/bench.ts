@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
+import { ALL_BROWSER_MODELS, BROWSER_MODELS, runBrowser } from '../bench/browser/run-browser.js';
 import { checkModel } from '../bench/load-model.js';
 import { describeMachine } from '../bench/machine.js';
 import {
@@ -20,6 +21,7 @@ import { publishedTable, resultTables } from '../bench/tables.js';
 import { listModels } from '../bench-models/catalogue.js';
 import { PEER_FIGURES } from '../bench-models/peers.js';
 import { formatBytes, formatCount } from '../terminal/format.js';
+import type { Progress } from '../terminal/progress.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
@@ -33,6 +35,7 @@ interface BenchOptions extends CommonOptions {
   readonly limit: string;
   readonly total?: string;
   readonly write?: boolean;
+  readonly browser?: boolean;
   readonly report?: boolean;
   readonly list?: boolean;
 }
@@ -53,15 +56,20 @@ export function benchCommand(perform: Perform): Command {
       .option('--limit <minutes>', 'of one model', '20')
       .option('--total <minutes>', 'of everything: no model is begun later')
       .option('--write', 'keep the results in docs/bench/results.json')
+      .option('--browser', 'compile, prove and verify in Chromium instead')
       .option('--report', 'measure nothing: write docs/bench/README.md and its pictures from the results kept')
       .option('--list', 'list the models'),
   ).action((models: string[], options: BenchOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       if (options.list) return list();
       if (options.report) return report();
+      for (const name of models) checkModel(name);
       const plan = planOf(models, options);
-      for (const name of plan.models) checkModel(name);
-      return measure(plan, options.write === true, terminal);
+      if (options.browser) {
+        const browsed = models.length > 0 ? models : options.all ? ALL_BROWSER_MODELS : BROWSER_MODELS;
+        return measure((progress, keep) => runBrowser({ ...plan, models: browsed }, progress, keep), options, terminal);
+      }
+      return measure((progress, keep) => runBench(plan, progress, keep), options, terminal);
     }),
   );
 }
@@ -86,14 +94,18 @@ function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
   };
 }
 
-async function measure(plan: BenchPlan, write: boolean, terminal: Terminal): Promise<Outcome> {
+/** Does what is asked for, and keeps what is found as it comes. */
+async function measure(
+  work: (progress: Progress, keep: (found: BenchResults) => void) => Promise<BenchResults>,
+  { write }: BenchOptions,
+  terminal: Terminal,
+): Promise<Outcome> {
   const before = write ? readResults(RESULTS_FILE) : undefined;
-  const keep = (found: BenchResults): void => {
-    if (write) writeResults(RESULTS_FILE, mergeResults(before, found));
-  };
   const progress = terminal.progress();
   try {
-    const found = await runBench(plan, progress, keep);
+    const found = await work(progress, (soFar) => {
+      if (write) writeResults(RESULTS_FILE, mergeResults(before, soFar));
+    });
     progress.done();
     return outcome(found);
   } finally {
@@ -135,7 +147,12 @@ function outcome(found: BenchResults): Outcome {
   if (compared) facts.push(['compared', `with ${compared}`]);
   return {
     document: { ...found, published },
-    text: [renderFacts(facts), '', resultTables(found), '', publishedTable(published)].join('\n'),
-    ...(results.length === 0 && found.failures.length > 0 ? { exitCode: 2 } : {}),
+    text: [
+      renderFacts(facts),
+      '',
+      resultTables(found),
+      ...(results.length > 0 ? ['', publishedTable(published)] : []),
+    ].join('\n'),
+    ...(results.length + found.browser.length === 0 ? { exitCode: 2 } : {}),
   };
 }

@@ -1,12 +1,12 @@
 /** Sections of docs/bench/README.md on browsers and on other systems. */
 import { formatBytes, formatMs } from '../../terminal/format.js';
-import type { BrowserResult, ModelResult, PeerResult } from '../results.js';
+import type { BenchResults, ModelResult, PeerResult } from '../results.js';
 import { markdownTable, right } from './markdown.js';
 
 const ms = (value: number | undefined): string => (value === undefined ? '' : formatMs(value));
 
-export function browserSection(browser: readonly BrowserResult[]): string[] {
-  if (browser.length === 0) return [];
+export function browserSection({ browser, browserFailures }: BenchResults): string[] {
+  if (browser.length + browserFailures.length === 0) return [];
   const rows = browser.map((b) => [
     b.model,
     String(b.threads),
@@ -16,7 +16,7 @@ export function browserSection(browser: readonly BrowserResult[]): string[] {
     formatMs(b.verifyMs.median),
     formatBytes(b.proofBytes),
     formatBytes(b.memoryBytes),
-    ms(b.verifierAloneMs?.median),
+    formatMs(b.verifierAloneMs.median),
   ]);
   const columns = [
     { title: 'model' },
@@ -25,8 +25,10 @@ export function browserSection(browser: readonly BrowserResult[]): string[] {
   return [
     '## In a browser',
     `${[...new Set(browser.map((b) => b.browser))].join(', ')}, headless, by \`npm run bench:browser\`: compiled, proven and verified in a
-cross-origin isolated page. Verifier alone: \`@dsperse/core/verify\` in a page without that isolation, on a run made in Node.`,
+cross-origin isolated page. Memory: of the kernels. Verifier alone:
+\`@dsperse/core/verify\` in a page without that isolation, on a run made in Node.`,
     markdownTable(columns, rows),
+    ...browserFailures.map((f) => `Not measured: ${f.model}: ${f.message} (${f.code}).`),
   ];
 }
 

@@ -31,7 +31,7 @@ Every figure is of the machine below; nothing is taken from elsewhere. What othe
     ...phaseSection(results.results, show('phases')),
     ...workerSection(results.results, show('workers')),
     ...slicingSection(results.slicing, show('slices')),
-    ...browserSection(results.browser),
+    ...browserSection(results),
     ...peerSection(results.peers, results.results),
   ].join('\n\n')}\n`;
 }
