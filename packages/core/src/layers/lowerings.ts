@@ -14,6 +14,7 @@ import { poolLowering } from './pool/lower.js';
 import { preluLowering } from './prelu/lower.js';
 import { reduceLowering } from './reduce/lower.js';
 import { softmaxLowering } from './softmax/lower.js';
+import { standardizeLowering } from './standardize/lower.js';
 import { tableLookupLowering } from './table-lookup/lower.js';
 import { unaryLowering } from './unary/lower.js';
 
@@ -32,6 +33,7 @@ const ROOMS: readonly Lowering[] = [
   preluLowering,
   reduceLowering,
   softmaxLowering,
+  standardizeLowering,
   tableLookupLowering,
   unaryLowering,
 ];

@@ -34,7 +34,7 @@ export function lowerProduct(c: LowerContext, p: ComputedProduct): Lowered {
 const MOST = 2 ** 29;
 
 /** The operands, the larger ones rounded by as many bits as it takes for their sums of products to fit. */
-function fitting(c: LowerContext, p: ComputedProduct): [Lowered, Lowered] {
+export function fitting(c: LowerContext, p: Pick<ComputedProduct, 'a' | 'b' | 'sums'>): [Lowered, Lowered] {
   const size = (x: Lowered) => Math.max(-c.builder.get(x.value).lo, c.builder.get(x.value).hi);
   const [a, b] = [size(p.a), size(p.b)];
   const count = sizeOf(p.sums);

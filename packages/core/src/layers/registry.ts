@@ -15,6 +15,7 @@ import { pool } from './pool/op.js';
 import { prelu } from './prelu/op.js';
 import { reduce } from './reduce/op.js';
 import { softmax } from './softmax/op.js';
+import { standardize } from './standardize/op.js';
 import { tableLookup } from './table-lookup/op.js';
 import { unary } from './unary/op.js';
 
@@ -34,12 +35,13 @@ const ROOMS: readonly OpSemantics[] = [
   prelu,
   reduce,
   softmax,
+  standardize,
   tableLookup,
   unary,
 ];
 
 /** Operators that only composites are written in. */
-const INTERNAL = new Set(['Fixed', 'Pick', 'TableLookup']);
+const INTERNAL = new Set(['Fixed', 'Pick', 'Standardize', 'TableLookup']);
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
 

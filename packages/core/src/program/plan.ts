@@ -32,6 +32,21 @@ export interface TensorPlan extends OutputPlan {
   readonly seen: { readonly lo: number; readonly hi: number };
 }
 
+/** What scaling and shifting by constants make of a magnitude that a tensor takes; 0 where none is known. */
+function carried(
+  node: GraphNode,
+  inputs: readonly (TensorInfo | undefined)[],
+  least: ReadonlyMap<string, number>,
+): number {
+  const from = Math.max(0, ...node.inputs.map((i) => least.get(i) ?? 0));
+  if (from === 0) return 0;
+  const constant = inputs.find((t) => t?.value)?.value;
+  const size = constant?.data.reduce((m, x) => Math.max(m, Math.abs(x)), 0) ?? 0;
+  if (node.op === 'Mul') return from * size;
+  if (node.op === 'Add' || node.op === 'Sub') return from + size;
+  return loweringOf(node.op)?.sameScale?.(node, inputs) ? from : 0;
+}
+
 /** Plans of inputs and computed tensors, by name. */
 export function planTensors(graph: Graph, ranges: Ranges, precision: Precision): Map<string, TensorPlan> {
   const widths = WIDTHS[precision];
@@ -55,13 +70,18 @@ export function planTensors(graph: Graph, ranges: Ranges, precision: Precision):
   };
   const forced = new Set<string>();
   const jumping = new Set<string>();
+  /** Magnitudes that tensors take for some input, whatever calibration saw. */
+  const least = new Map<string, number>();
   for (const node of graph.nodes) {
     const lowering = loweringOf(node.op) as Lowering;
     const inputs = nodeInputs(graph, node);
     const bound = lowering.bound?.(node, inputs);
     const outputs = node.outputs.filter((o) => o !== '');
-    const least = lowering.reaches?.(node, inputs);
-    for (const o of outputs) note(o, lowering.headroom ?? HEADROOM, bound, least);
+    const own = lowering.reaches?.(node, inputs) ?? carried(node, inputs, least);
+    for (const o of outputs) {
+      note(o, lowering.headroom ?? HEADROOM, bound, own);
+      if (own > 0) least.set(o, own);
+    }
     for (const i of lowering.jumps?.(node, inputs) ?? []) jumping.add(node.inputs[i]);
     const partly = lowering.sharing?.(node);
     if (!partly && !lowering.sameScale?.(node, inputs)) continue;

@@ -3,35 +3,25 @@ import { sizeOf } from '../../base/dims.js';
 import { badShape, normalAxis, numberAttribute } from '../attributes.js';
 import type { Compose, Composer } from './composer.js';
 
-/** (x - mean) / sqrt(variance + epsilon) over axes. */
-function standardized(c: Composer, x: string, axes: readonly number[], epsilon: number): string {
-  const mean = c.add('ReduceMean', [x], { axes, keepdims: 1 });
-  const d = c.add('Sub', [x, mean]);
-  return overRoot(c, d, axes, epsilon);
+/** (x - mean) / sqrt(variance + epsilon) over the last cells of every row: x seen as [rows, n]. */
+function standardized(c: Composer, x: string, dims: readonly number[], n: number, center: 0 | 1): string {
+  const epsilon = numberAttribute(c.node, 'epsilon', 1e-5);
+  const rows = c.reshape(x, [sizeOf(dims) / n, n]);
+  return c.reshape(c.internal('Standardize', [rows], { epsilon, center }), dims);
 }
-
-/** d / sqrt(mean d² + epsilon) over axes. */
-function overRoot(c: Composer, d: string, axes: readonly number[], epsilon: number): string {
-  const square = c.add('Pow', [d, c.floats([2])]);
-  const variance = c.add('ReduceMean', [square], { axes, keepdims: 1 });
-  const deviation = c.add('Sqrt', [c.add('Add', [variance, c.floats([epsilon])])]);
-  return c.add('Div', [d, deviation]);
-}
-
-const axesFrom = (axis: number, rank: number): number[] => Array.from({ length: rank - axis }, (_, i) => axis + i);
 
 export const layerNormalization: Compose = (c) => {
-  const rank = c.dims(0).length;
-  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), rank);
-  const n = standardized(c, c.node.inputs[0], axesFrom(axis, rank), numberAttribute(c.node, 'epsilon', 1e-5));
+  const dims = c.dims(0);
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), dims.length);
+  const n = standardized(c, c.node.inputs[0], dims, sizeOf(dims.slice(axis)), 1);
   const scaled = c.has(1) ? c.add('Mul', [n, c.node.inputs[1]]) : n;
   return [c.has(2) ? c.add('Add', [scaled, c.node.inputs[2]]) : scaled];
 };
 
 export const rmsNormalization: Compose = (c) => {
-  const rank = c.dims(0).length;
-  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), rank);
-  const n = overRoot(c, c.node.inputs[0], axesFrom(axis, rank), numberAttribute(c.node, 'epsilon', 1e-5));
+  const dims = c.dims(0);
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), dims.length);
+  const n = standardized(c, c.node.inputs[0], dims, sizeOf(dims.slice(axis)), 0);
   return [c.has(1) ? c.add('Mul', [n, c.node.inputs[1]]) : n];
 };
 
@@ -44,10 +34,9 @@ function perChannel(c: Composer, x: string): string {
 }
 
 export const instanceNormalization: Compose = (c) => {
-  const rank = c.dims(0).length;
-  if (rank < 3) throw badShape(c.node, `input [${c.dims(0)}] has no spatial axes`);
-  const axes = axesFrom(2, rank);
-  return [perChannel(c, standardized(c, c.node.inputs[0], axes, numberAttribute(c.node, 'epsilon', 1e-5)))];
+  const dims = c.dims(0);
+  if (dims.length < 3) throw badShape(c.node, `input [${dims}] has no spatial axes`);
+  return [perChannel(c, standardized(c, c.node.inputs[0], dims, sizeOf(dims.slice(2)), 1))];
 };
 
 export const groupNormalization: Compose = (c) => {
@@ -55,9 +44,8 @@ export const groupNormalization: Compose = (c) => {
   const groups = numberAttribute(c.node, 'num_groups', 1);
   if (dims.length < 2 || !(groups >= 1) || dims[1] % groups !== 0)
     throw badShape(c.node, `${groups} groups of [${dims}]`);
-  const epsilon = numberAttribute(c.node, 'epsilon', 1e-5);
-  const split = c.reshape(c.node.inputs[0], [dims[0], groups, sizeOf(dims.slice(1)) / groups]);
-  const n = standardized(c, split, [2], epsilon);
+  const split = [dims[0], groups, sizeOf(dims.slice(1)) / groups];
+  const n = standardized(c, c.reshape(c.node.inputs[0], split), split, split[2], 1);
   if (sizeOf(c.dims(1)) === dims[1]) return [perChannel(c, c.reshape(n, dims))];
   // Before operator set 21, scale and bias are those of groups.
   const scaled = c.add('Mul', [n, c.reshape(c.node.inputs[1], [groups, 1])]);
@@ -65,11 +53,19 @@ export const groupNormalization: Compose = (c) => {
 };
 
 export const lpNormalization: Compose = (c) => {
-  const axes = [normalAxis(c.node, numberAttribute(c.node, 'axis', -1), c.dims(0).length)];
+  const [x] = c.node.inputs;
+  const dims = c.dims(0);
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), dims.length);
   const p = numberAttribute(c.node, 'p', 2);
   if (p !== 1 && p !== 2) throw c.unsupported(`p = ${p}`, 'use p = 1 or 2');
-  const norm = c.add(p === 1 ? 'ReduceL1' : 'ReduceL2', [c.node.inputs[0]], { axes, keepdims: 1 });
-  return [c.add('Div', [c.node.inputs[0], norm])];
+  if (p === 1) return [c.add('Div', [x, c.add('ReduceL1', [x], { axes: [axis], keepdims: 1 })])];
+  // x / |x| is x over the root of its mean square, over the root of its length.
+  const perm = [...dims.map((_, i) => i).filter((i) => i !== axis), axis];
+  const moved = perm.map((i) => dims[i]);
+  const rows = c.reshape(c.add('Transpose', [x], { perm }), [sizeOf(dims) / dims[axis], dims[axis]]);
+  const n = c.internal('Standardize', [rows], { epsilon: 0, center: 0 });
+  const scaled = c.add('Mul', [n, c.floats([1 / Math.sqrt(dims[axis])])]);
+  return [c.add('Transpose', [c.reshape(scaled, moved)], { perm: dims.map((_, i) => perm.indexOf(i)) })];
 };
 
 /** x / (bias + alpha/size · Σ x²)^beta, the sum over `size` neighbouring channels. */

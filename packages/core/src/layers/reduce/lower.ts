@@ -5,7 +5,7 @@ import type { AxisIndex, ValueId } from '../../relation/relation.js';
 import { lowerSum, scaledPart } from '../accumulate.js';
 import { type LowerContext, type Lowered, type Lowering, unsupported } from '../lowering.js';
 import { axisMax } from '../maximum.js';
-import { roundSum } from '../product.js';
+import { fitting, roundSum } from '../product.js';
 import { ABS, applyFunction } from '../tables.js';
 import { isWhole, wholeReduction } from '../whole.js';
 import { reducedAxes, reducedDims } from './op.js';
@@ -53,8 +53,8 @@ function lowerExtremum(c: LowerContext): Lowered {
 }
 
 function lowerSquares(c: LowerContext): Lowered {
-  const x = c.operand(0);
   const { dims, axes, sums } = reduction(c);
+  const [x] = fitting(c, { a: c.operand(0), b: c.operand(0), sums });
   const { lo, hi } = c.builder.get(x.value);
   const range = { lo: 0, hi: Math.max(lo * lo, hi * hi) * sizeOf(sums) };
   const z = c.builder.contract(`${c.name}/squares`, dims, x.value, x.value, sums, axes, axes, range);
