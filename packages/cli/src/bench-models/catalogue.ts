@@ -48,6 +48,13 @@ const RECIPES = {
     parameters: 263_970,
     build: pictureCnn([16, 32], [256, 168]),
   },
+  'dense-64': {
+    about: 'one dense layer of width 64, with Relu',
+    input: [1, 64],
+    range: [-1, 1],
+    parameters: 4160,
+    build: (m, x) => m.relu(m.gemm(x, 64)),
+  },
   'dense-4m': {
     about: 'five dense layers of width 1024',
     input: [1, 4],

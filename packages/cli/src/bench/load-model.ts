@@ -23,6 +23,8 @@ export interface LoadedModel {
 }
 
 const CALIBRATION = 4;
+/** From so many parameters on, one sample has to do. */
+const LARGE = 5e7;
 const EXAMPLE = fileURLToPath(new URL('../../../../examples/digits/', import.meta.url));
 
 /** @throws InputError where there is no such model, before anything is measured */
@@ -41,9 +43,10 @@ export function checkModel(name: string): void {
 
 export function loadModel(name: string): LoadedModel {
   if (isBenchModel(name)) {
-    const { about, bytes } = generateModel(name);
+    const { about, bytes, parameters } = generateModel(name);
     const sample = (index: number): Sample => toSample(benchInput(name, index));
-    const calibration = Array.from({ length: CALIBRATION }, (_, i) => sample(i + 1));
+    const samples = parameters > LARGE ? 1 : CALIBRATION;
+    const calibration = Array.from({ length: samples }, (_, i) => sample(i + 1));
     return { name, about, bytes, input: sample(0), calibration };
   }
   if (name === 'digits') {

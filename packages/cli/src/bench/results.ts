@@ -130,7 +130,10 @@ export interface PeerResult {
   /** What differs from our model of that name. */
   readonly note: string;
   readonly measured: Occasion;
+  /** Calibration, circuit and keys. */
   readonly setupMs?: number;
+  /** A structured reference string of one's own; those of ceremonies are downloaded instead. */
+  readonly srsMs?: number;
   readonly witnessMs?: number;
   readonly proveMs?: number;
   readonly verifyMs?: number;

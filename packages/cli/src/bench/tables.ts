@@ -4,7 +4,7 @@ import type { PeerFigure } from '../bench-models/peers.js';
 import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
 import { type Column, renderTable } from '../terminal/table.js';
 import { PHASES } from './protocol.js';
-import type { BenchResults, BrowserResult, ModelResult, SlicingResult } from './results.js';
+import type { BenchResults, BrowserResult, ModelResult, PeerResult, SlicingResult } from './results.js';
 import type { Spread } from './spread.js';
 
 const right = (...titles: string[]): Column[] => titles.map((title) => ({ title, align: 'right' }));
@@ -24,6 +24,7 @@ export function resultTables(results: BenchResults): string {
   }
   parts.push(...results.slicing.map(slicingTable));
   if (results.browser.length > 0) parts.push(browserTable(results.browser));
+  if (results.peers.length > 0) parts.push(peerTable(results.peers));
   return parts.join('\n\n');
 }
 
@@ -87,6 +88,27 @@ function slicingTable({ model, plans, failed }: SlicingResult): string {
   ]);
   const lost = failed.map((f) => `${f.slices} slices: ${f.message}`);
   return [renderTable(columns, rows), ...lost].join('\n');
+}
+
+function peerTable(peers: readonly PeerResult[]): string {
+  const ms = (value: number | undefined): string => (value === undefined ? '' : formatMs(value));
+  const columns = [
+    { title: 'other systems' },
+    { title: 'model' },
+    ...right('setup', 'SRS', 'witness', 'prove', 'verify', 'proof', 'memory'),
+  ];
+  const rows = peers.map((p) => [
+    `${p.system} ${p.version}`,
+    p.model,
+    ms(p.setupMs),
+    ms(p.srsMs),
+    ms(p.witnessMs),
+    p.failed ? `${p.failed.code} in ${p.failed.stage}` : ms(p.proveMs),
+    ms(p.verifyMs),
+    p.proofBytes === undefined ? '' : formatBytes(p.proofBytes),
+    p.peakRssBytes === undefined ? '' : formatBytes(p.peakRssBytes),
+  ]);
+  return renderTable(columns, rows);
 }
 
 function browserTable(browser: readonly BrowserResult[]): string {

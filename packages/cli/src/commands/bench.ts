@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
 import { ALL_BROWSER_MODELS, BROWSER_MODELS, runBrowser } from '../bench/browser/run-browser.js';
 import { checkModel } from '../bench/load-model.js';
-import { describeMachine } from '../bench/machine.js';
+import { describeMachine, occasion } from '../bench/machine.js';
 import {
   ALL_SLICED_MODELS,
   allModels,
@@ -13,6 +13,7 @@ import {
   SLICE_COUNTS,
   SLICED_MODELS,
 } from '../bench/model-sets.js';
+import { PEER_MODELS, runPeers } from '../bench/peers/run-peers.js';
 import { writeReport } from '../bench/report/write-report.js';
 import type { BenchResults } from '../bench/results.js';
 import { mergeResults, RESULTS_FILE, readResults, writeResults } from '../bench/results-file.js';
@@ -35,6 +36,7 @@ interface BenchOptions extends CommonOptions {
   readonly limit: string;
   readonly total?: string;
   readonly write?: boolean;
+  readonly peers?: boolean;
   readonly browser?: boolean;
   readonly report?: boolean;
   readonly list?: boolean;
@@ -56,6 +58,7 @@ export function benchCommand(perform: Perform): Command {
       .option('--limit <minutes>', 'of one model', '20')
       .option('--total <minutes>', 'of everything: no model is begun later')
       .option('--write', 'keep the results in docs/bench/results.json')
+      .option('--peers', 'run other systems beside ours; they are installed for that, outside of the project')
       .option('--browser', 'compile, prove and verify in Chromium instead')
       .option('--report', 'measure nothing: write docs/bench/README.md and its pictures from the results kept')
       .option('--list', 'list the models'),
@@ -69,6 +72,8 @@ export function benchCommand(perform: Perform): Command {
         const browsed = models.length > 0 ? models : options.all ? ALL_BROWSER_MODELS : BROWSER_MODELS;
         return measure((progress, keep) => runBrowser({ ...plan, models: browsed }, progress, keep), options, terminal);
       }
+      if (options.peers)
+        return measure((progress, keep) => besidePeers(plan, models, progress, keep), options, terminal);
       return measure((progress, keep) => runBench(plan, progress, keep), options, terminal);
     }),
   );
@@ -92,6 +97,23 @@ function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
     totalMs: 60_000 * (options.total ? parseWhole('--total', options.total, 1, 10_000) : 10_000),
     memoryBytes: memoryLimit(),
   };
+}
+
+/** Ours first, then the others on the same models. */
+async function besidePeers(
+  plan: BenchPlan,
+  named: readonly string[],
+  progress: Progress,
+  keep: (found: BenchResults) => void,
+): Promise<BenchResults> {
+  const models = named.length > 0 ? named : PEER_MODELS;
+  const { limitMs, memoryBytes } = plan;
+  const measured = occasion(describeMachine().load);
+  const ours = await runBench({ ...plan, models, sliced: [] }, progress, keep);
+  const peers = await runPeers(models, { limitMs, memoryBytes }, measured, progress, (soFar) =>
+    keep({ ...ours, peers: soFar }),
+  );
+  return { ...ours, peers };
 }
 
 /** Does what is asked for, and keeps what is found as it comes. */

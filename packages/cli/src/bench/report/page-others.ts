@@ -41,6 +41,7 @@ export function peerSection(peers: readonly PeerResult[], results: readonly Mode
       `${p.system} ${p.version}`,
       p.model,
       ms(p.setupMs),
+      ms(p.srsMs),
       ms(p.witnessMs),
       p.failed ? `${p.failed.code} in ${p.failed.stage}` : ms(p.proveMs),
       ms(p.verifyMs),
@@ -53,7 +54,7 @@ export function peerSection(peers: readonly PeerResult[], results: readonly Mode
   const columns = [
     { title: 'system' },
     { title: 'model' },
-    ...right('setup', 'witness', 'prove', 'verify', 'proof', 'memory', 'dsperse proves', 'ratio'),
+    ...right('setup', 'SRS', 'witness', 'prove', 'verify', 'proof', 'memory', 'dsperse proves', 'ratio'),
   ];
   const notes = [...new Set(peers.filter((p) => p.note).map((p) => `- ${p.system}, ${p.model}: ${p.note}`))];
   return [
