@@ -17,7 +17,7 @@ export interface BenchPlan {
   readonly runs: number;
   /** Numbers of threads, ascending. */
   readonly workers: readonly number[];
-  /** Of proving one model again and again. */
+  /** Of proving one model again and again; half as much for each cut. */
   readonly budgetMs: number;
   /** Of one model as a whole. */
   readonly limitMs: number;

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { InputError } from '@dsperse/core/graph';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
@@ -73,7 +74,7 @@ export function benchCommand(perform: Perform): Command {
         return measure((progress, keep) => runBrowser({ ...plan, models: browsed }, progress, keep), options, terminal);
       }
       if (options.peers)
-        return measure((progress, keep) => besidePeers(plan, models, progress, keep), options, terminal);
+        return measure((progress, keep) => besidePeers(plan, models, options, progress, keep), options, terminal);
       return measure((progress, keep) => runBench(plan, progress, keep), options, terminal);
     }),
   );
@@ -82,7 +83,14 @@ export function benchCommand(perform: Perform): Command {
 function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
   const most = options.workers === undefined ? describeMachine().cores : parseWhole('--workers', options.workers, 1, 8);
   const named = models.length > 0 ? models : options.all ? allModels() : DEFAULT_MODELS;
-  const missing = options.only === 'missing';
+  const missing = options.only !== undefined;
+  if (missing && options.only !== 'missing') {
+    throw new InputError(
+      'bad-option',
+      `--only takes missing, not ${options.only}`,
+      'leave it out to measure all again',
+    );
+  }
   const known = missing ? readResults(RESULTS_FILE) : undefined;
   const sliced = options.all ? ALL_SLICED_MODELS : models.length > 0 ? models.slice(0, 1) : SLICED_MODELS;
   const cut = new Set(known?.slicing.map((s) => s.model));
@@ -103,15 +111,21 @@ function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
 async function besidePeers(
   plan: BenchPlan,
   named: readonly string[],
+  options: BenchOptions,
   progress: Progress,
   keep: (found: BenchResults) => void,
 ): Promise<BenchResults> {
   const models = named.length > 0 ? named : PEER_MODELS;
   const { limitMs, memoryBytes } = plan;
   const measured = occasion(describeMachine().load);
-  const ours = await runBench({ ...plan, models, sliced: [] }, progress, keep);
-  const peers = await runPeers(models, { limitMs, memoryBytes }, measured, progress, (soFar) =>
-    keep({ ...ours, peers: soFar }),
+  const known = options.only === 'missing' ? readResults(RESULTS_FILE) : undefined;
+  const ours = await runBench({ ...plan, models: missingOf(models, known), sliced: [] }, progress, keep);
+  const peers = await runPeers(
+    models,
+    { limitMs, memoryBytes },
+    { measured, known: known?.peers ?? [] },
+    progress,
+    (soFar) => keep({ ...ours, peers: soFar }),
   );
   return { ...ours, peers };
 }
@@ -154,6 +168,7 @@ function list(): Outcome {
 
 function outcome(found: BenchResults): Outcome {
   const { machine, results } = found;
+  const failed = found.failures.length + found.browserFailures.length;
   const names = results.map((r) => r.model);
   const published = PEER_FIGURES.filter(
     (f) => f.comparable.length === 0 || f.comparable.some((m) => names.includes(m)),
@@ -175,6 +190,6 @@ function outcome(found: BenchResults): Outcome {
       resultTables(found),
       ...(results.length > 0 ? ['', publishedTable(published)] : []),
     ].join('\n'),
-    ...(results.length + found.browser.length === 0 ? { exitCode: 2 } : {}),
+    ...(results.length + found.browser.length + found.peers.length === 0 && failed > 0 ? { exitCode: 2 } : {}),
   };
 }

@@ -75,14 +75,15 @@ function denseInput(): object {
 export async function runPeers(
   models: readonly string[],
   limits: StepLimits,
-  measured: Occasion,
+  { measured, known }: { readonly measured: Occasion; readonly known: readonly PeerResult[] },
   progress: Progress,
   keep: (peers: BenchResults['peers']) => void,
 ): Promise<PeerResult[]> {
   const found: PeerResult[] = [];
   const jobs = models
     .filter(isBenchModel)
-    .flatMap((model) => PEERS.filter((p) => p.models(model)).map((peer) => ({ model, peer })));
+    .flatMap((model) => PEERS.filter((p) => p.models(model)).map((peer) => ({ model, peer })))
+    .filter(({ model, peer }) => !known.some((k) => k.model === model && k.system === peer.system));
   const scratch = mkdtempSync(join(tmpdir(), 'dsperse-bench-'));
   try {
     for (const [i, { model, peer }] of jobs.entries()) {
