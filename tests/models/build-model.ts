@@ -1,5 +1,7 @@
 /** Small ONNX files for tests, written field by field, also in the forms that this project's own writer never uses. */
+import { dtypeCode } from '../../packages/core/src/graph/dtypes.js';
 import {
+  type DType,
   decodeOnnx,
   evaluateGraph,
   type Graph,
@@ -28,6 +30,8 @@ export interface ModelSpec {
   readonly nodes: readonly NodeSpec[];
   /** Dims with names for open dimensions; undefined where the shape is not said at all. */
   readonly inputs: Readonly<Record<string, readonly (number | string)[] | undefined>>;
+  /** Types of inputs that are no floats. */
+  readonly types?: Readonly<Record<string, DType>>;
   readonly outputs: readonly string[];
   /** Tensors, or TensorProto messages. */
   readonly initializers?: Readonly<Record<string, Tensor | Writer>>;
@@ -74,8 +78,8 @@ function attribute(key: string, value: AttributeSpec): Writer {
   return w.varint(20, 7);
 }
 
-function valueInfo(name: string, dims: readonly (number | string)[] | undefined): Writer {
-  const tensor = new Writer().varint(1, 1);
+function valueInfo(name: string, dims: readonly (number | string)[] | undefined, dtype: DType = 'float32'): Writer {
+  const tensor = new Writer().varint(1, dtypeCode(dtype));
   if (dims) {
     const shape = new Writer();
     for (const d of dims) shape.message(1, typeof d === 'number' ? new Writer().varint(1, d) : new Writer().text(2, d));
@@ -99,7 +103,7 @@ export function buildModel(spec: ModelSpec): Uint8Array {
   g.text(2, 'test');
   for (const [name, t] of Object.entries(spec.initializers ?? {}))
     g.message(5, t instanceof Writer ? t : encodeTensorProto(name, t));
-  for (const [name, dims] of Object.entries(spec.inputs)) g.message(11, valueInfo(name, dims));
+  for (const [name, dims] of Object.entries(spec.inputs)) g.message(11, valueInfo(name, dims, spec.types?.[name]));
   for (const name of spec.outputs) g.message(12, valueInfo(name, undefined));
   const opset = new Writer().text(1, '').varint(2, spec.opset ?? 13);
   return new Writer().varint(1, 8).message(7, g).message(8, opset).done();

@@ -32,6 +32,7 @@ export function only(op: string, cases: readonly Case[]): void {
             opset: c.opset,
             nodes: [node(op, names, ['y'], c.attributes)],
             inputs: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dims])),
+            types: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dtype])),
             outputs: ['y'],
             initializers: Object.fromEntries(constants.flatMap((t, k) => (t === '' ? [] : [[`c${k}`, t]]))),
           },

@@ -69,7 +69,7 @@ function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): 
       }
       initializers.set(t.name, t.tensor);
     } else if (f.number === 11 || f.number === 12) {
-      const v = decodeValueInfo(f.bytes);
+      const v = decodeValueInfo(f.bytes, f.number === 11);
       declared.set(v.name, v.declared);
       (f.number === 11 ? inputs : outputs).push(v.name);
     } else if (f.number === 15) {
@@ -172,7 +172,7 @@ function decodeAttribute(data: Uint8Array, external?: ExternalData): [string, At
   return [name, value];
 }
 
-function decodeValueInfo(data: Uint8Array): { name: string; declared: DeclaredTensor } {
+function decodeValueInfo(data: Uint8Array, isInput: boolean): { name: string; declared: DeclaredTensor } {
   let name = '';
   let typeBytes: Uint8Array | undefined;
   for (const f of fields(data)) {
@@ -182,7 +182,8 @@ function decodeValueInfo(data: Uint8Array): { name: string; declared: DeclaredTe
   let dtype: DType = 'float32';
   let dims: (number | string)[] | undefined;
   for (const type of fields(typeBytes ?? new Uint8Array(0))) {
-    if (type.number !== 1 && type.number !== 6)
+    // Maps and sequences among the outputs are told by what makes them.
+    if (isInput && type.number !== 1 && type.number !== 6)
       throw new InputError('unsupported-dtype', `${name} is not a tensor`, 'export tensor inputs and outputs');
     if (type.number !== 1) continue;
     for (const t of fields(type.bytes)) {

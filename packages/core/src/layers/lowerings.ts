@@ -1,6 +1,7 @@
 /** The integer meaning of every operator that can be proven. A new operator is a room and a line here. */
 import { arithmeticLowering } from './arithmetic/lower.js';
 import { batchNormalizationLowering } from './batch-normalization/lower.js';
+import { bitwiseLowering } from './bitwise/lower.js';
 import { comparisonLowering } from './comparison/lower.js';
 import { convLowering } from './conv/lower.js';
 import { fixedLowering } from './fixed/lower.js';
@@ -21,6 +22,7 @@ import { unaryLowering } from './unary/lower.js';
 const ROOMS: readonly Lowering[] = [
   arithmeticLowering,
   batchNormalizationLowering,
+  bitwiseLowering,
   comparisonLowering,
   convLowering,
   fixedLowering,

@@ -3,6 +3,7 @@ import type { OpSemantics } from '../graph/graph.js';
 import { INTERNAL_DOMAIN } from '../graph/internal.js';
 import { arithmetic } from './arithmetic/op.js';
 import { batchNormalization } from './batch-normalization/op.js';
+import { bitwise } from './bitwise/op.js';
 import { comparison } from './comparison/op.js';
 import { conv } from './conv/op.js';
 import { fixed } from './fixed/op.js';
@@ -10,6 +11,7 @@ import { gemm } from './gemm/op.js';
 import { constants, layout } from './layout/op.js';
 import { logic } from './logic/op.js';
 import { matMul } from './matmul/op.js';
+import { notANumber } from './not-a-number/op.js';
 import { pick } from './pick/op.js';
 import { pool } from './pool/op.js';
 import { prelu } from './prelu/op.js';
@@ -22,6 +24,7 @@ import { unary } from './unary/op.js';
 const ROOMS: readonly OpSemantics[] = [
   arithmetic,
   batchNormalization,
+  bitwise,
   comparison,
   constants,
   conv,
@@ -30,6 +33,7 @@ const ROOMS: readonly OpSemantics[] = [
   layout,
   logic,
   matMul,
+  notANumber,
   pick,
   pool,
   prelu,

@@ -19,8 +19,8 @@ export function gridFor(scale: number, reach: number, bits: number): Grid {
 
 /** Integers of the layer's result, after its activation. */
 export function outputGrid(c: LowerContext): Grid {
-  const [{ scale, reach, fine }] = c.outputs;
-  return gridFor(scale, fine ? reach : Math.min(reach, scale * 2 ** (c.widths.bits + 3)), c.widths.bits);
+  const [{ scale, reach, fine, whole }] = c.outputs;
+  return gridFor(scale, fine || whole ? reach : Math.min(reach, scale * 2 ** (c.widths.bits + 3)), c.widths.bits);
 }
 
 /**

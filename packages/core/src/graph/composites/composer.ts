@@ -102,7 +102,10 @@ export class Composer {
 
   /** Gives the results the names of the composite's outputs. */
   finish(results: readonly string[]): GraphNode[] {
-    const named = new Map(results.map((result, k) => [result, this.node.outputs[k] || result]));
+    // An output that is an input or a constant, or another output too, is handed on by a node.
+    const made = new Set(this.nodes.flatMap((n) => n.outputs));
+    const own = results.map((result) => (made.delete(result) ? result : this.add('Identity', [result])));
+    const named = new Map(own.map((result, k) => [result, this.node.outputs[k] || result]));
     return this.nodes.map((n) => ({
       ...n,
       inputs: n.inputs.map((i) => named.get(i) ?? i),

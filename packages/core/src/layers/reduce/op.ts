@@ -14,7 +14,6 @@ const REDUCERS: Readonly<
   ReduceL1: { start: 0, step: (a, x) => a + Math.abs(x) },
   ReduceSumSquare: { start: 0, step: (a, x) => a + x * x },
   ReduceL2: { start: 0, step: (a, x) => a + x * x, end: Math.sqrt },
-  ReduceProd: { start: 1, step: (a, x) => a * x },
 };
 
 export function reducedAxes(

@@ -1,0 +1,137 @@
+/** Linear models and preparation of features of ai.onnx.ml. */
+import { sizeOf } from '../../base/dims.js';
+import { badShape, numberAttribute, stringAttribute } from '../attributes.js';
+import type { Compose, Composer } from './composer.js';
+import {
+  classified,
+  labelsOf,
+  transformed,
+  treeEnsembleClassifier,
+  treeEnsembleRegressor,
+  twoClasses,
+} from './trees.js';
+
+const FLOAT = 1;
+
+const list = (c: Composer, name: string): readonly number[] => {
+  const v = c.node.attributes[name];
+  if (typeof v === 'object' && 'data' in v) return [...v.data];
+  return Array.isArray(v) && typeof v[0] !== 'string' ? (v as readonly number[]) : typeof v === 'number' ? [v] : [];
+};
+
+/** x·coefficientsᵀ + intercepts: [rows, targets]. */
+function linear(c: Composer, coefficients: readonly number[], intercepts: readonly number[]): string {
+  const features = c.dims(0)[c.dims(0).length - 1];
+  const targets = coefficients.length / features;
+  if (!Number.isInteger(targets) || targets < 1) throw badShape(c.node, `coefficients do not fit [${c.dims(0)}]`);
+  const x = c.reshape(c.node.inputs[0], [sizeOf(c.dims(0)) / features, features]);
+  const attributes = { transB: 1 };
+  const inputs = [x, c.floats(coefficients, [targets, features])];
+  return c.add('Gemm', intercepts.length > 0 ? [...inputs, c.floats(intercepts)] : inputs, attributes);
+}
+
+const linearRegressor: Compose = (c) => [transformed(c, linear(c, list(c, 'coefficients'), list(c, 'intercepts')))];
+
+const linearClassifier: Compose = (c) => {
+  const labels = labelsOf(c);
+  const scores = linear(c, list(c, 'coefficients'), list(c, 'intercepts'));
+  const rows = list(c, 'coefficients').length / c.dims(0)[c.dims(0).length - 1];
+  if (labels.length !== 2 || rows !== 1) return classified(c, transformed(c, scores), labels, scores);
+  const isProbability = stringAttribute(c.node, 'post_transform', 'NONE') === 'LOGISTIC';
+  return classified(c, twoClasses(c, transformed(c, scores), isProbability), labels, twoClasses(c, scores, false));
+};
+
+/** Kernels of support vectors: y = Σ coefficient·K(x, vector) - rho. */
+const svmRegressor: Compose = (c) => {
+  const features = c.dims(0)[c.dims(0).length - 1];
+  const vectors = list(c, 'support_vectors');
+  const coefficients = list(c, 'coefficients');
+  const rho = list(c, 'rho');
+  const [gamma = 0, coef0 = 0, degree = 3] = list(c, 'kernel_params');
+  const n = numberAttribute(c.node, 'n_supports', 0);
+  if (n === 0) return [linear(c, coefficients, rho)];
+  const kernel = stringAttribute(c.node, 'kernel_type', 'LINEAR');
+  const x = c.reshape(c.node.inputs[0], [sizeOf(c.dims(0)) / features, features]);
+  const products = () => c.add('Gemm', [x, c.floats(vectors, [n, features])], { transB: 1 });
+  const scaled = () => c.add('Add', [c.add('Mul', [products(), c.floats([gamma])]), c.floats([coef0])]);
+  let k: string;
+  if (kernel === 'LINEAR') k = products();
+  else if (kernel === 'POLY') k = c.add('Pow', [scaled(), c.floats([degree])]);
+  else if (kernel === 'SIGMOID') k = c.add('Tanh', [scaled()]);
+  else if (kernel === 'RBF') {
+    const apart = c.add('Sub', [
+      c.reshape(x, [sizeOf(c.dims(0)) / features, 1, features]),
+      c.floats(vectors, [n, features]),
+    ]);
+    const squares = c.add('ReduceSumSquare', [apart], { axes: [2], keepdims: 0 });
+    k = c.add('Exp', [c.add('Mul', [squares, c.floats([-gamma])])]);
+  } else throw c.unsupported(`kernel ${kernel}`, 'use LINEAR, POLY, RBF or SIGMOID');
+  const sum = c.add('MatMul', [k, c.floats(coefficients, [n, 1])]);
+  return [c.add('Add', [sum, c.floats(rho.slice(0, 1))])];
+};
+
+const scaler: Compose = (c) => {
+  const [offset, scale] = [list(c, 'offset'), list(c, 'scale')];
+  const x = c.areWhole(0) ? c.add('Cast', [c.node.inputs[0]], { to: FLOAT }) : c.node.inputs[0];
+  return [c.add('Mul', [c.add('Sub', [x, c.floats(offset)]), c.floats(scale)])];
+};
+
+const normalizer: Compose = (c) => {
+  const norm = stringAttribute(c.node, 'norm', 'MAX');
+  const [x] = c.node.inputs;
+  if (norm === 'MAX') return [c.add('Div', [x, c.add('ReduceMax', [c.add('Abs', [x])], { axes: [1], keepdims: 1 })])];
+  if (norm === 'L1') return [c.add('Div', [x, c.add('ReduceL1', [x], { axes: [1], keepdims: 1 })])];
+  const [rows, n] = c.dims(0);
+  const unit = c.internal('Standardize', [c.reshape(x, [rows, n])], { epsilon: 0, center: 0 });
+  return [c.add('Mul', [unit, c.floats([1 / Math.sqrt(n)])])];
+};
+
+/** default + Σ [x = key]·(value - default). */
+const labelEncoder: Compose = (c) => {
+  const keys = ['keys_int64s', 'keys_floats'].map((k) => list(c, k)).find((l) => l.length > 0) ?? [];
+  const isInt = list(c, 'values_int64s').length > 0;
+  const values = isInt ? list(c, 'values_int64s') : list(c, 'values_floats');
+  if (keys.length === 0 || values.length !== keys.length) throw c.unsupported('texts', 'encode numbers as numbers');
+  const fallback = isInt ? numberAttribute(c.node, 'default_int64', -1) : numberAttribute(c.node, 'default_float', 0);
+  const make = (data: readonly number[]): string =>
+    isInt
+      ? c.ints(data, data.length === 1 ? [] : [data.length])
+      : c.floats(data, data.length === 1 ? [] : [data.length]);
+  const x = c.reshape(c.node.inputs[0], [...c.dims(0), 1]);
+  const hot = c.add('Equal', [x, c.typed(keys)]);
+  const differences = make([...values.map((v) => v - fallback)]);
+  const picked = c.add('Where', [hot, c.reshape(differences, [keys.length]), make([0])]);
+  const sum = c.add('ReduceSum', [picked, c.ints([-1])], { keepdims: 0 });
+  return [c.add('Add', [sum, make([fallback])])];
+};
+
+const arrayFeatureExtractor: Compose = (c) => {
+  const index = c.known(1, 'the positions').data;
+  const dims = c.dims(0);
+  return [c.add('Gather', [c.node.inputs[0], c.ints([...index])], { axis: dims.length - 1 })];
+};
+
+const binarizer: Compose = (c) => {
+  const above = c.add('Greater', [c.node.inputs[0], c.floats([numberAttribute(c.node, 'threshold', 0)], [])]);
+  return [c.add('Cast', [above], { to: FLOAT })];
+};
+
+const featureVectorizer: Compose = (c) => [c.add('Concat', c.node.inputs, { axis: 1 })];
+
+/** Names of classes beside their probabilities: the probabilities. */
+const zipMap: Compose = (c) => [c.add('Identity', [c.node.inputs[0]])];
+
+export const CLASSIC: ReadonlyMap<string, Compose> = new Map([
+  ['ArrayFeatureExtractor', arrayFeatureExtractor],
+  ['Binarizer', binarizer],
+  ['FeatureVectorizer', featureVectorizer],
+  ['LabelEncoder', labelEncoder],
+  ['LinearClassifier', linearClassifier],
+  ['LinearRegressor', linearRegressor],
+  ['Normalizer', normalizer],
+  ['SVMRegressor', svmRegressor],
+  ['Scaler', scaler],
+  ['TreeEnsembleClassifier', treeEnsembleClassifier],
+  ['TreeEnsembleRegressor', treeEnsembleRegressor],
+  ['ZipMap', zipMap],
+]);
