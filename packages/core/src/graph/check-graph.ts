@@ -47,6 +47,26 @@ function firstNonFinite(data: Float64Array): number {
   return -1;
 }
 
+/** Operators between the constants of a mask and what they are added to or chosen by. */
+const MASKING = new Set(
+  'Where Add Sub Max Min Trilu Expand Slice Reshape Unsqueeze Squeeze Transpose Concat Gather Tile'.split(' '),
+);
+const LARGEST = 3.4028234663852886e38;
+
+/** Infinities that mask something out become the largest numbers of single precision. */
+export function boundMasks(graph: Graph): Graph {
+  const others = new Set(graph.nodes.filter((n) => !MASKING.has(n.op)).flatMap((n) => n.inputs));
+  const initializers = new Map(graph.initializers);
+  let changed = false;
+  for (const name of new Set(graph.nodes.filter((n) => MASKING.has(n.op)).flatMap((n) => n.inputs))) {
+    const t = initializers.get(name);
+    if (!t || others.has(name) || !t.data.some((x) => Math.abs(x) === Number.POSITIVE_INFINITY)) continue;
+    changed = true;
+    initializers.set(name, { ...t, data: t.data.map((x) => Math.min(LARGEST, Math.max(-LARGEST, x))) });
+  }
+  return changed ? { ...graph, initializers } : graph;
+}
+
 /** Constants that nodes read are finite numbers. @throws InputError (non-finite-weight) */
 export function checkFinite(graph: Graph): void {
   const seen = new Map<string, number>();

@@ -4,9 +4,11 @@
  */
 import { InputError } from '../base/errors.js';
 import { bindInputs, type InputShapes } from './bind-inputs.js';
-import { checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
+import { boundMasks, checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
 import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
+import { fuseFunctions } from './fuse-functions.js';
+import { fuseNormalizations } from './fuse-normalizations.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
@@ -22,13 +24,15 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   checkNames(model.graph);
   let graph = dropDead(sortNodes(model.graph));
   checkOperators(graph, options.semantics);
+  graph = boundMasks(graph);
   checkFinite(graph);
   const inferred = inferShapes(graph, bindInputs(model, options.inputShapes), options.semantics);
   throwErrors(inferred.errors);
-  graph = inferred.graph;
+  graph = withValues(boundMasks(inferred.graph));
   graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
+  graph = fuseFunctions(dropDead(fuseNormalizations(graph)));
   checkFinite(graph);
   if (graph.nodes.length === 0) {
     throw new InputError('empty-model', 'the model computes nothing from its inputs', 'check the file and its outputs');
@@ -47,6 +51,16 @@ function checkOperators(graph: Graph, semantics: Semantics): void {
     `replace ${ops} in the model, or export it with simpler operators (dsperse inspect lists what is there)`,
     bad[0].name,
   );
+}
+
+/** What is known of constants, where they were changed. */
+function withValues(graph: Graph): Graph {
+  const tensors = new Map(graph.tensors);
+  for (const [name, value] of graph.initializers) {
+    const info = tensors.get(name);
+    if (info && info.value !== value) tensors.set(name, { ...info, value });
+  }
+  return { ...graph, tensors };
 }
 
 function throwErrors(errors: readonly InputError[]): void {

@@ -3,6 +3,7 @@ import { arithmeticLowering } from './arithmetic/lower.js';
 import { batchNormalizationLowering } from './batch-normalization/lower.js';
 import { bitwiseLowering } from './bitwise/lower.js';
 import { comparisonLowering } from './comparison/lower.js';
+import { composedLowering } from './composed/lower.js';
 import { convLowering } from './conv/lower.js';
 import { fixedLowering } from './fixed/lower.js';
 import { gemmLowering } from './gemm/lower.js';
@@ -24,6 +25,7 @@ const ROOMS: readonly Lowering[] = [
   batchNormalizationLowering,
   bitwiseLowering,
   comparisonLowering,
+  composedLowering,
   convLowering,
   fixedLowering,
   gemmLowering,

@@ -5,6 +5,7 @@ import { arithmetic } from './arithmetic/op.js';
 import { batchNormalization } from './batch-normalization/op.js';
 import { bitwise } from './bitwise/op.js';
 import { comparison } from './comparison/op.js';
+import { composedOp } from './composed/op.js';
 import { conv } from './conv/op.js';
 import { fixed } from './fixed/op.js';
 import { gemm } from './gemm/op.js';
@@ -26,6 +27,7 @@ const ROOMS: readonly OpSemantics[] = [
   batchNormalization,
   bitwise,
   comparison,
+  composedOp,
   constants,
   conv,
   fixed,
@@ -45,7 +47,7 @@ const ROOMS: readonly OpSemantics[] = [
 ];
 
 /** Operators that only composites are written in. */
-const INTERNAL = new Set(['Fixed', 'Pick', 'Standardize', 'TableLookup']);
+const INTERNAL = new Set(['Composed', 'Fixed', 'Pick', 'Standardize', 'TableLookup']);
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
 

@@ -7,6 +7,7 @@ import type { ValueId } from '../relation/relation.js';
 import type { BoundaryTensor, CompiledProgram, CompiledSlice, Precision } from './compiled.js';
 import { type CutSlice, cutSlices } from './cut.js';
 import { boundaryTensor, type LoweredGraph, lowerGraph } from './lower-graph.js';
+import { tameMasks } from './masks.js';
 import { analyseRanges, observeRanges, type Ranges, type Sample } from './ranges.js';
 import { planSlices, type SlicePlan } from './slice-plan.js';
 import { workOf, workUnits } from './work.js';
@@ -33,14 +34,17 @@ export interface CompileOptions {
 export function compileModel(model: Uint8Array, options: CompileOptions = {}): CompiledProgram {
   const { precision = 'standard', slices: plan = 'auto', onProgress } = options;
   onProgress?.('import', 0);
-  const graph = importModel(model, options);
+  let graph = importModel(model, options);
   onProgress?.('calibrate', 0);
   const progress = (fraction: number) => onProgress?.('calibrate', fraction);
-  const ranges =
-    options.ranges ??
-    (options.calibration?.length
-      ? observeRanges(graph, options.calibration, progress)
-      : analyseRanges(graph, progress));
+  const observed = (): Ranges =>
+    options.calibration?.length ? observeRanges(graph, options.calibration, progress) : analyseRanges(graph, progress);
+  let ranges = options.ranges ?? observed();
+  const tamed = tameMasks(graph, ranges);
+  if (tamed !== graph) {
+    graph = tamed;
+    ranges = options.ranges ?? observed();
+  }
   onProgress?.('lower', 0);
   const lowered = lowerGraph(graph, ranges, precision);
   onProgress?.('slice', 0);

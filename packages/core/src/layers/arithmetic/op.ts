@@ -12,7 +12,7 @@ export function modulo(a: number, b: number, fmod: boolean): number {
   return !fmod && r !== 0 && r < 0 !== b < 0 ? r + b : r;
 }
 
-const FUNCTIONS: Readonly<Record<string, (a: number, b: number) => number>> = {
+export const FUNCTIONS: Readonly<Record<string, (a: number, b: number) => number>> = {
   Add: (a, b) => a + b,
   Sub: (a, b) => a - b,
   Mul: (a, b) => a * b,
