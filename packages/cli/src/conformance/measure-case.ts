@@ -10,7 +10,7 @@ import {
   InvariantError,
   provePackage,
 } from '@dsperse/core/prove';
-import { type RunProof, type RunVerdict, verifyRun } from '@dsperse/core/verify';
+import { type RunOptions, type RunProof, type RunVerdict, verifyRun } from '@dsperse/core/verify';
 import { boundaryOf } from '../proving/prove-run.js';
 import type { ConformanceCase } from './cases.js';
 
@@ -55,11 +55,11 @@ export function measureCase(
   const bound = new Map([...program.inputs, ...program.outputs].map((n) => [n, values.get(n) as Int32Array]));
   const run: RunProof = { nonce: NONCE, values: bound, slices: proofs };
   const verifying = performance.now();
-  const verdict = verifyRun(key, run, { fingerprint, inputs: integers });
+  const verdict = verifyRun(key, run, { fingerprint, inputs: integers, preset });
   const verifyMs = performance.now() - verifying;
   if (verdict.verdict !== 'accepted')
     throw new InvariantError(`an honest run was ${verdict.verdict}: ${verdict.code} at ${verdict.path}`);
-  checkForgery(program, key, run, fingerprint);
+  checkForgery(program, key, run, { fingerprint, preset });
   return {
     precision,
     slices: slices.length,
@@ -71,11 +71,11 @@ export function measureCase(
 }
 
 /** Each output in turn claimed to be one unit more than it is. */
-function checkForgery(program: CompiledProgram, key: Uint8Array, run: RunProof, fingerprint: string): void {
+function checkForgery(program: CompiledProgram, key: Uint8Array, run: RunProof, options: RunOptions): void {
   for (const name of program.outputs) {
     const forged = Int32Array.from(run.values.get(name) as Int32Array);
     forged[forged.length >> 1]++;
-    const { verdict } = verifyRun(key, { ...run, values: new Map(run.values).set(name, forged) }, { fingerprint });
+    const { verdict } = verifyRun(key, { ...run, values: new Map(run.values).set(name, forged) }, options);
     if (verdict !== 'rejected') throw new InvariantError(`a forged output ${name} was ${verdict}`);
   }
 }

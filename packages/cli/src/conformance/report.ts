@@ -45,7 +45,7 @@ function row(c: ReportedCase): string {
     errorCell(find('high')),
     m ? m.proveMs.toFixed(0) : '',
     m ? m.verifyMs.toFixed(0) : '',
-    m ? (m.proofBytes / 1000).toFixed(0) : '',
+    m ? (m.proofBytes / 1000).toFixed(m.proofBytes < 10_000 ? 1 : 0) : '',
   ].join(' | ')} |`;
 }
 
