@@ -14,7 +14,14 @@ import { encodeTensorProto } from '../../packages/core/src/graph/tensor-proto.js
 import { semanticsOf } from '../../packages/core/src/layers/registry.js';
 
 /** Whole numbers are integers, `{ float }` and `{ floats }` single precision. */
-export type AttributeSpec = number | string | readonly number[] | Tensor | { float: number } | { floats: number[] };
+export type AttributeSpec =
+  | number
+  | string
+  | readonly number[]
+  | Tensor
+  | { float: number }
+  | { floats: number[] }
+  | { strings: string[] };
 
 export interface NodeSpec {
   readonly op: string;
@@ -72,6 +79,10 @@ function attribute(key: string, value: AttributeSpec): Writer {
   if ('floats' in value) {
     for (const x of value.floats) w.float(7, x);
     return w.varint(20, 6);
+  }
+  if ('strings' in value) {
+    for (const x of value.strings) w.text(9, x);
+    return w.varint(20, 8);
   }
   if ('data' in value) return w.message(5, encodeTensorProto('', value)).varint(20, 4);
   for (const x of value) w.varint(8, x);

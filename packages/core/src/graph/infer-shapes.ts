@@ -94,14 +94,20 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
     if (!constant) nodes.push({ ...n, outputs });
   };
 
+  /** A composite may be written in others. */
+  const write = (n: GraphNode): void => {
+    const parts = compose(n, infos, graph.opset, define);
+    if (!parts) visit(n);
+    else for (const part of parts) write(part);
+  };
+
   const errors: InputError[] = [];
   for (const original of graph.nodes) {
     if (!isKnown(semantics, original) || original.inputs.some((i) => i !== '' && !infos.has(i))) continue;
     const before = nodes.length;
     try {
       const n = upgradeNode(original, infos, graph.opset, define);
-      const parts = compose(n, infos, graph.opset, define);
-      for (const part of parts ?? [n]) visit(part);
+      write(n);
       const extra = n.outputs.find((o) => o !== '' && read.has(o) && !infos.has(o));
       if (extra !== undefined) {
         const message = `output ${extra} of ${n.name} (${n.op}) is not supported`;

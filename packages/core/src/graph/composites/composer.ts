@@ -58,7 +58,7 @@ export class Composer {
   }
 
   /** A constant of floats. */
-  floats(data: ArrayLike<number>, dims: readonly number[] = []): string {
+  floats(data: ArrayLike<number>, dims: readonly number[] = data.length === 1 ? [] : [data.length]): string {
     return this.constant({ dtype: 'float32', dims, data: Float64Array.from(data) });
   }
 
