@@ -23,7 +23,9 @@ function check(
   const whole = { ...spec, inputs: { x: x.dims } };
   const got = runModel(whole, { x });
   spec.outputs.forEach((name, i) => {
-    want[name]?.forEach((v, k) => expect(got[i].data[k]).toBeCloseTo(v, 5));
+    want[name]?.forEach((v, k) => {
+      expect(got[i].data[k]).toBeCloseTo(v, 5);
+    });
   });
   checkOperator(kernels, whole, { x }, options);
 }

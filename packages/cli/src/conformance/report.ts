@@ -30,14 +30,21 @@ function errorCell(o: Outcome | undefined): string {
   return `${percent(error)}${argmaxAgrees ? '' : ', another argmax'}`;
 }
 
-function row(c: ReportedCase): string {
-  if (typeof c.result === 'string') return `| ${c.name} | | **failed** | | | | | |`;
+/** A table whose columns are as wide as their widest cells. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((h, i) => Math.max(3, h.length, ...rows.map((r) => r[i].length)));
+  const line = (cells: readonly string[]): string => `| ${cells.map((x, i) => x.padEnd(widths[i])).join(' | ')} |`;
+  return [line(head), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)].join('\n');
+}
+
+function row(c: ReportedCase): string[] {
+  if (typeof c.result === 'string') return [c.name, '', '**failed**', '', '', '', '', ''];
   const { operators, outcomes } = c.result;
   const find = (p: Precision) => outcomes.find((o) => o.precision === p);
   const standard = find('standard');
   const m = standard && 'measured' in standard ? standard.measured : undefined;
   const outcome = isConforming(c) ? 'proven' : isProven(c) ? 'proven, inaccurate' : '**refused**';
-  return `| ${[
+  return [
     c.name,
     operators.join(' '),
     outcome,
@@ -46,7 +53,7 @@ function row(c: ReportedCase): string {
     m ? m.proveMs.toFixed(0) : '',
     m ? m.verifyMs.toFixed(0) : '',
     m ? (m.proofBytes / 1000).toFixed(m.proofBytes < 10_000 ? 1 : 0) : '',
-  ].join(' | ')} |`;
+  ];
 }
 
 function reasons(c: ReportedCase): string[] {
@@ -69,29 +76,31 @@ binds), which must be rejected. Written by \`npm run conformance\`.
 `;
 
 export function conformanceReport(cases: readonly ReportedCase[]): string {
-  const totals = FAMILIES.map((family) => {
+  const totals = FAMILIES.map((family): string[] => {
     const own = cases.filter((c) => c.family === family);
-    const bad = own.length - own.filter(isProven).length;
-    return `| ${family} | ${own.length} | ${own.filter(isConforming).length} | ${own.filter((c) => isProven(c) && !isConforming(c)).length} | ${bad} |`;
+    const proven = own.filter(isProven);
+    const conforming = own.filter(isConforming);
+    return [family, own.length, conforming.length, proven.length - conforming.length, own.length - proven.length].map(
+      String,
+    );
   });
-  const parts = [
-    HEADER,
-    ['| family | cases | proven | proven, inaccurate | refused |', '|---|---|---|---|---|', ...totals].join('\n'),
-  ];
+  const parts = [HEADER, table(['family', 'cases', 'proven', 'proven, inaccurate', 'refused'], totals)];
   const refused = cases.filter((c) => !isProven(c));
   if (refused.length > 0) parts.push(['## Refused', '', ...refused.flatMap(reasons)].join('\n'));
   for (const family of FAMILIES) {
     const own = cases.filter((c) => c.family === family);
     if (own.length === 0) continue;
-    parts.push(
-      [
-        `## ${family}`,
-        '',
-        '| case | operators | outcome | error, standard | error, high | prove ms | verify ms | proof kB |',
-        '|---|---|---|---|---|---|---|---|',
-        ...own.map(row),
-      ].join('\n'),
-    );
+    const head = [
+      'case',
+      'operators',
+      'outcome',
+      'error, standard',
+      'error, high',
+      'prove ms',
+      'verify ms',
+      'proof kB',
+    ];
+    parts.push(`## ${family}\n\n${table(head, own.map(row))}`);
   }
   return `${parts.map((p) => p.trimEnd()).join('\n\n')}\n`;
 }

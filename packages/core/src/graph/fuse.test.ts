@@ -59,7 +59,10 @@ describe('patterns', () => {
     ] as const) {
       expect(ops(spec)).toEqual(['Composed']);
       const [y] = runModel(spec, { x });
-      if (f) y.data.forEach((v, i) => expect(v).toBeCloseTo(f(x.data[i]), 9));
+      if (f)
+        y.data.forEach((v, i) => {
+          expect(v).toBeCloseTo(f(x.data[i]), 9);
+        });
       else
         expect(y.data[0]).toBeCloseTo(runModel(over([node('Gelu', ['x'], ['y'])], { opset: 20 }), { x })[0].data[0], 7);
     }
@@ -90,7 +93,9 @@ describe('patterns', () => {
       const width = d.data.length / s.data.length;
       expect(own.data).toEqual(y.data);
       if (axes[0] !== 1 || axes.length > 1)
-        y.data.forEach((v, i) => expect(v).toBeCloseTo(d.data[i] / s.data[Math.floor(i / width)], 9));
+        y.data.forEach((v, i) => {
+          expect(v).toBeCloseTo(d.data[i] / s.data[Math.floor(i / width)], 9);
+        });
     }
   });
 

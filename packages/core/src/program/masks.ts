@@ -34,7 +34,7 @@ function markFrom(graph: Graph, producer: ReadonlyMap<string, GraphNode>, softma
     marked.tensors.add(name);
     marked.factor = Math.min(marked.factor, factor);
     const n = producer.get(name);
-    if (!n || n.domain !== '') continue;
+    if (n?.domain !== '') continue;
     const from =
       n.op === 'Where' ? n.inputs.slice(1) : n.op === 'Gather' || n.op === 'Slice' ? [n.inputs[0]] : n.inputs;
     if (PASSING.has(n.op)) stack.push(...from.map((i): [string, number] => [i, factor]));

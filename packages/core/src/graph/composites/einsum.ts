@@ -9,7 +9,7 @@ interface Operand {
 }
 
 /** Labels of a term; those under an ellipsis are numbered from the right. */
-function labelsOf(c: Composer, term: string, rank: number | undefined, hidden: number): string[] {
+function labelsOf(_c: Composer, term: string, rank: number | undefined, hidden: number): string[] {
   const [before, after] = term.split('...');
   if (after === undefined) return [...term];
   const n = rank === undefined ? hidden : rank - before.length - after.length;

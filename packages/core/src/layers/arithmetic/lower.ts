@@ -145,7 +145,7 @@ function moduloOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefine
 }
 
 /** x^k and k^x for a constant number k. */
-function powerOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
+function powerOf(_node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
   const [base, exponent] = [inputs[0]?.value, inputs[1]?.value];
   if (exponent?.data.length === 1) {
     const k = exponent.data[0];
