@@ -91,5 +91,12 @@ only('Celu', [{ x: [wave([2, 3])] }]);
 only('Selu', [{ x: [wave([2, 3])] }]);
 only('ThresholdedRelu', [{ x: [wave([2, 3])], attributes: { alpha: { float: 0.25 } } }]);
 only('Pow', [{ x: [positive([2, 3], 1)], constants: [floats([], [1.5])] }]);
+only('Pow', [
+  {
+    name: 'by a tensor',
+    x: [positive([2, 3], 1), wave([2, 3], 2)],
+    check: { tolerance: { standard: 0.01, high: 0.002 } },
+  },
+]);
 only('Tile', [{ x: [wave([2, 3])], constants: [ints([1, 2])] }]);
 only('Trilu', [{ x: [wave([3, 3])], opset: 14 }]);

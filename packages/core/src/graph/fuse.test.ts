@@ -113,4 +113,18 @@ describe('patterns', () => {
     );
     expect(ops(spec)).toEqual(['Reshape', 'Standardize', 'Reshape']);
   });
+
+  it('finds products that only select', () => {
+    const pick = floats(
+      [8, 3],
+      Array.from({ length: 24 }, (_, i) => Number([15, 1, 23].includes(i))),
+    );
+    const spec = over([node('MatMul', ['x', 'pick'], ['y'])], { initializers: { pick } });
+    expect(ops(spec)).toEqual(['Gather']);
+    const x = wave([2, 3, 8]);
+    const [y] = runModel(spec, { x });
+    expect([...y.data.slice(0, 3)]).toEqual([x.data[5], x.data[0], x.data[7]]);
+    const twice = { ...pick, data: pick.data.map((v) => 2 * v) };
+    expect(ops(over([node('MatMul', ['x', 'pick'], ['y'])], { initializers: { pick: twice } }))).toEqual(['MatMul']);
+  });
 });

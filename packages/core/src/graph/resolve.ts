@@ -9,6 +9,7 @@ import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { fuseFunctions } from './fuse-functions.js';
 import { fuseNormalizations } from './fuse-normalizations.js';
+import { fuseSelections } from './fuse-selections.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
@@ -32,7 +33,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
-  graph = fuseFunctions(dropDead(fuseNormalizations(graph)));
+  graph = fuseFunctions(fuseSelections(dropDead(fuseNormalizations(graph))));
   checkFinite(graph);
   if (graph.nodes.length === 0) {
     throw new InputError('empty-model', 'the model computes nothing from its inputs', 'check the file and its outputs');

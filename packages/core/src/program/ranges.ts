@@ -30,7 +30,7 @@ export function observeRanges(
         if (!Number.isFinite(x)) {
           throw new InputError(
             'non-finite-value',
-            `tensor ${name} holds ${x} for a calibration input`,
+            `tensor ${name} holds ${x} for a calibration input: there is no integer that stands for it`,
             'check the input, and the model on it in floats',
           );
         }

@@ -14,6 +14,7 @@ import {
   mean,
   rmsNormalization,
 } from './normalizations.js';
+import { power } from './power.js';
 import { QUANTIZED } from './quantized.js';
 import { recurrent } from './recurrent.js';
 import { REDUCTIONS } from './reductions.js';
@@ -57,6 +58,7 @@ const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
   ...['Resize', 'Upsample'].map(
     (op) => [op, { write: interpolation, when: (n) => isInterpolated(n) }] as [string, Composite],
   ),
+  ['Pow', { write: power, when: (_, isComputed) => isComputed(0) && isComputed(1) }],
   ['Gemm', { write: gemm, when: (n, isComputed) => isComputed(0) && isComputed(1) && Boolean(n.inputs[2]) }],
 ]);
 

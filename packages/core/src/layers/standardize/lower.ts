@@ -3,9 +3,9 @@
  *
  *     m = round(2^f·Σx / n)            the mean, f bits finer than x
  *     d = 2^f·x - m                    no rounding for a cell
- *     v = Σ round(d / 2^t)² + ε        in the bits that n cells leave; at least 1
+ *     v = Σd² / 4^t + ε                in the bits that n cells leave; at least 1
  *     u = floor(v·4^w / 4^j)           normalised to 12 … 14 bits; w and j from comparisons of v with powers of 4
- *     g = round(2^20 / sqrt(u))        a table
+ *     g = round(2^19 / sqrt(u))        a table
  *     z = round(d·g·2^w / 2^h),  y = round(z / 2^j)   an exact division
  *
  * so a row's precision does not depend on how large its deviation is.
@@ -20,10 +20,10 @@ import { nonNegative } from '../sign.js';
 import { applyFunction, rangeCheck } from '../tables.js';
 
 /** Bits of d, of the sum of squares, and of the normalised one. */
-const DEVIATION_BITS = 15;
+const DEVIATION_BITS = 16;
 const SUM_BITS = 28;
 const MANTISSA_BITS = 14;
-const MOST_SHIFT = 7;
+const MOST_SHIFT = 8;
 
 const ROW: readonly AxisIndex[] = [axis(0), at(0)];
 const CELL: readonly AxisIndex[] = [axis(0), axis(1)];
@@ -80,14 +80,41 @@ function squares(c: LowerContext, d: ValueId, unit: number): { v: ValueId; shift
   while ((magnitude(b, d) / 2 ** shift + 1) ** 2 * n > 2 ** (SUM_BITS - 1)) shift++;
   const coarse = shift === 0 ? d : coarsen(c, `${c.name}/coarse`, { value: d, scale: 1 }, shift).value;
   const epsilon = (numberAttribute(c.node, 'epsilon', 0) * n) / (unit * 2 ** shift) ** 2;
-  const offset = Math.max(1, Math.min(2 ** (SUM_BITS - 2), roundToInt(epsilon)));
+  const offset = Math.max(2, Math.min(2 ** (SUM_BITS - 2), roundToInt(epsilon)));
   const read: readonly AxisIndex[] = [axis(0), axis(2)];
-  const range = { lo: 0, hi: magnitude(b, coarse) ** 2 * n };
-  const sum = b.contract(`${c.name}/squares`, [rows, 1], coarse, coarse, [n], read, read, range);
-  const v = b.linear(`${c.name}/v`, [rows, 1], [{ src: sum, coef: 1, map }], offset, {
-    lo: offset,
-    hi: range.hi + offset,
-  });
+  const sumOf = (name: string, x: ValueId, y: ValueId, range: Interval): ValueId =>
+    b.contract(`${c.name}/${name}`, [rows, 1], x, y, [n], read, read, range);
+  const most = magnitude(b, coarse);
+  const sum = sumOf('squares', coarse, coarse, { lo: 0, hi: most ** 2 * n });
+  const terms: LinearTerm[] = [{ src: sum, coef: 1, map }];
+  if (shift >= 2) {
+    // d = 2^t·e + r, and what Σe² lacks of Σd²/4^t is (4·Σer + Σr²/2^(t-1)) / 2^(t+1): sums of a row, nothing of a cell.
+    const half = 2 ** (shift - 1);
+    const parts = [
+      { src: d, coef: 1, map },
+      { src: coarse, coef: -(2 ** shift), map },
+    ];
+    const r = b.linear(`${c.name}/beyond-coarse`, [rows, n], parts, 0, { lo: -half, hi: half });
+    const cross = sumOf('cross', coarse, r, { lo: -n * most * half, hi: n * most * half });
+    const own = sumOf('own', r, r, { lo: 0, hi: n * half * half });
+    const low = coarsen(c, `${c.name}/own-rounded`, { value: own, scale: 1 }, shift - 1).value;
+    const lacking = b.linear(
+      `${c.name}/lacking`,
+      [rows, 1],
+      [
+        { src: cross, coef: 4, map },
+        { src: low, coef: 1, map },
+      ],
+    );
+    terms.push({
+      src: coarsen(c, `${c.name}/lacking-rounded`, { value: lacking, scale: 1 }, shift + 1).value,
+      coef: 1,
+      map,
+    });
+  }
+  const hi = terms.reduce((total, t) => total + b.get(t.src).hi, offset);
+  // A sum of squares, rounded: it is not negative, though its parts may be.
+  const v = b.linear(`${c.name}/v`, [rows, 1], terms, offset, { lo: offset - 1, hi });
   return { v, shift };
 }
 
@@ -137,21 +164,21 @@ function lower(c: LowerContext): Lowered[] {
   const { d, f } = deviations(c, x.value, center);
   const { v, shift } = squares(c, d, x.scale / 2 ** f);
   const { u, up, down } = normalise(c, v);
-  const inverse = { key: '2^20/sqrt', f: (k: number) => (k > 0 ? 2 ** 20 / Math.sqrt(k) : 0), homogeneous: false };
+  const inverse = { key: '2^19/sqrt', f: (k: number) => (k > 0 ? 2 ** 19 / Math.sqrt(k) : 0), homogeneous: false };
   const mantissa = { scale: 1, lo: 0, hi: 2 ** MANTISSA_BITS - 1 };
   // Below 2^12 there is nothing: the table ends there, which also pins u.
-  const g = applyFunction(b, `${c.name}/root`, u, inverse, { ...mantissa, lo: 2 ** 12 }, { ...mantissa, hi: 2 ** 14 });
+  const g = applyFunction(b, `${c.name}/root`, u, inverse, { ...mantissa, lo: 2 ** 12 }, { ...mantissa, hi: 2 ** 13 });
   const factor = b.contract(`${c.name}/factor`, [rows, 1], g, up, [], CELL, CELL, {
-    lo: 2 ** 13,
-    hi: b.get(up).hi * 2 ** 14,
+    lo: 2 ** 12,
+    hi: b.get(up).hi * 2 ** 13,
   });
   // |d| <= 2^shift·(sqrt(v) + 1), and sqrt(v)·2^w < 2^7 where w > 0.
   const highest = b.get(up).hi;
-  const small = highest > 1 ? (2 ** 7 + highest) * 2 ** shift * 2 ** 14 : 0;
-  const most = Math.max(magnitude(b, d) * 2 ** 14, small);
+  const small = highest > 1 ? (2 ** 7 + highest) * 2 ** shift * 2 ** 13 : 0;
+  const most = Math.max(magnitude(b, d) * 2 ** 13, small);
   const product = b.contract(`${c.name}/product`, [rows, n], d, factor, [], CELL, ROW, { lo: -most, hi: most });
   // One unit of the product over 2^j, in reals; z and y stand 2^h units apart.
-  const unit = (Math.sqrt(n) / 2 ** 20) * 2 ** -shift;
+  const unit = (Math.sqrt(n) / 2 ** 19) * 2 ** -shift;
   const [{ scale: planned, reach }] = c.outputs;
   const goal = Math.min(planned, reach / (2 ** c.widths.bits - 1));
   let h = 1;
