@@ -75,7 +75,7 @@ export function loadModel(name: string): LoadedModel {
       }),
     );
   const calibration = Array.from({ length: CALIBRATION }, sample);
-  return { name: basename(name), about: name, bytes, path: name, input: sample(), calibration };
+  return { name: basename(name), about: 'an ONNX file', bytes, path: name, input: sample(), calibration };
 }
 
 const toSample = ({ name, dims, data }: BenchInput): Sample => new Map([[name, { dtype: 'float32', dims, data }]]);

@@ -50,12 +50,16 @@ function replaced<T>(old: readonly T[], more: readonly T[], key: (item: T) => st
   return [...old.filter((item) => !fresh.has(key(item))), ...more];
 }
 
+/** Where something lies on this machine is nobody's business. */
+const withoutDirectories = (text: string): string => text.replace(/(?<![\w.:/])(?:\/[\w.@~-]+)+\/(?=[\w.@-])/g, '');
+
 /** Whole or not at all. */
 export function writeResults(path: string, results: BenchResults): void {
   mkdirSync(dirname(path), { recursive: true });
   const digits = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value);
   const exact = new Set(['parameters', 'multiplications', 'proofBytes', 'keyBytes', 'packageBytes', 'boundaryBytes']);
-  const replacer = (key: string, value: unknown) => (exact.has(key) ? value : digits(key, value));
+  const replacer = (key: string, value: unknown) =>
+    typeof value === 'string' ? withoutDirectories(value) : exact.has(key) ? value : digits(key, value);
   writeFileSync(`${path}.new`, `${JSON.stringify(results, replacer, 1)}\n`);
   renameSync(`${path}.new`, path);
 }

@@ -1,6 +1,5 @@
 /** Goes through models; what cannot be measured is reported, and the rest goes on. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { freemem, tmpdir, totalmem } from 'node:os';
+import { freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '../terminal/progress.js';
 import { describeMachine, occasion } from './machine.js';
@@ -9,6 +8,7 @@ import { measureSlicing } from './measure-slicing.js';
 import { resultName } from './model-sets.js';
 import type { BenchResults, Failure, ModelResult, SlicingResult } from './results.js';
 import { emptyResults } from './results-file.js';
+import { withScratch } from './scratch-directory.js';
 
 export interface BenchPlan {
   readonly models: readonly string[];
@@ -30,16 +30,22 @@ export interface BenchPlan {
 export const memoryLimit = (): number => Math.min(0.8 * totalmem(), Math.max(0.5 * totalmem(), freemem()));
 
 /** @param keep called after each model with all that was found so far */
-export async function runBench(
+export const runBench = (
   plan: BenchPlan,
   progress: Progress,
-  keep: (results: BenchResults) => void = () => undefined,
+  keep: (results: BenchResults) => void,
+): Promise<BenchResults> => withScratch((scratch) => runIn(scratch, plan, progress, keep));
+
+async function runIn(
+  scratch: string,
+  plan: BenchPlan,
+  progress: Progress,
+  keep: (results: BenchResults) => void,
 ): Promise<BenchResults> {
   const machine = describeMachine();
   const results: ModelResult[] = [];
   const failures: Failure[] = [];
   const slicing: SlicingResult[] = [];
-  const scratch = mkdtempSync(join(tmpdir(), 'dsperse-bench-'));
   const began = performance.now();
   const left = (): number => began + plan.totalMs - performance.now();
   const soFar = (): BenchResults => ({ ...emptyResults(machine), results, failures, slicing });
@@ -56,36 +62,29 @@ export async function runBench(
       progress.report(`${name}: ${stage}`, (step + fraction) / steps);
     },
   });
-  try {
-    for (const model of plan.models) {
-      const name = resultName(model);
-      let stage = 'compile';
-      const options = optionsFor(name, (s) => {
-        stage = s;
-      });
-      try {
-        if (left() > 0) results.push(await measureModel(model, { ...options, workers: plan.workers }));
-      } catch (thrown) {
-        failures.push({ model: name, measured: options.measured, stage, ...stageError(thrown) });
-      }
-      step++;
-      keep(soFar());
+  for (const model of plan.models) {
+    const name = resultName(model);
+    let stage = 'compile';
+    const options = optionsFor(name, (s) => {
+      stage = s;
+    });
+    try {
+      if (left() > 0) results.push(await measureModel(model, { ...options, workers: plan.workers }));
+    } catch (thrown) {
+      failures.push({ model: name, measured: options.measured, stage, ...stageError(thrown) });
     }
-    for (const model of plan.sliced) {
-      const name = resultName(model);
-      if (left() > 0) {
-        const found = await measureSlicing(
-          model,
-          plan.sliceCounts,
-          optionsFor(name, () => undefined),
-        );
-        slicing.push({ ...found, model: name });
-      }
-      step++;
-      keep(soFar());
-    }
-    return soFar();
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    step++;
+    keep(soFar());
   }
+  for (const model of plan.sliced) {
+    const name = resultName(model);
+    if (left() > 0) {
+      const options = { ...optionsFor(name, () => undefined), budgetMs: plan.budgetMs / 2 };
+      const found = await measureSlicing(model, plan.sliceCounts, options);
+      slicing.push({ ...found, model: name });
+    }
+    step++;
+    keep(soFar());
+  }
+  return soFar();
 }

@@ -1,13 +1,11 @@
 /** The same prover and verifier in a browser: compiled, proven and verified there; and the verifier alone. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Tensor } from '@dsperse/core/graph';
 import { InvariantError, ProvingError } from '@dsperse/core/prove';
 import { compileForBench } from '../compile-session.js';
 import { loadModel } from '../load-model.js';
 import { ProverSession } from '../prover-session.js';
 import type { BrowserResult, Occasion } from '../results.js';
+import { withScratch } from '../scratch-directory.js';
 import { spread } from '../spread.js';
 import { type ServedFiles, startBenchServer } from './bench-server.js';
 import { type Chromium, runChromium } from './chromium.js';
@@ -75,14 +73,13 @@ export async function measureBrowser(
 }
 
 /** A run made here, verified in a page that may not even share memory. */
-async function verifierAlone(
+function verifierAlone(
   chromium: Chromium,
   model: string,
   fingerprint: string,
   options: BrowserOptions,
 ): Promise<VerifyFindings> {
-  const directory = mkdtempSync(join(tmpdir(), 'dsperse-bench-'));
-  try {
+  return withScratch(async (directory) => {
     await compileForBench({ ask: 'compile', model, directory, slices: 'auto' });
     const session = await ProverSession.open({ ask: 'open', directory, workers: 2 });
     session.prove();
@@ -95,9 +92,7 @@ async function verifierAlone(
     }
     if (found.fingerprint !== fingerprint) throw new InvariantError('Node and the browser compile different programs');
     return found;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 async function visit(

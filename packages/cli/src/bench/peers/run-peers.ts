@@ -1,6 +1,5 @@
 /** Other systems on this machine and on our models, where they can. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BenchModel, benchInput, generateModel, isBenchModel } from '../../bench-models/catalogue.js';
@@ -8,6 +7,7 @@ import { Random } from '../../bench-models/random.js';
 import type { Progress } from '../../terminal/progress.js';
 import { stageError } from '../measure-model.js';
 import type { BenchResults, Occasion, PeerResult } from '../results.js';
+import { withScratch } from '../scratch-directory.js';
 import { EZKL_VERSION, installEzkl, installSnarkjs, SNARKJS_VERSION } from './install-peers.js';
 import { runSteps, type StepLimits, type StepsReport } from './step-process.js';
 
@@ -84,8 +84,7 @@ export async function runPeers(
     .filter(isBenchModel)
     .flatMap((model) => PEERS.filter((p) => p.models(model)).map((peer) => ({ model, peer })))
     .filter(({ model, peer }) => !known.some((k) => k.model === model && k.system === peer.system));
-  const scratch = mkdtempSync(join(tmpdir(), 'dsperse-bench-'));
-  try {
+  return withScratch(async (scratch) => {
     for (const [i, { model, peer }] of jobs.entries()) {
       const { system, version, note } = peer;
       const told = (stage: string) => progress.report(`${system}, ${model}: ${stage}`, i / jobs.length);
@@ -102,9 +101,7 @@ export async function runPeers(
       keep(found);
     }
     return found;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 function resultOf({ ms, facts, peakRssBytes, failed }: StepsReport): Partial<PeerResult> {

@@ -29,8 +29,9 @@ export function charts({ results, slicing }: BenchResults): Chart[] {
 type Measure = (r: ModelResult) => number;
 
 const SIZES: readonly (readonly [string, Measure])[] = [
-  ['parameters', (r) => r.parameters],
-  ['multiplications', (r) => r.multiplications],
+  // Nothing has a place on a logarithmic axis.
+  ['parameters', (r) => Math.max(1, r.parameters)],
+  ['multiplications', (r) => Math.max(1, r.multiplications)],
 ];
 
 function chartOf(name: string, alt: string, d: Drawing): Chart {

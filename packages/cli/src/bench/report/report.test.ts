@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BenchResults, ModelResult, SlicingPlan } from '../results.js';
-import { emptyResults, mergeResults } from '../results-file.js';
+import { emptyResults, mergeResults, readResults, writeResults } from '../results-file.js';
 import { linearAxis, logAxis, place } from './axis.js';
 import { charts } from './charts.js';
 import { page } from './page.js';
@@ -69,7 +72,8 @@ describe('the report', () => {
   it('draws every chart, with finite coordinates', () => {
     const drawn = charts(results);
     expect(drawn.map((c) => c.name)).toEqual(['time', 'memory', 'phases', 'workers', 'slices']);
-    for (const { svg } of drawn) expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+    const nothing = charts({ ...results, results: [{ ...model('none', 1), parameters: 0, multiplications: 0 }] });
+    for (const { svg } of [...drawn, ...nothing]) expect(svg).not.toMatch(/NaN|Infinity|undefined/);
   });
 
   it('says what was measured and what was not', () => {
@@ -99,6 +103,16 @@ describe('the report', () => {
     expect(merged.slicing).toEqual(results.slicing);
     const elsewhere = { ...fresh, machine: { ...machine, cpu: 'b' } };
     expect(mergeResults(results, elsewhere)).toBe(elsewhere);
+  });
+
+  it('is kept without a path of this machine', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'dsperse-results-')), 'results.json');
+    const message = 'no space is left for /home/someone/some-where/model.onnx: 3/4 of https://a.b/c/d';
+    writeResults(file, { ...results, failures: [{ ...results.failures[0], message }] });
+    const kept = readResults(file);
+    expect(kept?.failures[0].message).toBe('no space is left for model.onnx: 3/4 of https://a.b/c/d');
+    expect(kept?.results).toEqual(results.results);
+    rmSync(dirname(file), { recursive: true });
   });
 
   it('has axes that hold what is on them', () => {

@@ -10,7 +10,7 @@ export interface Bar {
 
 const LINE = 26;
 const TOP = 84;
-const LEFT = 150;
+const LEFT = 180;
 const RIGHT = 90;
 
 export const stackedHeight = (bars: number): number => TOP + LINE * bars + 40;

@@ -16,9 +16,9 @@ export interface WrittenReport {
 }
 
 export async function writeReport(resultsFile: string): Promise<WrittenReport> {
-  const results = readResults(resultsFile);
-  if (!results)
-    throw new InputError('not-found', `${resultsFile} is not there`, 'measure first: dsperse bench --write');
+  const kept = readResults(resultsFile);
+  if (!kept) throw new InputError('not-found', `${resultsFile} is not there`, 'measure first: dsperse bench --write');
+  const results = { ...kept, results: [...kept.results].sort((a, b) => a.multiplications - b.multiplications) };
   const directory = dirname(resultsFile);
   const chromium = findChromium();
   const files: string[] = [];
