@@ -59,7 +59,7 @@ export function peerSection(peers: readonly PeerResult[], results: readonly Mode
   const notes = [...new Set(peers.filter((p) => p.note).map((p) => `- ${p.system}, ${p.model}: ${p.note}`))];
   return [
     '## Other systems on the same machine',
-    'By `npm run bench -- --peers --write`; the ratio is of proving times. Zero-knowledge, security levels and precision differ between systems.',
+    'By `npm run bench:peers`; the ratio is of proving times. Zero-knowledge, security levels and precision differ between systems.',
     markdownTable(columns, rows),
     ...(notes.length > 0 ? [notes.join('\n')] : []),
   ];

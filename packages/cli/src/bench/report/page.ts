@@ -20,7 +20,7 @@ export function page(results: BenchResults, charts: readonly Chart[], pictures: 
   };
   return `${[
     '# Measurements',
-    `Written by \`npm run bench:report\` from [results.json](results.json), which \`npm run bench -- --all --write\` measures.
+    `Written by \`npm run bench:report\` from [results.json](results.json), which \`npm run bench:all\` measures.
 Every figure is of the machine below; nothing is taken from elsewhere. What others publish is in
 [bench/peers.md](../../bench/peers.md).`,
     machineSection(results),
