@@ -30,7 +30,7 @@ const REQUIRED = [
 ];
 
 /** What a model may be refused for. */
-const REFUSALS = ['unsupported-operators', 'unsupported-attribute', 'dynamic-parameter', 'constant-output'];
+const REFUSALS = ['unsupported-operators', 'unsupported-attribute', 'dynamic-parameter'];
 
 /** Largest difference, relative to the largest expected magnitude; the same cells must be NaN. */
 function difference(got: Tensor | undefined, expected: ArrayLike<number>): number {
