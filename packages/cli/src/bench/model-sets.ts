@@ -32,7 +32,7 @@ export function allModels(): string[] {
 export const resultName = (model: string): string => basename(model);
 
 /** What is cut into 1, 2, 4, … slices. */
-export const SLICED_MODELS = ['cifar-264k'];
+export const SLICED_MODELS = ['squeezenet'];
 export const ALL_SLICED_MODELS = ['vgg16-cifar', 'resnet18'];
 export const SLICE_COUNTS = [1, 2, 4, 8];
 
