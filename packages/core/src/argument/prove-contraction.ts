@@ -1,10 +1,12 @@
 /** The prover's side of contraction.ts: the tables A and B of every claim, and the rounds over them. */
+
+import { sizeOf, stridesOf } from '../base/dims.js';
+import { mul as mulM31 } from '../field/m31.js';
 import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { AxisIndex } from '../relation/relation.js';
-import { sizeOf } from '../relation/relation.js';
 import type { ContractionProver, ContractionShape, ContractValue } from './contraction.js';
-import { type ExtVector, getExt, setExt } from './ext-vector.js';
+import { type ExtVector, getExt, ones, outer, setExt } from './ext-vector.js';
 import { denseOver, type Weights } from './functional.js';
 
 const EXT_BYTES = 16;
@@ -203,6 +205,11 @@ function gather(
   joint: readonly Weights[],
 ): void {
   const size = sizeOf(held.dims);
+  const flat = flatReading(axes, held.dims, shape);
+  if (flat && held.base && joint.length > 0) {
+    gatherWeighted(kernels, out, held.ptr, size, flat, shape, coef, joint);
+    return;
+  }
   const src = kernels.u32(held.ptr, held.base ? size : 4 * size);
   const dst = kernels.u32(out, 4 * 2 ** shape.numVars);
   const plain = joint.length === 0 && coef[0] === 1 && !coef[1] && !coef[2] && !coef[3];
@@ -217,6 +224,112 @@ function gather(
     const w = mul(coef, weightAt(joint, shape.sizes, at));
     setExt(dst, cube, held.base ? mulBase(w, src[o]) : mul(w, getExt(src, o)));
   });
+}
+
+/** start + Σ step·index over the joint indices, where no reading leaves the tensor. */
+interface FlatReading {
+  readonly start: number;
+  /** By place among the joint indices. */
+  readonly steps: readonly number[];
+}
+
+function flatReading(
+  axes: readonly AxisIndex[],
+  dims: readonly number[],
+  shape: ContractionShape,
+): FlatReading | undefined {
+  const strides = stridesOf(dims);
+  const steps = shape.joint.map(() => 0);
+  let start = 0;
+  for (let k = 0; k < axes.length; k++) {
+    let [lo, hi] = [axes[k].start, axes[k].start];
+    for (const t of axes[k].terms) {
+      const reach = t.step * (shape.sizes[t.index] - 1);
+      if (reach < 0) lo += reach;
+      else hi += reach;
+      steps[shape.joint.indexOf(t.index)] += strides[k] * t.step;
+    }
+    if (lo < 0 || hi >= dims[k]) return undefined;
+    start += strides[k] * axes[k].start;
+  }
+  return { start, steps };
+}
+
+/** coef·F at every joint index, times the base tensor's cell there. */
+function gatherWeighted(
+  kernels: Kernels,
+  out: Ptr,
+  source: Ptr,
+  size: number,
+  { start, steps }: FlatReading,
+  shape: ContractionShape,
+  coef: Ext,
+  joint: readonly Weights[],
+): void {
+  weightTable(kernels, out, shape, coef, joint);
+  const src = kernels.u32(source, size);
+  const dst = kernels.u32(out, 4 * 2 ** shape.numVars);
+  const last = shape.joint.length - 1;
+  const [n, step] = [shape.sizes[shape.joint[last]], steps[last]];
+  const outer = { ...shape, joint: shape.joint.slice(0, last), logs: shape.logs.slice(0, last) };
+  const row = 2 ** shape.logs[last];
+  forJoint(outer, (at, cube) => {
+    let from = start;
+    for (let k = 0; k < last; k++) from += steps[k] * at[shape.joint[k]];
+    for (let i = 4 * cube * row, end = i + 4 * n; i < end; i += 4, from += step) {
+      const x = src[from];
+      dst[i] = mulM31(dst[i], x);
+      dst[i + 1] = mulM31(dst[i + 1], x);
+      dst[i + 2] = mulM31(dst[i + 2], x);
+      dst[i + 3] = mulM31(dst[i + 3], x);
+    }
+  });
+}
+
+/** coef·F over the cube of the joint indices, zero on its padding: an outer product of the blocks, which are in order. */
+function weightTable(kernels: Kernels, out: Ptr, shape: ContractionShape, coef: Ext, joint: readonly Weights[]): void {
+  const factors: ExtVector[] = [];
+  for (let k = 0; k < shape.joint.length; ) {
+    const block = joint.find((w) => w.indices[0] === shape.joint[k]);
+    const indices = block?.indices ?? [shape.joint[k]];
+    const logs = shape.logs.slice(k, k + indices.length);
+    const sizes = indices.map((i) => shape.sizes[i]);
+    factors.push(padded(block?.values ?? ones(sizes[0]), sizes, logs));
+    k += indices.length;
+  }
+  // Two factors of about the same length, so that neither is a table as long as the product.
+  let cut = 1;
+  const length = (vs: readonly ExtVector[]): number => vs.reduce((n, v) => n * (v.length / 4), 1);
+  while (cut < factors.length && length(factors.slice(0, cut)) < length(factors.slice(cut))) cut++;
+  const lead = factors.slice(0, cut).reduce(times);
+  const inner = factors.slice(cut).reduce(times, ones(1));
+  const mark = kernels.mark();
+  const [a, b] = [lead, inner].map((v) => {
+    const ptr = kernels.alloc(4 * v.length);
+    kernels.u32(ptr, v.length).set(v);
+    return ptr;
+  });
+  const [m, n] = [lead.length / 4, inner.length / 4];
+  kernels.outerAdd(out, n, a, m, b, n, coef);
+  kernels.release(mark);
+}
+
+const times = (a: ExtVector, b: ExtVector): ExtVector => outer(a, b);
+
+/** A block's vector with every index padded to its power of two. */
+function padded(values: ExtVector, sizes: readonly number[], logs: readonly number[]): ExtVector {
+  const out = new Uint32Array(4 * 2 ** logs.reduce((a, b) => a + b, 0));
+  const counter = sizes.map(() => 0);
+  for (let i = 0; i < values.length; i += 4) {
+    let to = 0;
+    for (let k = 0; k < sizes.length; k++) to = to * 2 ** logs[k] + counter[k];
+    out.set(values.subarray(i, i + 4), 4 * to);
+    for (let k = sizes.length - 1; k >= 0; k--) {
+      counter[k] = counter[k] + 1 < sizes[k] ? counter[k] + 1 : 0;
+      if (counter[k] > 0) break;
+    }
+  }
+  return out;
 }
 
 /** The table by its definition, for readings that the kernels do not cover. */
