@@ -110,6 +110,14 @@ describe('a run', () => {
     }
   });
 
+  it('is rejected with public numbers of another length', () => {
+    const y = honest.run.values.get('y') as Int32Array;
+    for (const other of [y.slice(1), Int32Array.from([...y, 0]), new Int32Array(0)]) {
+      const values = new Map(honest.run.values).set('y', other);
+      expect(check({ ...honest.run, values })).toMatchObject({ verdict: 'rejected', code: 'public-values' });
+    }
+  });
+
   it('is rejected where the input is not what the caller asked about', () => {
     const asked = (seed: number) => quantizeInputs(program, picture(seed)).integers;
     expect(check(honest.run, { inputs: asked(1) }).verdict).toBe('accepted');

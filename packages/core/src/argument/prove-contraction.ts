@@ -301,8 +301,8 @@ function weightTable(kernels: Kernels, out: Ptr, shape: ContractionShape, coef: 
   let cut = 1;
   const length = (vs: readonly ExtVector[]): number => vs.reduce((n, v) => n * (v.length / 4), 1);
   while (cut < factors.length && length(factors.slice(0, cut)) < length(factors.slice(cut))) cut++;
-  const lead = factors.slice(0, cut).reduce(times);
-  const inner = factors.slice(cut).reduce(times, ones(1));
+  const lead = factors.slice(0, cut).reduce(outer);
+  const inner = factors.slice(cut).reduce(outer, ones(1));
   const mark = kernels.mark();
   const [a, b] = [lead, inner].map((v) => {
     const ptr = kernels.alloc(4 * v.length);
@@ -313,8 +313,6 @@ function weightTable(kernels: Kernels, out: Ptr, shape: ContractionShape, coef: 
   kernels.outerAdd(out, n, a, m, b, n, coef);
   kernels.release(mark);
 }
-
-const times = (a: ExtVector, b: ExtVector): ExtVector => outer(a, b);
 
 /** A block's vector with every index padded to its power of two. */
 function padded(values: ExtVector, sizes: readonly number[], logs: readonly number[]): ExtVector {
