@@ -16,15 +16,41 @@ const rooms = Object.entries(allowed).map(([room, ok]) => ({
   from: { path: `^packages/core/src/${room}/`, pathNot: '\\.(test|bench)\\.ts$' },
   to: { path: '^packages/core/src/', pathNot: `^packages/core/src/(${[room, ...ok].join('|')})/` },
 }));
+const networkAllowed = {
+  messages: [],
+  market: ['messages'],
+  scoring: ['messages', 'market'],
+  chain: ['messages', 'scoring'],
+  transport: ['messages'],
+  store: [],
+  node: ['messages', 'transport', 'chain'],
+  roles: ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node'],
+};
+const networkRooms = Object.entries(networkAllowed).map(([room, ok]) => ({
+  name: `network-${room}`,
+  severity: 'error',
+  from: { path: `^packages/network/src/${room}/`, pathNot: '\\.(test|bench)\\.ts$' },
+  to: { path: '^packages/network/src/', pathNot: `^packages/network/src/(${[room, ...ok].join('|')})/` },
+}));
+// Each package may import those before it.
+const packages = ['core', 'contracts', 'network', 'sdk', 'cli'];
+const packageOrder = packages.map((name, i) => ({
+  name: `package-${name}`,
+  severity: 'error',
+  from: { path: `^packages/${name}/` },
+  to: { path: '^packages/', pathNot: `^packages/(${packages.slice(0, i + 1).join('|')})/` },
+}));
 module.exports = {
   forbidden: [
     ...rooms,
+    ...networkRooms,
+    ...packageOrder,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
-      name: 'core-is-lowest',
+      name: 'contracts-know-nothing',
       severity: 'error',
-      from: { path: '^packages/core/' },
-      to: { path: '^packages/(?!core/)' },
+      from: { path: '^packages/contracts/' },
+      to: { path: '^packages/(?!contracts/)' },
     },
     {
       name: 'verifier-closure',

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const core = (file: string) => fileURLToPath(new URL(`./packages/core/src/${file}`, import.meta.url));
+const source = (file: string) => fileURLToPath(new URL(`./packages/${file}`, import.meta.url));
+const NETWORK_ROOMS = ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node', 'roles'];
 
 export default defineConfig({
   resolve: {
@@ -11,6 +13,11 @@ export default defineConfig({
       '@dsperse/core/prove': core('proof/prove-index.ts'),
       '@dsperse/core/verify': core('proof/verify-index.ts'),
       '@dsperse/core/kernels': core('kernels/index.ts'),
+      '@dsperse/contracts': source('contracts/src/index.ts'),
+      '@dsperse/sdk': source('sdk/src/index.ts'),
+      ...Object.fromEntries(
+        NETWORK_ROOMS.map((room) => [`@dsperse/network/${room}`, source(`network/src/${room}/index.ts`)]),
+      ),
     },
   },
   test: {

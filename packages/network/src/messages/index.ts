@@ -1,0 +1,3 @@
+/** The signed messages of the network. */
+export * from './sign.js';
+export * from './typed-data.js';

@@ -1,0 +1,49 @@
+/** Signing and checking of the network's messages. */
+import { type Address, type Hex, hashTypedData, isAddressEqual, recoverAddress } from 'viem';
+import type { LocalAccount } from 'viem/accounts';
+import { domainOf, type Message, type MessageName, type NetworkId, type Signed, TYPES } from './typed-data.js';
+
+/** The account that signs: a local key. */
+export type Signer = Pick<LocalAccount, 'address' | 'signTypedData'>;
+
+function typedData<N extends MessageName>(network: NetworkId, name: N, message: Message<N>) {
+  // viem derives a type of its own from TYPES, with bigints for 64 bits; the encoding is the same.
+  return { domain: domainOf(network, name), types: { [name]: TYPES[name] }, primaryType: name, message } as never;
+}
+
+/** The EIP-712 digest; of an `Order` it is the order's id. */
+export function hashMessage<N extends MessageName>(network: NetworkId, name: N, message: Message<N>): Hex {
+  return hashTypedData(typedData(network, name, message));
+}
+
+export async function signMessage<N extends MessageName>(
+  signer: Signer,
+  network: NetworkId,
+  name: N,
+  message: Message<N>,
+): Promise<Signed<Message<N>>> {
+  return { message, signature: await signer.signTypedData(typedData(network, name, message)) };
+}
+
+/** Who signed; undefined where the signature or the message is malformed. */
+export async function signerOf<N extends MessageName>(
+  network: NetworkId,
+  name: N,
+  signed: Signed<Message<N>>,
+): Promise<Address | undefined> {
+  try {
+    return await recoverAddress({ hash: hashMessage(network, name, signed.message), signature: signed.signature });
+  } catch {
+    return undefined;
+  }
+}
+
+export async function isSignedBy<N extends MessageName>(
+  network: NetworkId,
+  name: N,
+  signed: Signed<Message<N>>,
+  expected: Address,
+): Promise<boolean> {
+  const signer = await signerOf(network, name, signed);
+  return signer !== undefined && isAddressEqual(signer, expected);
+}
