@@ -6,6 +6,7 @@ export { type CommitOptions, commitProgram, type ProgramArtifacts } from './comm
 export type { PhaseListener, PreparedSlice, ProvePhase } from './prove.js';
 export {
   type BoundaryValues,
+  boundaryCommitments,
   deriveSalt,
   type ExecutableSlice,
   executeSlice,

@@ -92,6 +92,32 @@ export interface BoundaryValues {
   readonly salt: Uint8Array;
 }
 
+/**
+ * The commitments to boundary tensors that a proof of the slice will carry: whoever has the values can tell them in
+ * advance.
+ * @param boundary values and salts of some or all of the slice's boundary tensors
+ * @returns 64 hexadecimal digits by name
+ */
+export function boundaryCommitments(
+  kernels: Kernels,
+  slice: SlicePackage,
+  boundary: ReadonlyMap<string, BoundaryValues>,
+): Map<string, string> {
+  const shape = packageShape(slice);
+  const names = [...slice.inputs, ...slice.outputs];
+  const mark = kernels.mark();
+  try {
+    return new Map(
+      names.flatMap((name, i): [string, string][] => {
+        const b = boundary.get(name);
+        return b ? [[name, toHex(commitBoundary(kernels, shape, i, b.values, b.salt).commitment)]] : [];
+      }),
+    );
+  } finally {
+    kernels.release(mark);
+  }
+}
+
 export interface ProveContext {
   /** 32 bytes: the session or order that the proof is for. */
   readonly nonce: Uint8Array;

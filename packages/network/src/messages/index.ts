@@ -1,3 +1,8 @@
-/** The signed messages of the network. */
+/** The signed messages of the network, the documents of its interface, and how tensors travel. */
+export * from './documents.js';
+export * from './input-commitment.js';
+export * from './schemas.js';
+export * from './canonical.js';
 export * from './sign.js';
+export * from './tensor-bundle.js';
 export * from './typed-data.js';

@@ -1,0 +1,282 @@
+/** The JSON documents of the HTTP interface (docs/network.md), as schemas from which types and OpenAPI follow. */
+import { z } from 'zod';
+import { addressSchema, amountSchema, bytes32Schema, digestSchema, hex64Schema, signedSchema } from './schemas.js';
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const name = z.string().min(1).max(512);
+
+/** What a slice proof says (core's SliceStatement). */
+export const statementSchema = z.strictObject({
+  fingerprint: hex64Schema,
+  index: count,
+  nonce: hex64Schema,
+  prover: z.string().max(256),
+  commitments: z.record(name, hex64Schema),
+});
+
+// ——— programs
+
+export const programSliceSchema = z.strictObject({
+  index: count,
+  /** The slice package. */
+  package: digestSchema,
+  packageBytes: count,
+  workUnits: count,
+  inputs: z.array(name).max(4096),
+  outputs: z.array(name).max(4096),
+});
+
+/** A program as gateways and provers need it; its digest stands in the model registry. */
+export const programSchema = z.strictObject({
+  format: z.literal('dsperse-network-program/1'),
+  name: z.string().max(256),
+  fingerprint: hex64Schema,
+  protocolVersion: count,
+  /** The verifier key. */
+  key: digestSchema,
+  keyBytes: count,
+  inputs: z.array(name).max(256),
+  outputs: z.array(name).max(256),
+  slices: z.array(programSliceSchema).min(1).max(4096),
+});
+export type ProgramDocument = z.infer<typeof programSchema>;
+
+// ——— operators
+
+/** What a prover says of itself: hashed into its endpoint record. */
+export const capabilitySchema = z.strictObject({
+  protocolVersion: count,
+  /** Measured at start, in work units a second. */
+  workUnitsPerSecond: count,
+  /** Chunks at once. */
+  capacity: count,
+  /** The least it works for, in token units per million work units. */
+  ask: amountSchema(128),
+  memoryBytes: count,
+  cores: count,
+});
+export type Capability = z.infer<typeof capabilitySchema>;
+
+export const endpointSchema = z.strictObject({ record: signedSchema('Endpoint'), capability: capabilitySchema });
+export type EndpointDocument = z.infer<typeof endpointSchema>;
+
+/** Roles as bits of `Endpoint.roles`. */
+export const ROLE = { prover: 1, validator: 2, gateway: 4 } as const;
+export type RoleName = keyof typeof ROLE;
+
+export const nodeSchema = z.strictObject({
+  endpoint: signedSchema('Endpoint'),
+  chainId: count,
+  contracts: z.record(z.string(), addressSchema),
+  /** Milliseconds since 1970. */
+  clockMs: count,
+  limits: z.strictObject({ blobBytes: count, bodyBytes: count }),
+});
+export type NodeDocument = z.infer<typeof nodeSchema>;
+
+// ——— orders
+
+export const ORDER_STATES = [
+  'received',
+  'reserved',
+  'running',
+  'delivered',
+  'failed',
+  'cancelled',
+  'expired',
+  'settled',
+] as const;
+export type OrderState = (typeof ORDER_STATES)[number];
+export const CHUNK_STATES = ['blocked', 'waiting', 'offered', 'locked', 'proven', 'accepted'] as const;
+export type ChunkState = (typeof CHUNK_STATES)[number];
+/** How an attempt at a chunk ended. `declined`, `released` and `unlinked` cost the prover nothing. */
+export const ATTEMPT_OUTCOMES = ['accepted', 'rejected', 'missed', 'released', 'unlinked', 'ended'] as const;
+export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
+
+export const submitSchema = z.strictObject({
+  order: signedSchema('Order'),
+  /** A tensor bundle of the input, sealed to the gateway: base64. Its one salt is that of the input commitment. */
+  input: z.base64().max(200_000_000),
+  /** X25519 key that what is secret of the order is sealed to. */
+  replyKey: bytes32Schema,
+  /** Where the requester ran the model itself: a bundle of all boundary tensors with their salts, sealed as the input. */
+  activations: z.base64().max(600_000_000).optional(),
+});
+export type SubmitDocument = z.infer<typeof submitSchema>;
+
+export const attemptSchema = z.strictObject({
+  attempt: count,
+  prover: addressSchema,
+  outcome: z.enum(ATTEMPT_OUTCOMES).optional(),
+  reason: z.string().optional(),
+  price: amountSchema(128),
+});
+
+export const orderViewSchema = z.strictObject({
+  id: bytes32Schema,
+  state: z.enum(ORDER_STATES),
+  /** Why it failed. */
+  reason: z.string().optional(),
+  fingerprint: bytes32Schema,
+  deadline: count,
+  budget: amountSchema(128),
+  spent: amountSchema(128),
+  epoch: count.optional(),
+  chunks: z.array(
+    z.strictObject({
+      index: count,
+      slices: z.array(count),
+      workUnits: count,
+      state: z.enum(CHUNK_STATES),
+      attempts: z.array(attemptSchema),
+    }),
+  ),
+});
+export type OrderView = z.infer<typeof orderViewSchema>;
+
+/** What the gateway says of an order's slices and tensors, and signs by its digest. */
+export const manifestSchema = z.strictObject({
+  order: bytes32Schema,
+  fingerprint: hex64Schema,
+  /** When the price curve starts, in seconds. */
+  startedAt: count,
+  chunks: z.array(z.strictObject({ index: count, slices: z.array(count).min(1), workUnits: count })).min(1),
+  /** Of every boundary tensor, by name. */
+  commitments: z.record(name, hex64Schema),
+});
+export type OrderManifest = z.infer<typeof manifestSchema>;
+export const sealedManifestSchema = z.strictObject({ manifest: manifestSchema, seal: signedSchema('Manifest') });
+export type SealedManifest = z.infer<typeof sealedManifestSchema>;
+
+// ——— provers
+
+export const offerSchema = z.strictObject({
+  order: bytes32Schema,
+  chunk: count,
+  attempt: count,
+  fingerprint: hex64Schema,
+  slices: z.array(count).min(1),
+  workUnits: count,
+  /** For the whole chunk. */
+  price: amountSchema(128),
+  collateral: amountSchema(128),
+  /** Of the lock, in seconds. */
+  deadline: count,
+  /** Until when the offer stands, in milliseconds. */
+  standsUntilMs: count,
+});
+export type Offer = z.infer<typeof offerSchema>;
+
+export const workSchema = z.strictObject({ offers: z.array(offerSchema), locks: z.array(signedSchema('Lock')) });
+export type WorkDocument = z.infer<typeof workSchema>;
+
+export const lockAnswerSchema = z.strictObject({ order: signedSchema('Order'), slices: z.array(programSliceSchema) });
+export type LockAnswer = z.infer<typeof lockAnswerSchema>;
+
+export const RELEASE_REASONS = [
+  'boundary-mismatch',
+  'out-of-range',
+  'no-capacity',
+  'missing-package',
+  'stopping',
+] as const;
+export const releaseSchema = z.strictObject({
+  attempt: count,
+  reason: z.enum(RELEASE_REASONS),
+  detail: z.string().max(500).optional(),
+});
+
+/** What a prover delivers of a chunk: the receipt is over the digest of its canonical JSON. */
+export const chunkProofSchema = z.strictObject({
+  slices: z.array(z.strictObject({ statement: statementSchema, proof: digestSchema, proofBytes: count })).min(1),
+});
+export type ChunkProof = z.infer<typeof chunkProofSchema>;
+export const deliverySchema = z.strictObject({ receipt: signedSchema('Receipt'), proof: chunkProofSchema });
+export type Delivery = z.infer<typeof deliverySchema>;
+
+// ——— validators
+
+const chunkKey = { order: bytes32Schema, chunk: count, attempt: count };
+export const dutySchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('verify'), ...chunkKey }),
+  z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
+  z.strictObject({ kind: z.literal('epoch'), epoch: count }),
+]);
+export type Duty = z.infer<typeof dutySchema>;
+export const dutiesSchema = z.strictObject({ duties: z.array(dutySchema) });
+
+/** All that a verdict on a chunk rests on, besides the proofs and the public values. */
+export const caseSchema = z.strictObject({
+  order: signedSchema('Order'),
+  manifest: manifestSchema,
+  seal: signedSchema('Manifest'),
+  lock: signedSchema('Lock'),
+  delivery: deliverySchema,
+});
+export type CaseDocument = z.infer<typeof caseSchema>;
+
+export const commitsSchema = z.strictObject({ commits: z.array(signedSchema('VerdictCommit')).min(1).max(256) });
+export const verdictsSchema = z.strictObject({ verdicts: z.array(signedSchema('Verdict')).min(1).max(256) });
+
+// ——— results
+
+export const certificateSchema = z.strictObject({
+  format: z.literal('dsperse-certificate/1'),
+  chainId: count,
+  market: addressSchema,
+  settlement: addressSchema,
+  order: signedSchema('Order'),
+  manifest: manifestSchema,
+  seal: signedSchema('Manifest'),
+  /** The verifier key. */
+  key: digestSchema,
+  chunks: z.array(
+    z.strictObject({
+      lock: signedSchema('Lock'),
+      delivery: deliverySchema,
+      verdicts: z.array(signedSchema('Verdict')),
+    }),
+  ),
+});
+export type Certificate = z.infer<typeof certificateSchema>;
+
+/** An event of an order's life. */
+export const EVENT_KINDS = [
+  'accepted',
+  'reserved',
+  'chunked',
+  'offered',
+  'locked',
+  'proven',
+  'committed',
+  'verdict',
+  'released',
+  'missed',
+  'rejected',
+  'delivered',
+  'failed',
+  'cancelled',
+  'expired',
+  'settled',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+export const orderEventSchema = z.strictObject({
+  kind: z.enum(EVENT_KINDS),
+  order: bytes32Schema,
+  atMs: count,
+  chunk: count.optional(),
+  attempt: count.optional(),
+  prover: addressSchema.optional(),
+  validator: addressSchema.optional(),
+  price: amountSchema(128).optional(),
+  detail: z.string().optional(),
+});
+export type OrderEvent = z.infer<typeof orderEventSchema>;
+
+export const quoteSchema = z.strictObject({
+  price: amountSchema(256),
+  seconds: z.number(),
+  /** Of being filled in full, 0 to 1. */
+  chance: z.number(),
+  basis: z.string(),
+});

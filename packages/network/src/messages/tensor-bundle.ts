@@ -1,0 +1,97 @@
+/**
+ * Integer tensors with their salts, as bytes: what is sealed to provers (boundary values), validators and requesters
+ * (public values) and gateways (an input). Length of the header (uint32, little-endian), header as JSON, then the numbers of
+ * each tensor one after another, little-endian, in the smallest of 1, 2 and 4 bytes that holds them all.
+ */
+import { InputError } from '@dsperse/core/verify';
+import { z } from 'zod';
+import { hex64Schema } from './schemas.js';
+
+export interface BundledTensor {
+  /** Absent where only the salt is told: the receiver computes the values. */
+  readonly values?: Int32Array;
+  /** 64 hexadecimal digits. */
+  readonly salt: string;
+}
+
+export type TensorBundle = ReadonlyMap<string, BundledTensor>;
+
+const MAX_HEADER_BYTES = 1 << 20;
+const header = z.strictObject({
+  tensors: z
+    .array(
+      z.strictObject({
+        name: z.string().max(512),
+        salt: hex64Schema,
+        width: z.literal([0, 1, 2, 4]),
+        length: z.number().int().min(0).max(0x7fffffff),
+      }),
+    )
+    .max(4096),
+});
+
+type Width = 0 | 1 | 2 | 4;
+
+function widthOf(values: Int32Array | undefined): Width {
+  if (!values) return 0;
+  let width: Width = 1;
+  for (const x of values) {
+    if (x < -32768 || x > 32767) return 4;
+    if (x < -128 || x > 127) width = 2;
+  }
+  return width;
+}
+
+const VIEWS = { 1: Int8Array, 2: Int16Array, 4: Int32Array };
+
+export function encodeBundle(bundle: TensorBundle): Uint8Array {
+  const entries = [...bundle].map(([name, { values, salt }]) => {
+    return { name, salt, width: widthOf(values), length: values?.length ?? 0, values };
+  });
+  const head = new TextEncoder().encode(
+    JSON.stringify({ tensors: entries.map(({ values: _, ...described }) => described) }),
+  );
+  const total = entries.reduce((n, e) => n + e.width * e.length, 4 + head.length);
+  const bytes = new Uint8Array(total);
+  new DataView(bytes.buffer).setUint32(0, head.length, true);
+  bytes.set(head, 4);
+  let at = 4 + head.length;
+  for (const { values, width } of entries) {
+    if (!values || width === 0) continue;
+    const narrow = VIEWS[width].from(values);
+    bytes.set(new Uint8Array(narrow.buffer), at);
+    at += narrow.byteLength;
+  }
+  return bytes;
+}
+
+/** @throws InputError `bad-bundle` */
+export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
+  const bad = (why: string) => new InputError('bad-bundle', `not a bundle of tensors: ${why}`, 'send it again');
+  if (bytes.length < 4) throw bad('it is too short');
+  const headBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (headBytes > MAX_HEADER_BYTES || 4 + headBytes > bytes.length) throw bad('its header is too long');
+  let parsed: z.infer<typeof header>;
+  try {
+    parsed = header.parse(
+      JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(4, 4 + headBytes))),
+    );
+  } catch (cause) {
+    throw new InputError('bad-bundle', 'not a bundle of tensors: its header is malformed', 'send it again', undefined, {
+      cause,
+    });
+  }
+  const out = new Map<string, BundledTensor>();
+  let at = 4 + headBytes;
+  for (const { name, salt, width, length } of parsed.tensors) {
+    if (out.has(name)) throw bad(`${name} comes twice`);
+    const end = at + width * length;
+    if (end > bytes.length) throw bad('it is cut off');
+    // A copy, so that the numbers are aligned.
+    const values = width === 0 ? undefined : Int32Array.from(new VIEWS[width](bytes.slice(at, end).buffer));
+    out.set(name, values ? { values, salt } : { salt });
+    at = end;
+  }
+  if (at !== bytes.length) throw bad('bytes are left over');
+  return out;
+}
