@@ -1,1 +1,7 @@
-export {};
+/** The market: chunks of work, their price, who gets them, and the states of orders. Pure functions. */
+export * from './deadlines.js';
+export * from './errors.js';
+export * from './order-state.js';
+export * from './price-curve.js';
+export * from './types.js';
+export * from './work.js';

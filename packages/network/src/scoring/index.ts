@@ -1,1 +1,3 @@
-export {};
+/** Verdicts, settlement, rewards and penalties. Pure functions. */
+export * from './quorum.js';
+export * from './types.js';

@@ -1,0 +1,247 @@
+/**
+ * What an epoch is settled from and into. Amounts are bigints in token units, times whole seconds, shares basis points
+ * (10,000 = 1). Addresses are compared without regard to case and come out in lower case.
+ */
+import type { Address, Hex } from 'viem';
+import type {
+  Acknowledgement,
+  Lock,
+  Order,
+  Receipt,
+  Signed,
+  VerdictCommit,
+  VerdictMessage,
+} from '../messages/index.js';
+
+/** An active validator in the snapshot that the epoch is judged by. */
+export interface ValidatorStake {
+  /** The key that signs verdicts. */
+  readonly operator: Address;
+  /** The account that is credited. */
+  readonly account: Address;
+  readonly stake: bigint;
+}
+
+/** A prover of the epoch and the account that is credited for it. */
+export interface ProverAccount {
+  readonly operator: Address;
+  readonly account: Address;
+}
+
+/** A lock that was given back before its deadline. The first two reasons cost nothing where a quorum attests them. */
+export interface Release {
+  readonly at: number;
+  readonly reason: 'boundary-mismatch' | 'out-of-range' | 'given-back';
+  /** Whether the reason was found true. */
+  readonly attested: boolean;
+}
+
+/** One lock of one chunk and all that followed from it. */
+export interface AttemptTrace {
+  readonly lock: Signed<Lock>;
+  /** When the lock came in: the second at which the price curve is read. */
+  readonly lockedAt: number;
+  readonly release?: Release;
+  readonly receipt?: Signed<Receipt>;
+  readonly acknowledgement?: Signed<Acknowledgement>;
+  readonly commits: readonly Signed<VerdictCommit>[];
+  readonly verdicts: readonly Signed<VerdictMessage>[];
+}
+
+export interface ChunkTrace {
+  readonly index: number;
+  readonly workUnits: number;
+  /** When it was offered first. */
+  readonly offeredAt: number;
+  readonly attempts: readonly AttemptTrace[];
+}
+
+export type OrderOutcome = 'delivered' | 'failed' | 'cancelled' | 'expired';
+
+export interface OrderTrace {
+  readonly id: Hex;
+  readonly order: Signed<Order>;
+  readonly outcome: OrderOutcome;
+  readonly endedAt: number;
+  /** Every chunk of the order, also those that nobody proved. */
+  readonly chunks: readonly ChunkTrace[];
+}
+
+/** A duty whose right verdict was known beforehand, opened after the epoch. */
+export interface CanaryTrace {
+  readonly order: Hex;
+  readonly chunk: number;
+  readonly attempt: number;
+  /** The right verdict. */
+  readonly accepted: boolean;
+  readonly verdicts: readonly Signed<VerdictMessage>[];
+}
+
+/** The orders that ended in an epoch and the signed messages that decide about them. */
+export interface EpochTrace {
+  readonly epoch: number;
+  /** The second at which the epoch was closed: locks that ended before it without a receipt are missed. */
+  readonly closedAt: number;
+  readonly validators: readonly ValidatorStake[];
+  readonly provers: readonly ProverAccount[];
+  readonly orders: readonly OrderTrace[];
+  readonly canaries: readonly CanaryTrace[];
+}
+
+/** Governed parameters of the emission; all zero where the contracts do not mint. */
+export interface EmissionParameters {
+  /** Minted at most in the first epoch, before halving. */
+  readonly perEpoch: bigint;
+  /** Epochs after which the emission halves; 0: never. */
+  readonly halvingEpochs: number;
+  /** Never minted beyond this in all epochs together. */
+  readonly cap: bigint;
+  /** Of the epoch's emission; the three together at most 10,000, the treasury gets what is left of them. */
+  readonly proverBps: number;
+  readonly validatorBps: number;
+  /** A prover's emission is at most this share of the fees that its work paid (below 10,000, or self-dealing pays). */
+  readonly feeMultipleBps: number;
+}
+
+/** Governed parameters of the settlement. */
+export interface SettlementParameters {
+  /** The network's fee of each chunk's price; the prover gets the rest. */
+  readonly feeBps: number;
+  /** Of the fee, to the validators. */
+  readonly feeValidatorBps: number;
+  /** Of the fee, burned; what is left of it goes to the treasury. */
+  readonly feeBurnBps: number;
+  /** A validator's stake counts up to this share of the total when rewards are divided. */
+  readonly stakeCapBps: number;
+  /** Penalty of a missed lock, of its collateral (at most 10,000). */
+  readonly missedLockBps: number;
+  /** Penalty of a proof that more than two thirds reject, of the lock's collateral (may be above 10,000). */
+  readonly rejectedProofBps: number;
+  /** Penalty of a lock given back in its last second, of its collateral; less in proportion when earlier. */
+  readonly releaseBps: number;
+  readonly treasury: Address;
+  /** The account whose credits are burned. */
+  readonly burn: Address;
+  /** Epochs for which the ids of settled orders are remembered: longer than the challenge window. */
+  readonly rememberEpochs: number;
+  readonly emission: EmissionParameters;
+}
+
+export interface AccountCredit {
+  readonly account: Address;
+  readonly cumulative: bigint;
+}
+
+export const PROVER_ROLE = 1;
+export const VALIDATOR_ROLE = 2;
+export type SlashableRole = typeof PROVER_ROLE | typeof VALIDATOR_ROLE;
+
+export interface OperatorPenalty {
+  readonly operator: Address;
+  readonly role: SlashableRole;
+  readonly cumulative: bigint;
+  /** Hash chain over all evidence against the operator in this role. */
+  readonly evidence: Hex;
+}
+
+/** What one epoch hands to the next. Lists are sorted. */
+export interface SettlementState {
+  /** The last settled epoch; -1 before the first. */
+  readonly epoch: number;
+  readonly root: Hex;
+  readonly credits: readonly AccountCredit[];
+  readonly penalties: readonly OperatorPenalty[];
+  /** Orders settled within `rememberEpochs`. */
+  readonly orders: readonly { readonly id: Hex; readonly epoch: number }[];
+  readonly minted: bigint;
+}
+
+export type Leaf =
+  | { readonly kind: 1; readonly order: Hex; readonly spent: bigint; readonly delivered: boolean }
+  | { readonly kind: 2; readonly account: Address; readonly cumulative: bigint }
+  | {
+      readonly kind: 3;
+      readonly operator: Address;
+      readonly role: SlashableRole;
+      readonly cumulative: bigint;
+      readonly evidence: Hex;
+    };
+
+export interface PaidChunk {
+  readonly chunk: number;
+  readonly attempt: number;
+  readonly prover: Address;
+  readonly workUnits: number;
+  readonly price: bigint;
+}
+
+export interface OrderSettlement {
+  readonly id: Hex;
+  readonly spent: bigint;
+  readonly delivered: boolean;
+  readonly paid: readonly PaidChunk[];
+}
+
+export interface CreditRise {
+  readonly account: Address;
+  readonly rise: bigint;
+  readonly cumulative: bigint;
+}
+
+export type PenaltyReason = 'missed-lock' | 'rejected-proof' | 'late-release';
+
+export interface PenaltyItem {
+  readonly reason: PenaltyReason;
+  readonly order: Hex;
+  readonly chunk: number;
+  readonly attempt: number;
+  readonly collateral: bigint;
+  readonly amount: bigint;
+  /** The deadline of the lock. */
+  readonly deadline: number;
+  /** When it happened: end of the deadline, release, or receipt. */
+  readonly at: number;
+  /** Stake that rejected and all active stake; both zero unless a proof was rejected. */
+  readonly rejecting: bigint;
+  readonly total: bigint;
+}
+
+export interface PenaltyRise extends OperatorPenalty {
+  readonly rise: bigint;
+  readonly items: readonly PenaltyItem[];
+}
+
+export interface SettlementTotals {
+  readonly spent: bigint;
+  readonly provers: bigint;
+  readonly validators: bigint;
+  readonly burned: bigint;
+  readonly treasury: bigint;
+  readonly minted: bigint;
+  readonly penalties: bigint;
+}
+
+export interface Settlement {
+  readonly epoch: number;
+  readonly root: Hex;
+  /** In canonical order. */
+  readonly leaves: readonly Leaf[];
+  readonly orders: readonly OrderSettlement[];
+  readonly credits: readonly CreditRise[];
+  readonly penalties: readonly PenaltyRise[];
+  readonly state: SettlementState;
+  readonly totals: SettlementTotals;
+}
+
+export type Decision = 'accepted' | 'rejected' | 'undecided';
+
+export interface QuorumResult {
+  readonly decision: Decision;
+  /** More than two thirds reject: enough for a penalty. */
+  readonly convicted: boolean;
+  /** No verdict that is still missing can make it accepted. */
+  readonly acceptable: boolean;
+  readonly accepting: bigint;
+  readonly rejecting: bigint;
+  readonly total: bigint;
+}
