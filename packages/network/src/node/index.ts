@@ -1,1 +1,17 @@
-export {};
+/** What every node needs, whatever its roles. */
+export { CONFIG_FILE, type ConfigSources, keystorePath, loadConfig } from './config.js';
+export { CONFIG_KEYS, type ConfigKey, type ConfigName, flagOf, type NodeConfig, type Role } from './config-keys.js';
+export { type ConfigRow, configHelp, configMarkdown, configRows, describeConfig } from './config-text.js';
+export { EncryptionKey, type Identity, identityOf } from './identity.js';
+export { type CreateKeystoreOptions, createKeystore, keystoreAddress, openKeystore } from './keystore.js';
+export type { KeystoreStrength } from './keystore-format.js';
+export {
+  NETWORK_FILE,
+  type NetworkFile,
+  networkFilePath,
+  networkOf,
+  readNetworkFile,
+  writeNetworkFile,
+} from './network-file.js';
+export { type PasswordSources, promptHidden, readPassword, type Terminal } from './password.js';
+export { writePrivateFile } from './write-private-file.js';
