@@ -87,9 +87,9 @@ export const ORDER_STATES = [
   'settled',
 ] as const;
 export type OrderState = (typeof ORDER_STATES)[number];
-export const CHUNK_STATES = ['blocked', 'waiting', 'offered', 'locked', 'proven', 'accepted'] as const;
+export const CHUNK_STATES = ['waiting', 'offered', 'locked', 'proven', 'accepted'] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
-/** How an attempt at a chunk ended. `declined`, `released` and `unlinked` cost the prover nothing. */
+/** How an attempt at a chunk ended. `released`, `unlinked` and `ended` (with the order) cost the prover nothing. */
 export const ATTEMPT_OUTCOMES = ['accepted', 'rejected', 'missed', 'released', 'unlinked', 'ended'] as const;
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 

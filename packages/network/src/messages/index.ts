@@ -1,8 +1,10 @@
 /** The signed messages of the network, the documents of its interface, and how tensors travel. */
+
+export * from './canonical.js';
 export * from './documents.js';
 export * from './input-commitment.js';
 export * from './schemas.js';
-export * from './canonical.js';
+export * from './sealing-contexts.js';
 export * from './sign.js';
 export * from './tensor-bundle.js';
 export * from './typed-data.js';

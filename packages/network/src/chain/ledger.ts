@@ -1,0 +1,69 @@
+/**
+ * What nodes ask of the chain. Writing calls are idempotent: they look first whether it is done already, so that they may be
+ * repeated after a crash of this node or of a chain that lost its last blocks.
+ */
+import type { Address, Hex } from 'viem';
+import type { EpochRoot, NetworkId, Order, Signed } from '../messages/index.js';
+import type { LeafProof, SlashableRole, ValidatorStake } from '../scoring/index.js';
+
+export type LedgerCode = 'unreachable' | 'refused' | 'lost' | (string & {});
+
+/** `refused`: the contract says no, for good; else the same call may succeed later. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError';
+  constructor(
+    readonly code: LedgerCode,
+    message: string,
+    readonly retryable: boolean,
+    readonly hint = '',
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export interface OnChainOrder {
+  readonly state: 'none' | 'reserved' | 'settled' | 'exited';
+  readonly reserved: bigint;
+  readonly cancelRequested: boolean;
+}
+
+export interface OnChainEpoch {
+  readonly epoch: number;
+  readonly root: Hex;
+  readonly postedAt: number;
+  readonly finalAt: number;
+  readonly cancelled: boolean;
+}
+
+export interface Stake {
+  readonly owner: Address;
+  readonly active: bigint;
+}
+
+export interface Ledger {
+  readonly network: NetworkId;
+  /** Time of the latest block, in seconds. */
+  now(): Promise<number>;
+  /** A governed parameter by its name (docs/parameters.md). */
+  parameter(name: string): Promise<bigint>;
+  /** Active validators with at least the least stake, ascending by operator. */
+  validators(): Promise<readonly ValidatorStake[]>;
+  stakeOf(role: SlashableRole, operator: Address): Promise<Stake>;
+  order(id: Hex): Promise<OnChainOrder>;
+  /** The free balance of a requester in the market. */
+  balanceOf(requester: Address): Promise<bigint>;
+  /** Reserves the budget of an order. @throws LedgerError `refused` with the contract's reason */
+  reserve(order: Signed<Order>): Promise<void>;
+  /** The last posted epoch, 0 where there is none, and its root. */
+  lastEpoch(): Promise<{ readonly epoch: number; readonly root: Hex }>;
+  epoch(epoch: number): Promise<OnChainEpoch | undefined>;
+  postEpoch(
+    root: EpochRoot,
+    signatures: readonly { readonly validator: Address; readonly signature: Hex }[],
+  ): Promise<void>;
+  settleOrders(epoch: number, leaves: readonly LeafProof[]): Promise<void>;
+  penalise(epoch: number, leaves: readonly LeafProof[]): Promise<void>;
+  claimed(account: Address): Promise<bigint>;
+  claim(epoch: number, leaf: LeafProof): Promise<void>;
+}
