@@ -50,8 +50,10 @@ export interface AttemptTrace {
 
 export interface ChunkTrace {
   readonly index: number;
+  /** Indices of its slices, ascending. */
+  readonly slices: readonly number[];
   readonly workUnits: number;
-  /** When it was offered first. */
+  /** When it was offered first: the start of its price curve. */
   readonly offeredAt: number;
   readonly attempts: readonly AttemptTrace[];
 }
@@ -99,7 +101,10 @@ export interface EmissionParameters {
   /** Of the epoch's emission; the three together at most 10,000, the treasury gets what is left of them. */
   readonly proverBps: number;
   readonly validatorBps: number;
-  /** A prover's emission is at most this share of the fees that its work paid (below 10,000, or self-dealing pays). */
+  /**
+   * A prover's emission is at most this share of what its work paid to burn and treasury. Below 10,000, proving for
+   * oneself loses at any share of the validators' stake.
+   */
   readonly feeMultipleBps: number;
 }
 
@@ -113,6 +118,8 @@ export interface SettlementParameters {
   readonly feeBurnBps: number;
   /** A validator's stake counts up to this share of the total when rewards are divided. */
   readonly stakeCapBps: number;
+  /** A validator with this share of right answers to canaries, or less, gets nothing; from there it rises to all. */
+  readonly recallFloorBps: number;
   /** Penalty of a missed lock, of its collateral (at most 10,000). */
   readonly missedLockBps: number;
   /** Penalty of a proof that more than two thirds reject, of the lock's collateral (may be above 10,000). */

@@ -1,0 +1,73 @@
+/** The leaves of a settlement and their Merkle tree, as the contract Settlement checks them. */
+import { InputError } from '@dsperse/core/verify';
+import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
+import { encodeAbiParameters, type Hex, keccak256, numberToHex, pad, zeroHash } from 'viem';
+import type { Leaf } from './types.js';
+
+const WORDS = [{ type: 'uint256' }, { type: 'bytes32' }, { type: 'uint256' }, { type: 'bytes32' }] as const;
+
+/** The four words of a leaf: kind, a, b, c (docs/network.md). */
+export interface LeafWords {
+  readonly kind: bigint;
+  readonly a: Hex;
+  readonly b: bigint;
+  readonly c: Hex;
+}
+
+export function leafWords(leaf: Leaf): LeafWords {
+  const kind = BigInt(leaf.kind);
+  switch (leaf.kind) {
+    case 1: {
+      const c = numberToHex(leaf.delivered ? 1 : 0, { size: 32 });
+      return { kind, a: leaf.order.toLowerCase() as Hex, b: leaf.spent, c };
+    }
+    case 2:
+      return { kind, a: pad(leaf.account.toLowerCase() as Hex, { size: 32 }), b: leaf.cumulative, c: zeroHash };
+    case 3: {
+      const a = numberToHex((BigInt(leaf.role) << 160n) | BigInt(leaf.operator), { size: 32 });
+      return { kind, a, b: leaf.cumulative, c: leaf.evidence };
+    }
+  }
+}
+
+/** keccak256(keccak256(abi.encode(kind, a, b, c))): hashed twice, so that no inner node passes for a leaf. */
+export function hashLeaf(leaf: Leaf): Hex {
+  const { kind, a, b, c } = leafWords(leaf);
+  return keccak256(keccak256(encodeAbiParameters(WORDS, [kind, a, b, c])));
+}
+
+/** By kind, then by the word `a`: the order in which leaves are listed. The root does not depend on it. */
+export function sortLeaves(leaves: readonly Leaf[]): Leaf[] {
+  return leaves
+    .map((leaf) => ({ leaf, a: leafWords(leaf).a }))
+    .sort((x, y) => x.leaf.kind - y.leaf.kind || (x.a < y.a ? -1 : x.a > y.a ? 1 : 0))
+    .map(({ leaf }) => leaf);
+}
+
+function treeOf(leaves: readonly Leaf[]): SimpleMerkleTree {
+  return SimpleMerkleTree.of(leaves.map(hashLeaf));
+}
+
+/** The root over the leaves; the zero hash where there are none. */
+export function merkleRoot(leaves: readonly Leaf[]): Hex {
+  return leaves.length === 0 ? zeroHash : (treeOf(leaves).root as Hex);
+}
+
+/** The proofs of all leaves, in their order. */
+export function leafProofs(leaves: readonly Leaf[]): Hex[][] {
+  if (leaves.length === 0) return [];
+  const tree = treeOf(leaves);
+  return leaves.map((_, k) => tree.getProof(k) as Hex[]);
+}
+
+/** The proof of one leaf. Throws InputError where it is not among them. */
+export function leafProof(leaves: readonly Leaf[], leaf: Leaf): Hex[] {
+  const hash = hashLeaf(leaf);
+  const k = leaves.findIndex((other) => hashLeaf(other) === hash);
+  if (k < 0) throw new InputError('unknown-leaf', 'the leaf is not part of this epoch', 'take the leaf from the epoch');
+  return treeOf(leaves).getProof(k) as Hex[];
+}
+
+export function verifyLeaf(root: Hex, leaf: Leaf, proof: readonly Hex[]): boolean {
+  return SimpleMerkleTree.verify(root, hashLeaf(leaf), [...proof]);
+}
