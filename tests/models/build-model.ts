@@ -21,7 +21,16 @@ export type AttributeSpec =
   | Tensor
   | { float: number }
   | { floats: number[] }
-  | { strings: string[] };
+  | { strings: string[] }
+  | { graph: GraphSpec };
+
+/** The body of a loop, or a branch: inputs and outputs by name alone. */
+export interface GraphSpec {
+  readonly nodes: readonly NodeSpec[];
+  readonly inputs?: readonly string[];
+  readonly outputs: readonly string[];
+  readonly initializers?: Readonly<Record<string, Tensor>>;
+}
 
 export interface NodeSpec {
   readonly op: string;
@@ -84,6 +93,12 @@ function attribute(key: string, value: AttributeSpec): Writer {
     for (const x of value.strings) w.text(9, x);
     return w.varint(20, 8);
   }
+  if ('graph' in value) {
+    const g = graphOf(value.graph.nodes, value.graph.initializers);
+    for (const name of value.graph.inputs ?? []) g.message(11, new Writer().text(1, name));
+    for (const name of value.graph.outputs) g.message(12, new Writer().text(1, name));
+    return w.message(6, g).varint(20, 5);
+  }
   if ('data' in value) return w.message(5, encodeTensorProto('', value)).varint(20, 4);
   for (const x of value) w.varint(8, x);
   return w.varint(20, 7);
@@ -99,9 +114,9 @@ function valueInfo(name: string, dims: readonly (number | string)[] | undefined,
   return new Writer().text(1, name).message(2, new Writer().message(1, tensor));
 }
 
-export function buildModel(spec: ModelSpec): Uint8Array {
+function graphOf(nodes: readonly NodeSpec[], initializers: ModelSpec['initializers'] = {}): Writer {
   const g = new Writer();
-  for (const n of spec.nodes) {
+  for (const n of nodes) {
     const w = new Writer();
     for (const i of n.inputs) w.text(1, i);
     for (const o of n.outputs) w.text(2, o);
@@ -112,8 +127,13 @@ export function buildModel(spec: ModelSpec): Uint8Array {
     g.message(1, w);
   }
   g.text(2, 'test');
-  for (const [name, t] of Object.entries(spec.initializers ?? {}))
+  for (const [name, t] of Object.entries(initializers))
     g.message(5, t instanceof Writer ? t : encodeTensorProto(name, t));
+  return g;
+}
+
+export function buildModel(spec: ModelSpec): Uint8Array {
+  const g = graphOf(spec.nodes, spec.initializers);
   for (const [name, dims] of Object.entries(spec.inputs)) g.message(11, valueInfo(name, dims, spec.types?.[name]));
   for (const name of spec.outputs) g.message(12, valueInfo(name, undefined));
   const opset = new Writer().text(1, '').varint(2, spec.opset ?? 13);

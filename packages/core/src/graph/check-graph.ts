@@ -1,6 +1,7 @@
 /** Checks and passes that need no shapes: names, order, dead nodes, finite weights. */
 import { InputError } from '../base/errors.js';
 import type { Graph, GraphNode } from './graph.js';
+import { readsOf } from './subgraphs.js';
 
 const EXPORT_AGAIN = 'export the model again';
 
@@ -30,7 +31,7 @@ export function checkNames(graph: Graph): void {
     }
   }
   for (const n of graph.nodes) {
-    const missing = n.inputs.find((i) => i !== '' && !produced.has(i));
+    const missing = readsOf(n).find((i) => i !== '' && !produced.has(i));
     if (missing !== undefined)
       throw new InputError('broken-onnx', `nothing produces ${missing}, read by ${n.name}`, EXPORT_AGAIN, n.name);
   }
@@ -55,7 +56,7 @@ const LARGEST = 3.4028234663852886e38;
 
 /** Infinities that mask something out become the largest numbers of single precision. */
 export function boundMasks(graph: Graph): Graph {
-  const others = new Set(graph.nodes.filter((n) => !MASKING.has(n.op)).flatMap((n) => n.inputs));
+  const others = new Set(graph.nodes.filter((n) => !MASKING.has(n.op)).flatMap(readsOf));
   const initializers = new Map(graph.initializers);
   let changed = false;
   for (const name of new Set(graph.nodes.filter((n) => MASKING.has(n.op)).flatMap((n) => n.inputs))) {
@@ -88,17 +89,21 @@ export function checkFinite(graph: Graph): void {
 }
 
 /** Puts nodes after those they read; the file's own order is kept where it is topological already. */
-export function sortNodes(graph: Graph): Graph {
+export const sortNodes = (graph: Graph): Graph => ({ ...graph, nodes: sorted(graph.nodes) });
+
+/** The same of a list of nodes. @throws InputError (cyclic-graph) */
+export function sorted(nodes: readonly GraphNode[]): readonly GraphNode[] {
   const producer = new Map<string, number>();
-  graph.nodes.forEach((n, i) => {
-    for (const o of n.outputs) producer.set(o, i);
+  nodes.forEach((n, i) => {
+    for (const o of n.outputs) if (o !== '') producer.set(o, i);
   });
-  const waiting = graph.nodes.map((n) => new Set(n.inputs.flatMap((i) => producer.get(i) ?? [])));
-  const readers = graph.nodes.map(() => [] as number[]);
+  const reads = nodes.map(readsOf);
+  const waiting = reads.map((names) => new Set(names.flatMap((i) => producer.get(i) ?? [])));
+  const readers = nodes.map(() => [] as number[]);
   waiting.forEach((set, i) => {
     for (const j of set) readers[j].push(i);
   });
-  const ready = graph.nodes.flatMap((_, i) => (waiting[i].size === 0 ? [i] : []));
+  const ready = nodes.flatMap((_, i) => (waiting[i].size === 0 ? [i] : []));
   const order: number[] = [];
   for (let at = 0; at < ready.length; at++) {
     const i = ready[at];
@@ -108,8 +113,8 @@ export function sortNodes(graph: Graph): Graph {
       if (waiting[j].size === 0) ready.push(j);
     }
   }
-  if (order.length !== graph.nodes.length) {
-    const stuck = graph.nodes.find((_, i) => waiting[i].size > 0);
+  if (order.length !== nodes.length) {
+    const stuck = nodes.find((_, i) => waiting[i].size > 0);
     throw new InputError(
       'cyclic-graph',
       `the graph has a cycle through ${stuck?.name}`,
@@ -117,28 +122,29 @@ export function sortNodes(graph: Graph): Graph {
       stuck?.name,
     );
   }
-  // The file's own order is kept where it is already topological.
-  const position = new Map(order.map((i, k) => [i, k]));
-  const sorted = graph.nodes.every((n, i) => n.inputs.every((x) => (producer.get(x) ?? -1) < i));
-  if (sorted) return graph;
-  return {
-    ...graph,
-    nodes: [...graph.nodes.keys()]
-      .sort((a, b) => (position.get(a) as number) - (position.get(b) as number))
-      .map((i) => graph.nodes[i]),
-  };
+  const inOrder = reads.every((names, i) => names.every((x) => (producer.get(x) ?? -1) < i));
+  return inOrder ? nodes : order.map((i) => nodes[i]);
 }
 
 /** Removes nodes and initialisers that no output depends on. */
 export function dropDead(graph: Graph): Graph {
-  const needed = new Set(graph.outputs);
+  const { nodes, needed } = live(graph.nodes, graph.outputs);
+  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
+  return { ...graph, nodes, initializers };
+}
+
+/** The nodes that outputs depend on, and every name that is read. */
+export function live(
+  all: readonly GraphNode[],
+  outputs: readonly string[],
+): { readonly nodes: readonly GraphNode[]; readonly needed: ReadonlySet<string> } {
+  const needed = new Set(outputs);
   const nodes: GraphNode[] = [];
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const n = graph.nodes[i];
-    if (!n.outputs.some((o) => needed.has(o))) continue;
-    for (const x of n.inputs) needed.add(x);
+  for (let i = all.length - 1; i >= 0; i--) {
+    const n = all[i];
+    if (!n.outputs.some((o) => o !== '' && needed.has(o))) continue;
+    for (const x of readsOf(n)) needed.add(x);
     nodes.push(n);
   }
-  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  return { ...graph, nodes: nodes.reverse(), initializers };
+  return { nodes: nodes.reverse(), needed };
 }

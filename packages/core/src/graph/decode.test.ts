@@ -8,7 +8,7 @@ import type { Tensor } from './graph.js';
 import { inspectModel } from './inspect.js';
 import { fields, Writer } from './protobuf.js';
 import { resolveGraph } from './resolve.js';
-import { decodeTensor, type ExternalData } from './tensor-proto.js';
+import { decodeTensor, type ExternalData, encodeTensorProto } from './tensor-proto.js';
 
 const small: ModelSpec = {
   nodes: [
@@ -140,15 +140,18 @@ describe('broken files', () => {
     for (const v of values) expect([...fields(new Writer().varint(1, v).done())][0].varint).toBe(v);
   });
 
-  it('is not moved by deep nesting', () => {
-    let graph: Uint8Array = new Writer().text(2, 'inner').done();
-    for (let depth = 0; depth < 500; depth++) {
-      const attribute = new Writer().text(1, 'body').bytes(6, graph).varint(20, 5);
-      graph = new Writer().message(1, new Writer().text(2, 'o').text(4, 'If').message(5, attribute)).done();
-    }
-    const opset = new Writer().varint(2, 13);
-    const { graph: read } = decodeOnnx(new Writer().bytes(7, graph).message(8, opset).done());
-    expect(read.nodes.map((n) => n.attributes)).toEqual([{ body: 'subgraph' }]);
+  it('reads graphs within one another, up to a depth', () => {
+    const within = (depth: number): Uint8Array => {
+      let graph: Uint8Array = new Writer().text(2, 'inner').done();
+      for (let k = 0; k < depth; k++) {
+        const attribute = new Writer().text(1, 'body').bytes(6, graph).varint(20, 5);
+        graph = new Writer().message(1, new Writer().text(2, 'o').text(4, 'If').message(5, attribute)).done();
+      }
+      return new Writer().bytes(7, graph).message(8, new Writer().varint(2, 13)).done();
+    };
+    const { graph: read } = decodeOnnx(within(3));
+    expect(read.nodes[0].subgraphs?.body.nodes[0].subgraphs?.body.nodes[0].subgraphs?.body.nodes).toEqual([]);
+    expect(inputError(() => decodeOnnx(within(500))).code).toBe('broken-onnx');
     // Raw nesting far deeper than any stack: the parts are read only where they mean something.
     const nested = Uint8Array.from({ length: 200_000 }, (_, i) => (i % 2 ? 0x7f : 0x3a));
     inputError(() => decodeOnnx(nested));
@@ -158,9 +161,24 @@ describe('broken files', () => {
     expect(inputError(() => decodeOnnx(buildModel({ ...small, opset: 5 }))).code).toBe('unsupported-opset');
     expect(inputError(() => decodeOnnx(new TextEncoder().encode('{"format": "json"}'))).code).toBe('broken-onnx');
     const sparse = new Writer().message(7, new Writer().bytes(15, new Uint8Array(0)));
-    expect(inputError(() => decodeOnnx(sparse.message(8, new Writer().varint(2, 13)).done())).code).toBe(
-      'unsupported-initializer',
-    );
+    expect(inputError(() => decodeOnnx(sparse.message(8, new Writer().varint(2, 13)).done())).code).toBe('broken-onnx');
+  });
+
+  it('reads sparse tensors, with flat positions or rows of coordinates', () => {
+    const sparse = (indices: number[], dims: number[]): Writer => {
+      const values = encodeTensorProto('s', floats([2], [3, -1]));
+      const w = new Writer().message(1, values).message(2, encodeTensorProto('', ints(indices, dims)));
+      return w.varint(3, 2).varint(3, 3);
+    };
+    const model = (w: Writer): Uint8Array =>
+      new Writer().message(7, new Writer().message(15, w)).message(8, new Writer().varint(2, 13)).done();
+    const dense = [0, 0, 3, 0, -1, 0];
+    for (const w of [sparse([2, 4], [2]), sparse([0, 2, 1, 1], [2, 2])]) {
+      const t = decodeOnnx(model(w)).graph.initializers.get('s');
+      expect([t?.dims, [...(t?.data ?? [])]]).toEqual([[2, 3], dense]);
+    }
+    expect(inputError(() => decodeOnnx(model(sparse([2, 6], [2])))).code).toBe('broken-onnx');
+    expect(inputError(() => decodeOnnx(model(sparse([2], [1])))).code).toBe('broken-onnx');
   });
 
   it('gives nodes of one name different ones, also when there are very many', () => {

@@ -2,10 +2,10 @@
 import { InputError } from '../base/errors.js';
 import { dtypeOf } from './dtypes.js';
 import type { ExternalData } from './external-data.js';
-import type { Attribute, DType, Graph, GraphNode, Tensor, TensorInfo } from './graph.js';
+import type { Attribute, DType, Graph, GraphNode, Subgraph, Tensor, TensorInfo } from './graph.js';
 import { NumberList } from './number-list.js';
 import { appendFloats, appendVarints, fields, text } from './protobuf.js';
-import { decodeTensorProto, MAX_RANK } from './tensor-proto.js';
+import { decodeSparseTensorProto, decodeTensorProto, MAX_RANK } from './tensor-proto.js';
 
 /** What the file says of an input or output. */
 export interface DeclaredTensor {
@@ -21,12 +21,25 @@ export interface DecodedModel {
   readonly declared: ReadonlyMap<string, DeclaredTensor>;
 }
 
+/** The operator set of models that name none. */
+const OPSET = 13;
+/** Most nodes, those of subgraphs among them. */
 const MAX_NODES = 200_000;
+/** Most subgraphs within one another. */
+const MAX_DEPTH = 8;
+
+/** What is shared by all graphs of a file. */
+interface Decoding {
+  readonly uniqueName: (name: string) => string;
+  readonly external?: ExternalData;
+  nodes: number;
+}
 
 /** @throws InputError on anything that is not a model of opset 7 or later */
 export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalData } = {}): DecodedModel {
   let graphBytes: Uint8Array | undefined;
   let opset = 0;
+  let others = false;
   for (const f of fields(data)) {
     if (f.number === 7 && f.wire === 2) graphBytes = f.bytes;
     else if (f.number === 8 && f.wire === 2) {
@@ -37,10 +50,13 @@ export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalD
         if (g.number === 2) version = g.varint;
       }
       if (domain === '' || domain === 'ai.onnx') opset = version;
+      else others = true;
     }
   }
   if (!graphBytes)
     throw new InputError('broken-onnx', 'the file holds no ONNX graph', 'check that it is an ONNX model');
+  // A model of other operators only need not say which standard ones it uses.
+  if (opset === 0 && others) opset = OPSET;
   if (opset < 6) {
     throw new InputError(
       'unsupported-opset',
@@ -52,18 +68,37 @@ export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalD
 }
 
 function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): DecodedModel {
+  const declared = new Map<string, DeclaredTensor>();
+  const parts = decodeGraphParts(data, { uniqueName: uniqueNames(), external, nodes: 0 }, 0, declared);
+  const graph: Graph = {
+    ...parts,
+    opset,
+    // Old files list initialisers among the inputs.
+    inputs: parts.inputs.filter((i) => !parts.initializers.has(i)),
+    tensors: new Map<string, TensorInfo>(),
+  };
+  return { graph, declared };
+}
+
+/** A GraphProto: the model's, or that of an attribute. */
+function decodeGraphParts(
+  data: Uint8Array,
+  decoding: Decoding,
+  depth: number,
+  declared: Map<string, DeclaredTensor>,
+): Subgraph & { name: string } {
+  if (depth > MAX_DEPTH)
+    throw new InputError('broken-onnx', `more than ${MAX_DEPTH} graphs within one another`, 'use a simpler model');
   let name = '';
   const nodes: GraphNode[] = [];
   const initializers = new Map<string, Tensor>();
-  const declared = new Map<string, DeclaredTensor>();
   const inputs: string[] = [];
   const outputs: string[] = [];
-  const uniqueName = uniqueNames();
   for (const f of fields(data)) {
-    if (f.number === 1) nodes.push(decodeNode(f.bytes, uniqueName, external));
+    if (f.number === 1) nodes.push(decodeNode(f.bytes, decoding, depth));
     else if (f.number === 2) name = text(f);
-    else if (f.number === 5) {
-      const t = decodeTensorProto(f.bytes, external);
+    else if (f.number === 5 || f.number === 15) {
+      const t = (f.number === 5 ? decodeTensorProto : decodeSparseTensorProto)(f.bytes, decoding.external);
       if (initializers.has(t.name)) {
         throw new InputError('broken-onnx', `two initializers are named ${t.name}`, 'export the model again');
       }
@@ -72,24 +107,9 @@ function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): 
       const v = decodeValueInfo(f.bytes, f.number === 11);
       declared.set(v.name, v.declared);
       (f.number === 11 ? inputs : outputs).push(v.name);
-    } else if (f.number === 15) {
-      throw new InputError('unsupported-initializer', 'sparse initializers are not supported', 'export dense weights');
-    }
-    if (nodes.length > MAX_NODES) {
-      throw new InputError('broken-onnx', `the model has more than ${MAX_NODES} nodes`, 'use a smaller model');
     }
   }
-  const graph: Graph = {
-    name,
-    opset,
-    // Old files list initialisers among the inputs.
-    inputs: inputs.filter((i) => !initializers.has(i)),
-    outputs,
-    nodes,
-    initializers,
-    tensors: new Map<string, TensorInfo>(),
-  };
-  return { graph, declared };
+  return { name, inputs, outputs, nodes, initializers };
 }
 
 /** Gives names back with a number where they were given before. */
@@ -106,13 +126,16 @@ function uniqueNames(): (name: string) => string {
   };
 }
 
-function decodeNode(data: Uint8Array, uniqueName: (name: string) => string, external?: ExternalData): GraphNode {
+function decodeNode(data: Uint8Array, decoding: Decoding, depth: number): GraphNode {
+  if (++decoding.nodes > MAX_NODES)
+    throw new InputError('broken-onnx', `the model has more than ${MAX_NODES} nodes`, 'use a smaller model');
   const inputs: string[] = [];
   const outputs: string[] = [];
   let name = '';
   let op = '';
   let domain = '';
   const attributes = new Map<string, Attribute>();
+  const subgraphs = new Map<string, Subgraph>();
   for (const f of fields(data)) {
     if (f.number === 1) inputs.push(text(f));
     else if (f.number === 2) outputs.push(text(f));
@@ -120,19 +143,23 @@ function decodeNode(data: Uint8Array, uniqueName: (name: string) => string, exte
     else if (f.number === 4) op = text(f);
     else if (f.number === 7) domain = text(f);
     else if (f.number === 5) {
-      const [key, value] = decodeAttribute(f.bytes, external);
-      if (value !== undefined) attributes.set(key, value);
+      const [key, value] = decodeAttribute(f.bytes, decoding, depth);
+      if (value !== undefined && isSubgraph(value)) subgraphs.set(key, value);
+      else if (value !== undefined) attributes.set(key, value);
     }
   }
   return {
-    name: uniqueName(name || `${op}_${outputs[0] ?? ''}`),
+    name: decoding.uniqueName(name || `${op}_${outputs[0] ?? ''}`),
     op,
     domain: domain === 'ai.onnx' ? '' : domain,
     inputs,
     outputs,
     attributes: Object.fromEntries(attributes),
+    ...(subgraphs.size > 0 ? { subgraphs: Object.fromEntries(subgraphs) } : {}),
   };
 }
+
+const isSubgraph = (value: Attribute | Subgraph): value is Subgraph => typeof value === 'object' && 'nodes' in value;
 
 /** onnx.AttributeProto.AttributeType. */
 const FLOAT = 1;
@@ -142,9 +169,13 @@ const FLOATS = 6;
 const INTS = 7;
 const STRINGS = 8;
 
-function decodeAttribute(data: Uint8Array, external?: ExternalData): [string, Attribute | undefined] {
+function decodeAttribute(
+  data: Uint8Array,
+  decoding: Decoding,
+  depth: number,
+): [string, Attribute | Subgraph | undefined] {
   let name = '';
-  let value: Attribute | undefined;
+  let value: Attribute | Subgraph | undefined;
   const numbers = new NumberList();
   const strings: string[] = [];
   let type = 0;
@@ -156,8 +187,10 @@ function decodeAttribute(data: Uint8Array, external?: ExternalData): [string, At
       value = scalar.numbers()[0];
     } else if (f.number === 3) value = f.varint;
     else if (f.number === 4) value = text(f);
-    else if (f.number === 5) value = decodeTensorProto(f.bytes, external).tensor;
-    else if (f.number === 6 || f.number === 11) value = 'subgraph';
+    else if (f.number === 5) value = decodeTensorProto(f.bytes, decoding.external).tensor;
+    else if (f.number === 6) value = decodeGraphParts(f.bytes, decoding, depth + 1, new Map());
+    else if (f.number === 11) value = 'subgraphs';
+    else if (f.number === 22) value = decodeSparseTensorProto(f.bytes, decoding.external).tensor;
     else if (f.number === 7) appendFloats(numbers, f, 4);
     else if (f.number === 8) appendVarints(numbers, f);
     else if (f.number === 9) strings.push(text(f));

@@ -32,6 +32,15 @@ export interface TensorInfo {
 
 export type Attribute = number | string | Tensor | readonly number[] | readonly string[];
 
+/** A graph within a node: the body of a loop or a branch. It also reads tensors of the graphs around it, by name. */
+export interface Subgraph {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** As they stand in the file. */
+  readonly nodes: readonly GraphNode[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+}
+
 export interface GraphNode {
   /** Unique in the graph; made up from operator and output where the file gives none. */
   readonly name: string;
@@ -43,6 +52,8 @@ export interface GraphNode {
   /** '' marks an unused optional output. */
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** By attribute name; only of Loop, Scan, If and the like. */
+  readonly subgraphs?: Readonly<Record<string, Subgraph>>;
 }
 
 export interface Graph {

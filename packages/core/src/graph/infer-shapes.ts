@@ -3,7 +3,10 @@ import { sizeOf } from '../base/dims.js';
 import { InputError, InvariantError } from '../base/errors.js';
 import { checkDims } from './bind-inputs.js';
 import { compose, isComposite } from './composites/index.js';
+import { controlFlowBudget, isControlFlow, type Scope, writeControlFlow } from './control-flow.js';
 import type { Graph, GraphNode, OpSemantics, Tensor, TensorInfo } from './graph.js';
+import { INTERNAL_DOMAIN } from './internal.js';
+import { nestedNodes, readsOf } from './subgraphs.js';
 import { upgradeNode } from './upgrade-node.js';
 
 /** The operators known, by ONNX operator type and domain. */
@@ -14,22 +17,32 @@ export interface Inferred {
   readonly graph: Graph;
   /** What is wrong with nodes; those that depend on them are left out of the graph. */
   readonly errors: readonly InputError[];
+  /** The branches taken of conditions that are constants, by the names of their nodes. */
+  readonly branches: ReadonlyMap<string, string>;
 }
 
 /** Largest tensor that constant folding may make. */
 const MAX_FOLDED = 2 ** 26;
 
-/** Every failure of a node is an InputError that names it. */
-function asInputError(cause: unknown, n: GraphNode): InputError {
+/** Every failure of a node is an InputError that names it, as the file does. */
+function asInputError(cause: unknown, n: GraphNode, origin: string): InputError {
   if (cause instanceof InvariantError) throw cause;
   if (cause instanceof InputError) {
-    return cause.node === n.name
-      ? cause
-      : new InputError(cause.code, `${n.name} (${n.op}): ${cause.message}`, cause.hint, n.name);
+    if (cause.node === origin) return cause;
+    const message = cause.node === n.name ? cause.message : `${n.name} (${n.op}): ${cause.message}`;
+    return new InputError(cause.code, message, cause.hint, origin);
   }
   const message = `${n.name} (${n.op}) cannot be understood: ${cause instanceof Error ? cause.message : cause}`;
-  return new InputError('broken-onnx', message, 'export the model again', n.name, { cause });
+  return new InputError('broken-onnx', message, 'export the model again', origin, { cause });
 }
+
+const unknownOperator = ({ op }: GraphNode, origin: string): InputError =>
+  new InputError(
+    'unsupported-operators',
+    `${origin} (${op}) is not supported`,
+    'export the model with simpler operators',
+    origin,
+  );
 
 /** Shapes of a node's outputs; with `value` where they are constants. */
 function inferNode(n: GraphNode, inputs: readonly (TensorInfo | undefined)[], op: OpSemantics, opset: number) {
@@ -55,9 +68,10 @@ function inferNode(n: GraphNode, inputs: readonly (TensorInfo | undefined)[], op
   return results.map((r, k): TensorInfo => ({ dtype: r.dtype, dims: values[k].dims, value: values[k] }));
 }
 
-/** Whether an operator is known, by itself or written out in others. */
-export const isKnown = (semantics: Semantics, { op, domain }: GraphNode): boolean =>
-  semantics(op, domain) !== undefined || isComposite(op, domain);
+/** Whether a node of a file has an operator that is known, by itself or written out in others. */
+export const isKnown = (semantics: Semantics, node: GraphNode): boolean =>
+  node.domain !== INTERNAL_DOMAIN &&
+  (semantics(node.op, node.domain) !== undefined || isComposite(node.op, node.domain) || isControlFlow(node));
 
 /**
  * Composite operators are written out on the way. Nodes whose operator is not known, and those that depend on them, are
@@ -72,15 +86,16 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
     infos.set(name, { dtype: value.dtype, dims: value.dims, value });
   };
   for (const [name, t] of graph.initializers) define(name, t);
-  const read = new Set([...graph.outputs, ...graph.nodes.flatMap((n) => n.inputs)]);
+  const read = new Set([...graph.outputs, ...graph.nodes.flatMap(readsOf)]);
+  const taken = new Set(nestedNodes(graph.nodes).flatMap((n) => [n.name, ...n.inputs, ...n.outputs]));
+  const given = new Map<string, number>();
+  const branches = new Map<string, string>();
+  const budget = controlFlowBudget();
   const nodes: GraphNode[] = [];
 
   const visit = (n: GraphNode): void => {
     const op = semantics(n.op, n.domain);
-    if (!op) {
-      const hint = 'export the model with simpler operators';
-      throw new InputError('unsupported-operators', `${n.name} (${n.op}) is not supported`, hint, n.name);
-    }
+    if (!op) throw unknownOperator(n, n.name);
     const inputs = n.inputs.map((i) => (i === '' ? undefined : infos.get(i)));
     const results = inferNode(n, inputs, op, graph.opset);
     const outputs = n.outputs.slice(0, results.length);
@@ -102,22 +117,53 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
   };
 
   const errors: InputError[] = [];
-  for (const original of graph.nodes) {
-    if (!isKnown(semantics, original) || original.inputs.some((i) => i !== '' && !infos.has(i))) continue;
+  /** Writes a node, called `origin` in the file; false where it cannot be understood, which is noted. */
+  const step = (original: GraphNode, origin: string): boolean => {
     const before = nodes.length;
+    const noted = errors.length;
     try {
       const n = upgradeNode(original, infos, graph.opset, define);
-      write(n);
+      if (isControlFlow(n)) {
+        if (!writeControlFlow(n, origin, scope, budget)) throw errors[errors.length - 1];
+      } else write(n);
       const extra = n.outputs.find((o) => o !== '' && read.has(o) && !infos.has(o));
       if (extra !== undefined) {
         const message = `output ${extra} of ${n.name} (${n.op}) is not supported`;
         throw new InputError('unsupported-output', message, 'export the model in inference mode', n.name);
       }
+      return true;
     } catch (cause) {
       nodes.length = before;
       for (const o of original.outputs) infos.delete(o);
-      errors.push(asInputError(cause, original));
+      if (errors.length === noted) errors.push(asInputError(cause, original, origin));
+      return false;
     }
+  };
+  const scope: Scope = {
+    opset: graph.opset,
+    infos,
+    define,
+    fresh: (name) => {
+      let unique = name;
+      let count = given.get(name) ?? 0;
+      while (taken.has(unique) || infos.has(unique)) unique = `${name}#${++count}`;
+      given.set(name, count);
+      taken.add(unique);
+      return unique;
+    },
+    write: (n, origin) => {
+      for (const i of n.inputs) read.add(i);
+      if (isKnown(semantics, n)) return step(n, origin);
+      errors.push(unknownOperator(n, origin));
+      return false;
+    },
+    isRead: (name) => read.has(name),
+    markRead: (name) => read.add(name),
+    decided: (origin, branch) => branches.set(origin, branch),
+  };
+  for (const n of graph.nodes) {
+    if (!isKnown(semantics, n) || readsOf(n).some((i) => i !== '' && !infos.has(i))) continue;
+    step(n, n.name);
   }
-  return { graph: { ...graph, nodes, initializers, tensors: infos }, errors };
+  return { graph: { ...graph, nodes, initializers, tensors: infos }, errors, branches };
 }

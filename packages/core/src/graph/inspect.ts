@@ -9,6 +9,7 @@ import type { ExternalData } from './external-data.js';
 import type { DType, Graph, GraphNode, TensorInfo } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { resolveGraph } from './resolve.js';
+import { nestedNodes } from './subgraphs.js';
 
 export interface InspectOptions {
   readonly semantics: Semantics;
@@ -49,7 +50,7 @@ export interface ModelReport {
   readonly outputs: readonly TensorReport[];
   /** The nodes that would be compiled; where the model does not resolve, those of the file that are not constants. */
   readonly nodes: readonly NodeReport[];
-  /** Number of nodes in the file, by operator. */
+  /** Number of nodes in the file, those of subgraphs among them, by operator. */
   readonly operators: Readonly<Record<string, number>>;
   /** Numbers in the floating-point constants that nodes read. */
   readonly parameters: number;
@@ -91,7 +92,7 @@ export function inspectModel(bytes: Uint8Array, options: InspectOptions): ModelR
     inputs: model.graph.inputs.map((name) => reportTensor(name, graph, model)),
     outputs: model.graph.outputs.map((name) => reportTensor(name, graph, model)),
     nodes,
-    operators: countOperators(model.graph.nodes),
+    operators: countOperators(nestedNodes(model.graph.nodes)),
     parameters: [...weights].reduce((n, name) => n + cellsOf(graph, name), 0),
     multiplications: nodes.reduce((n, { multiplications }) => n + multiplications, 0),
     unsupported,
@@ -122,12 +123,15 @@ function understand(
   if (!sorted) return model.graph;
   const graph = dropDead(sorted);
   attempt(issues, () => checkFinite(graph));
-  for (const n of graph.nodes)
-    if (!isKnown(options.semantics, n)) unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: HINT });
   const inferred = inferShapes(graph, bindSome(model, options.inputShapes, issues), options.semantics);
-  const byName = new Map(graph.nodes.map((n) => [n.name, n]));
+  // All nodes but those of branches that are not taken.
+  const all = nestedNodes(graph.nodes, (n, key) => (inferred.branches.get(n.name) ?? key) === key);
+  const unknown = new Set(all.filter((n) => !isKnown(options.semantics, n)));
+  for (const n of unknown) unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: HINT });
+  const byName = new Map(all.map((n) => [n.name, n]));
   for (const e of inferred.errors) {
     const n = byName.get(e.node ?? '');
+    if (n && unknown.has(n)) continue;
     if (n && UNSUPPORTED.has(e.code))
       unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: `${e.message}: ${e.hint}` });
     else issues.push(e.message);

@@ -13,6 +13,7 @@ import { fuseSelections } from './fuse-selections.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
+import { nestedNodes } from './subgraphs.js';
 
 export interface ResolveOptions {
   readonly semantics: Semantics;
@@ -42,7 +43,9 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
 }
 
 function checkOperators(graph: Graph, semantics: Semantics): void {
-  const bad = graph.nodes.filter((n) => n.domain === INTERNAL_DOMAIN || !isKnown(semantics, n));
+  // Which branch is taken is known later.
+  const nodes = nestedNodes(graph.nodes, (n) => n.op !== 'If');
+  const bad = nodes.filter((n) => !isKnown(semantics, n));
   if (bad.length === 0) return;
   const list = bad.map((n) => `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op})`);
   const ops = [...new Set(bad.map((n) => n.op))].join(', ');

@@ -1,5 +1,5 @@
 /** ONNX TensorProto: every encoding of its numbers. */
-import { sizeOf } from '../base/dims.js';
+import { sizeOf, stridesOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
 import { brainToNumber, dtypeCode, dtypeOf, fromRaw, halfToNumber, toRaw, WIDTH } from './dtypes.js';
 import { type ExternalData, externalBytes } from './external-data.js';
@@ -13,6 +13,9 @@ export type { ExternalData } from './external-data.js';
 export const MAX_RANK = 32;
 /** Most numbers of a tensor in a file. */
 const MAX_CELLS = 2 ** 31;
+
+/** Most cells of a sparse tensor, which is held with its zeros. */
+const MAX_DENSE_CELLS = 2 ** 26;
 
 /** The repeated field that holds the numbers of each format, where they are not raw. */
 const FLOATS = 4;
@@ -111,6 +114,37 @@ export function decodeTensorProto(data: Uint8Array, external?: ExternalData): { 
     );
   }
   return { name, tensor: { dtype, dims, data: numbers } };
+}
+
+/**
+ * A SparseTensorProto as the dense tensor that it stands for. Its indices are flat, or rows of coordinates.
+ * @throws InputError where they are outside the shape
+ */
+export function decodeSparseTensorProto(data: Uint8Array, external?: ExternalData): { name: string; tensor: Tensor } {
+  const sizes = new NumberList();
+  let values: { name: string; tensor: Tensor } | undefined;
+  let indices: Tensor | undefined;
+  for (const f of fields(data)) {
+    if (f.number === 1) values = decodeTensorProto(f.bytes, external);
+    else if (f.number === 2) indices = decodeTensorProto(f.bytes, external).tensor;
+    else if (f.number === 3) appendVarints(sizes, f);
+  }
+  const dims = [...sizes.numbers().subarray(0, MAX_RANK + 1)];
+  const isShape = dims.every((d) => Number.isSafeInteger(d) && d >= 0) && sizeOf(dims) <= MAX_DENSE_CELLS;
+  if (!values || !indices || dims.length > MAX_RANK || !isShape)
+    throw new InputError('broken-onnx', `a sparse tensor of shape [${dims}] is incomplete`, 'export dense weights');
+  const { name, tensor } = values;
+  const strides = indices.dims.length === 2 ? stridesOf(dims) : [1];
+  const dense = new Float64Array(sizeOf(dims));
+  if (indices.data.length !== tensor.data.length * strides.length)
+    throw new InputError('broken-onnx', `${name} has indices of shape [${indices.dims}]`, 'export dense weights');
+  tensor.data.forEach((x, i) => {
+    const at = strides.reduce((sum, s, k) => sum + s * (indices as Tensor).data[i * strides.length + k], 0);
+    if (!(at >= 0 && at < dense.length))
+      throw new InputError('broken-onnx', `${name} has an index outside [${dims}]`, 'export dense weights');
+    dense[at] = x;
+  });
+  return { name, tensor: { dtype: tensor.dtype, dims, data: dense } };
 }
 
 /** Numbers of a typed field. Half precision is stored as the bits of integers, unsigned integers as signed ones. */
