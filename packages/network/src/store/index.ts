@@ -1,4 +1,10 @@
 export type { BlobStore, ByteStream, PutOptions } from './blobs.js';
-export { digestOf, isDigest } from './digest.js';
+export { digestHex, digestOf, isDigest } from './digest.js';
+export { type FileBlobs, type FileBlobsOptions, openFileBlobs } from './file-blobs.js';
+export { lockFile } from './lock.js';
+export { type Migration, migrate } from './migrate.js';
+export { type OpenSqlOptions, openSql } from './open-sql.js';
+export { openPglite, type PgliteOptions } from './pglite.js';
+export { openPostgres, type PostgresOptions } from './postgres.js';
 export { json, type Sql, type SqlStore, type SqlValue, type TransactionOptions } from './sql.js';
 export { StoreError } from './store-error.js';
