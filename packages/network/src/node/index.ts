@@ -1,8 +1,29 @@
 /** What every node needs, whatever its roles. */
+
+export {
+  type CachedMeasureOptions,
+  capabilityOf,
+  type MeasuredCapability,
+  type MeasureOptions,
+  measureCapability,
+  measuredCapability,
+} from './capability.js';
 export { CONFIG_FILE, type ConfigSources, keystorePath, loadConfig } from './config.js';
 export { CONFIG_KEYS, type ConfigKey, type ConfigName, flagOf, type NodeConfig, type Role } from './config-keys.js';
 export { type ConfigRow, configHelp, configMarkdown, configRows, describeConfig } from './config-text.js';
 export { type DataLock, LOCK_FILE, lockDirectory } from './data-lock.js';
+export {
+  capabilityDigest,
+  checkEndpoint,
+  type EndpointContext,
+  type EndpointFault,
+  type EndpointRequest,
+  isEndpointUrl,
+  makeEndpoint,
+  nextSequence,
+  roleBits,
+  rolesIn,
+} from './endpoint-record.js';
 export { EncryptionKey, type Identity, identityOf } from './identity.js';
 export { type CreateKeystoreOptions, createKeystore, keystoreAddress, openKeystore } from './keystore.js';
 export type { KeystoreStrength } from './keystore-format.js';
