@@ -57,3 +57,13 @@ export async function* verified(
   if (`sha256:${hash.digest('hex')}` !== digest) throw await damaged();
   if (last) yield last;
 }
+
+/** Remembers what the source threw, to tell it from the failures of who reads. */
+export async function* noting(pieces: ByteStream, failed: { error?: unknown }): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    failed.error = error;
+    throw error;
+  }
+}

@@ -4,7 +4,7 @@ import { readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import type { BlobStore, ByteStream, PutOptions } from './blobs.js';
-import { Measured, verified } from './checked-stream.js';
+import { Measured, noting, verified } from './checked-stream.js';
 import { digestHex, digestOf } from './digest.js';
 import { makeDirectory, syncDirectory, writeWhole } from './files.js';
 import { fileError, StoreError } from './store-error.js';
@@ -143,15 +143,6 @@ export class FileBlobs implements BlobStore {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw fileError(error, doing);
     }
-  }
-}
-
-async function* noting(pieces: ByteStream, failed: { error?: unknown }): AsyncGenerator<Uint8Array> {
-  try {
-    yield* pieces;
-  } catch (error) {
-    failed.error = error;
-    throw error;
   }
 }
 
