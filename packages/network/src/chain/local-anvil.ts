@@ -6,13 +6,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import { type Address, type Hex, toHex } from 'viem';
+import { freePort, isFreePort } from './free-port.js';
 import { anvilBinary } from './local-anvil-binary.js';
 import { recoverState, StateKeeper, type StateRecovery, statePath } from './local-anvil-state.js';
-import { identityOfProcess, isRunning, type ProcessIdentity } from './process-identity.js';
+import { endProcess, identityOfProcess, isRunning, type ProcessIdentity } from './process-identity.js';
 
 export interface LocalAnvilOptions {
   /** Holds the state, made where it is missing. One anvil at most runs on it. */
@@ -120,8 +120,9 @@ class Supervisor implements LocalAnvil {
       }
     }
     if (!this.adopted) {
-      if (port !== undefined && !(await isFree(port))) throw portInUse(port);
-      this.port = port ?? (known && (await isFree(known.port)) ? known.port : await freePort());
+      if (port !== undefined && !(await isFreePort(port))) throw portInUse(port);
+      this.port = port ?? (known && (await isFreePort(known.port)) ? known.port : ((await freePort()) ?? 0));
+      if (this.port === 0) throw portInUse(0);
       const recovery = recoverState(directory);
       if (recovery.torn) this.options.onEvent?.({ event: 'recovered', recovery });
       await this.#spawn();
@@ -223,22 +224,6 @@ class Supervisor implements LocalAnvil {
   }
 }
 
-/** Asks a process to end, and kills it when the bound is over. */
-async function endProcess(identity: ProcessIdentity, boundMs: number): Promise<void> {
-  const until = performance.now() + boundMs;
-  const send = (signal: NodeJS.Signals): void => {
-    try {
-      if (isRunning(identity)) process.kill(identity.pid, signal);
-    } catch {
-      // It has just ended.
-    }
-  };
-  if (boundMs > 0) send('SIGTERM');
-  while (isRunning(identity) && performance.now() < until) await sleep(POLL_MS);
-  send('SIGKILL');
-  while (isRunning(identity)) await sleep(POLL_MS);
-}
-
 async function call(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
   const response = await fetch(url, {
     method: 'POST',
@@ -267,25 +252,6 @@ function writeRecord(directory: string, record: AnvilRecord): void {
   const partial = `${recordPath(directory)}.${process.pid}.partial`;
   writeFileSync(partial, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   renameSync(partial, recordPath(directory));
-}
-
-function listenOn(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const { port: given } = server.address() as { port: number };
-      server.close(() => resolve(given));
-    });
-  });
-}
-
-const isFree = async (port: number): Promise<boolean> => (await listenOn(port)) !== undefined;
-
-async function freePort(): Promise<number> {
-  const port = await listenOn(0);
-  if (port === undefined) throw portInUse(0);
-  return port;
 }
 
 const portInUse = (port: number): InputError =>

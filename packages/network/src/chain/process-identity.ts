@@ -1,5 +1,6 @@
 /** Telling a process that still runs from another that has been given its number since. */
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -32,4 +33,22 @@ function startOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+const POLL_MS = 50;
+
+/** Asks a process to end, and kills it when the bound is over. */
+export async function endProcess(identity: ProcessIdentity, boundMs: number): Promise<void> {
+  const until = performance.now() + boundMs;
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      if (isRunning(identity)) process.kill(identity.pid, signal);
+    } catch {
+      // It has just ended.
+    }
+  };
+  if (boundMs > 0) send('SIGTERM');
+  while (isRunning(identity) && performance.now() < until) await setTimeout(POLL_MS);
+  send('SIGKILL');
+  while (isRunning(identity)) await setTimeout(POLL_MS);
 }

@@ -13,6 +13,16 @@ export { CONFIG_KEYS, type ConfigKey, type ConfigName, flagOf, type NodeConfig, 
 export { type ConfigRow, configHelp, configMarkdown, configRows, describeConfig } from './config-text.js';
 export { type DataLock, LOCK_FILE, lockDirectory } from './data-lock.js';
 export {
+  type Check,
+  type CheckStatus,
+  type DoctorConfig,
+  type DoctorOptions,
+  type DoctorProbes,
+  diagnose,
+  doctorExitCode,
+} from './doctor.js';
+export { machineProbes } from './doctor-probes.js';
+export {
   capabilityDigest,
   checkEndpoint,
   type EndpointContext,

@@ -3,11 +3,7 @@ import { type DataLock, lockDirectory } from './data-lock.js';
 import { Lifecycle, type LifecycleOptions, type Service } from './lifecycle.js';
 
 /** What is needed of `process`. */
-export interface ProcessEvents {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
-  exit(code: number): unknown;
-}
+export type ProcessEvents = Pick<NodeJS.EventEmitter, 'on' | 'off'> & { exit(code: number): unknown };
 
 export interface RunOptions extends LifecycleOptions {
   /** Locked as long as the services run. */
@@ -34,7 +30,7 @@ export async function runServices(
   build: readonly Service[] | ((lifecycle: () => Lifecycle) => readonly Service[]),
   options: RunOptions,
 ): Promise<number> {
-  const { logger, dataDirectory, process: host = process as unknown as ProcessEvents } = options;
+  const { logger, dataDirectory, process: host = process as ProcessEvents } = options;
   let lock: DataLock | undefined;
   let lifecycle: Lifecycle | undefined;
   let code: number = DONE;
@@ -65,7 +61,7 @@ export async function runServices(
   const onAbort = (): void => {
     if (!stopping) stop({}, 'stopping');
   };
-  const listeners: [string, (...args: never[]) => void][] = [
+  const listeners: [string, (error: unknown) => void][] = [
     ...Object.keys(SIGNALS).map((s): [string, () => void] => [s, () => onSignal(s as keyof typeof SIGNALS)]),
     ['uncaughtException', onBug],
     ['unhandledRejection', onBug],
