@@ -19,8 +19,10 @@ export class Refusal extends Error {
 export function refusalFrom(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (error instanceof InputError) return new Refusal(400, error.code, error.message, error.hint);
-  if (error instanceof TransportError && error.retryable) {
-    return new Refusal(503, error.code, error.message, error.hint, { retryAfterSeconds: 5 });
-  }
-  return undefined;
+  const { retryable, code } = (error ?? {}) as { retryable?: unknown; code?: unknown };
+  if (retryable !== true) return undefined;
+  // What exactly is away (a database, a disk) stays in the log.
+  const known = error instanceof TransportError && typeof code === 'string' ? code : 'unavailable';
+  const message = 'a part of this node is not available';
+  return new Refusal(503, known, message, 'try again soon', { retryAfterSeconds: 2 });
 }

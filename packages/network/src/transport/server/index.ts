@@ -1,0 +1,9 @@
+/** The server side of requests between nodes; for Node only. */
+export { createServer, type Log, type NodeServer, type RequestRecord, type ServerOptions } from './create-server.js';
+export { encodeEvent, type ServerEvent } from './event-stream.js';
+export { SERVER_LIMITS, type ServerLimits } from './limits.js';
+export { nodeAead } from './node-aead.js';
+export { type ApiInfo, openApiDocument } from './openapi.js';
+export type { Rate } from './rate-limit.js';
+export { Refusal } from './refusal.js';
+export * from './route.js';
