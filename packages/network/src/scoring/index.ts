@@ -1,8 +1,13 @@
 /** Verdicts, settlement, rewards and penalties. Pure functions. */
 
 export * from './canaries.js';
+export * from './check-parameters.js';
 export * from './committee.js';
+export * from './divide.js';
 export * from './emission.js';
+export * from './judge-attempt.js';
 export * from './leaves.js';
+export * from './penalties.js';
 export * from './quorum.js';
+export * from './settle-epoch.js';
 export * from './types.js';

@@ -1,8 +1,8 @@
 /** The leaves of a settlement and their Merkle tree, as the contract Settlement checks them. */
 import { InputError } from '@dsperse/core/verify';
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
-import { encodeAbiParameters, type Hex, keccak256, numberToHex, pad, zeroHash } from 'viem';
-import type { Leaf } from './types.js';
+import { type Address, encodeAbiParameters, type Hex, keccak256, numberToHex, zeroHash } from 'viem';
+import type { Leaf, SlashableRole } from './types.js';
 
 const WORDS = [{ type: 'uint256' }, { type: 'bytes32' }, { type: 'uint256' }, { type: 'bytes32' }] as const;
 
@@ -14,6 +14,11 @@ export interface LeafWords {
   readonly c: Hex;
 }
 
+/** Role and operator in one word; an account of its own has role 0. */
+function keyOf(role: SlashableRole | 0, address: Address): Hex {
+  return numberToHex((BigInt(role) << 160n) | BigInt(address), { size: 32 });
+}
+
 export function leafWords(leaf: Leaf): LeafWords {
   const kind = BigInt(leaf.kind);
   switch (leaf.kind) {
@@ -22,11 +27,9 @@ export function leafWords(leaf: Leaf): LeafWords {
       return { kind, a: leaf.order.toLowerCase() as Hex, b: leaf.spent, c };
     }
     case 2:
-      return { kind, a: pad(leaf.account.toLowerCase() as Hex, { size: 32 }), b: leaf.cumulative, c: zeroHash };
-    case 3: {
-      const a = numberToHex((BigInt(leaf.role) << 160n) | BigInt(leaf.operator), { size: 32 });
-      return { kind, a, b: leaf.cumulative, c: leaf.evidence };
-    }
+      return { kind, a: keyOf(leaf.role ?? 0, leaf.account), b: leaf.cumulative, c: zeroHash };
+    case 3:
+      return { kind, a: keyOf(leaf.role, leaf.operator), b: leaf.cumulative, c: leaf.evidence };
   }
 }
 

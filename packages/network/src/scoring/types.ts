@@ -19,6 +19,8 @@ export interface ValidatorStake {
   readonly operator: Address;
   /** The account that is credited. */
   readonly account: Address;
+  /** Credit the operator's pool (commission to its owner, the rest to all that staked there) instead of `account`. */
+  readonly toPool?: boolean;
   readonly stake: bigint;
 }
 
@@ -26,6 +28,8 @@ export interface ValidatorStake {
 export interface ProverAccount {
   readonly operator: Address;
   readonly account: Address;
+  /** As for a validator. */
+  readonly toPool?: boolean;
 }
 
 /** A lock that was given back before its deadline. The first two reasons cost nothing where a quorum attests them. */
@@ -127,7 +131,7 @@ export interface SettlementParameters {
   /** Penalty of a lock given back in its last second, of its collateral; less in proportion when earlier. */
   readonly releaseBps: number;
   readonly treasury: Address;
-  /** The account whose credits are burned. */
+  /** The account whose credits are burned: address zero, by the contracts. */
   readonly burn: Address;
   /** Epochs for which the ids of settled orders are remembered: longer than the challenge window. */
   readonly rememberEpochs: number;
@@ -136,6 +140,8 @@ export interface SettlementParameters {
 
 export interface AccountCredit {
   readonly account: Address;
+  /** Set where the credit goes to a pool: then `account` is its operator. */
+  readonly role?: SlashableRole;
   readonly cumulative: bigint;
 }
 
@@ -153,7 +159,7 @@ export interface OperatorPenalty {
 
 /** What one epoch hands to the next. Lists are sorted. */
 export interface SettlementState {
-  /** The last settled epoch; -1 before the first. */
+  /** The last settled epoch; 0 before the first, which is 1. */
   readonly epoch: number;
   readonly root: Hex;
   readonly credits: readonly AccountCredit[];
@@ -165,7 +171,7 @@ export interface SettlementState {
 
 export type Leaf =
   | { readonly kind: 1; readonly order: Hex; readonly spent: bigint; readonly delivered: boolean }
-  | { readonly kind: 2; readonly account: Address; readonly cumulative: bigint }
+  | { readonly kind: 2; readonly account: Address; readonly role?: SlashableRole; readonly cumulative: bigint }
   | {
       readonly kind: 3;
       readonly operator: Address;
@@ -189,10 +195,8 @@ export interface OrderSettlement {
   readonly paid: readonly PaidChunk[];
 }
 
-export interface CreditRise {
-  readonly account: Address;
+export interface CreditRise extends AccountCredit {
   readonly rise: bigint;
-  readonly cumulative: bigint;
 }
 
 export type PenaltyReason = 'missed-lock' | 'rejected-proof' | 'late-release';

@@ -1,0 +1,70 @@
+/** What became of one lock: earned, owed, or nothing. */
+import type { Address } from 'viem';
+import { judgeQuorum } from './quorum.js';
+import type { AttemptTrace, QuorumResult, ValidatorStake } from './types.js';
+
+export type AttemptResult =
+  /** More than two thirds accept: paid. */
+  | 'accepted'
+  /** More than two thirds reject: penalised. */
+  | 'convicted'
+  /** Proven, but neither: not paid, nobody blamed. */
+  | 'disputed'
+  /** No receipt by the deadline. */
+  | 'missed'
+  /** Given back for a reason that was found true. */
+  | 'excused'
+  | 'released'
+  /** The order ended before anything was due. */
+  | 'open';
+
+export interface JudgedAttempt {
+  readonly result: AttemptResult;
+  readonly quorum: QuorumResult;
+  /** The verdicts that count, one for each validator (in lower case) that did not contradict itself. */
+  readonly votes: ReadonlyMap<string, boolean>;
+}
+
+/** The verdicts on exactly this proof; a validator that signed both ways has none. */
+function votesOf(attempt: AttemptTrace): Map<string, boolean> {
+  const votes = new Map<string, boolean>();
+  const contradicted = new Set<string>();
+  const { lock, receipt } = attempt;
+  if (!receipt) return votes;
+  for (const { message } of attempt.verdicts) {
+    const isOfThis =
+      message.order.toLowerCase() === lock.message.order.toLowerCase() &&
+      message.chunk === lock.message.chunk &&
+      message.attempt === lock.message.attempt &&
+      message.proofDigest.toLowerCase() === receipt.message.proofDigest.toLowerCase();
+    if (!isOfThis) continue;
+    const key = message.validator.toLowerCase();
+    const earlier = votes.get(key);
+    if (earlier !== undefined && earlier !== message.accepted) contradicted.add(key);
+    votes.set(key, message.accepted);
+  }
+  for (const key of contradicted) votes.delete(key);
+  return votes;
+}
+
+/** @param endedAt when the order ended: a lock that was still running then owes nothing */
+export function judgeAttempt(
+  attempt: AttemptTrace,
+  endedAt: number,
+  validators: readonly ValidatorStake[],
+): JudgedAttempt {
+  const votes = votesOf(attempt);
+  const verdicts = [...votes].map(([validator, accepted]) => ({ validator: validator as Address, accepted }));
+  const quorum = judgeQuorum(verdicts, validators);
+  return { result: resultOf(attempt, endedAt, quorum), quorum, votes };
+}
+
+function resultOf(attempt: AttemptTrace, endedAt: number, quorum: QuorumResult): AttemptResult {
+  const { lock, receipt, acknowledgement, release } = attempt;
+  if (receipt && quorum.decision === 'accepted') return 'accepted';
+  if (receipt && quorum.convicted) return 'convicted';
+  if (release) return release.attested && release.reason !== 'given-back' ? 'excused' : 'released';
+  const isLate = acknowledgement !== undefined && acknowledgement.message.receivedAt > lock.message.deadline;
+  if (receipt && !isLate) return 'disputed';
+  return lock.message.deadline < endedAt ? 'missed' : 'open';
+}
