@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {IGuardian} from "./interfaces/IGuardian.sol";
+import {IMarket} from "./interfaces/IMarket.sol";
+import {IParameters} from "./interfaces/IParameters.sol";
+import {ISettlement} from "./interfaces/ISettlement.sol";
+import {IStakeManager} from "./interfaces/IStakeManager.sol";
+import {Leaves} from "./libraries/Leaves.sol";
+import {Messages} from "./libraries/Messages.sol";
+import {NetworkContract} from "./NetworkContract.sol";
+
+/// Epochs: validators with more than two thirds of the active stake sign one Merkle root over what has ended and what is
+/// owed; it waits for challenges, then anyone carries it out. The signers are believed about who proved what; about
+/// whether an order exists, what it can pay and whether it has been paid they are not: that is checked here.
+contract Settlement is NetworkContract, EIP712, ISettlement {
+    using Checkpoints for Checkpoints.Trace208;
+
+    uint8 private constant VALIDATOR = 2;
+    /// An epoch for which no root found two thirds is passed over; nobody can jump to the end of the numbers.
+    uint64 public constant MAX_SKIPPED_EPOCHS = 1000;
+
+    bytes32 public constant WRONG_ATTESTATION = "wrong-attestation";
+    bytes32 public constant EQUIVOCATED_EPOCH = "equivocated-epoch";
+    bytes32 public constant EQUIVOCATED_VERDICT = "equivocated-verdict";
+    bytes32 public constant EPOCH_PENALTY = "epoch-penalty";
+
+    struct Epoch {
+        bytes32 root;
+        bytes32 previous;
+        // keccak256(abi.encode(address[])), ascending.
+        bytes32 signersHash;
+        uint256 spent;
+        uint64 postedAt;
+        uint64 finalAt;
+        uint32 leaves;
+        bool cancelled;
+        bool held;
+    }
+
+    struct OrderLeaf {
+        bytes32 order;
+        uint256 spent;
+        bool delivered;
+    }
+
+    /// A leaf in the tree of an epoch.
+    struct Located {
+        uint64 epoch;
+        Leaves.Leaf leaf;
+        bytes32[] proof;
+    }
+
+    IERC20 public token;
+    IMarket public market;
+    IStakeManager public stakes;
+
+    /// The lowest number that the next epoch may have. Numbers of cancelled epochs are not used again, so that signing a
+    /// new root after a cancellation is never equivocation.
+    uint64 public nextEpoch;
+    /// Root of the last epoch that was not cancelled: what the next one builds on.
+    bytes32 public lastRoot;
+
+    uint64 private _lastPosted;
+    mapping(uint64 epoch => Epoch) private _epochs;
+    mapping(bytes32 key => uint256) private _claimed;
+    mapping(bytes32 key => uint256) private _penalised;
+    /// Epoch of the last penalty applied, plus one.
+    mapping(bytes32 key => uint64) private _penalisedEpoch;
+    mapping(bytes32 => bool) private _used;
+    /// By the time of posting: until when that epoch's orders should have been settled.
+    Checkpoints.Trace208 private _settleBy;
+
+    event EpochPosted(
+        uint64 indexed epoch,
+        bytes32 root,
+        bytes32 previous,
+        uint256 spent,
+        uint32 leaves,
+        uint64 finalAt,
+        address[] signers,
+        uint256 stake,
+        uint256 totalStake
+    );
+    event EpochHeld(uint64 indexed epoch, uint64 finalAt);
+    event EpochCancelled(uint64 indexed epoch, bytes32 reason, address indexed by);
+    event OrderApplied(uint64 indexed epoch, bytes32 indexed order, uint256 spent, bool delivered);
+    event OrderSkipped(uint64 indexed epoch, bytes32 indexed order);
+    event Claimed(uint64 indexed epoch, bytes32 indexed key, uint256 amount, uint256 claimed);
+    event Penalised(
+        uint64 indexed epoch, uint8 indexed role, address indexed operator, uint256 due, uint256 slashed, bytes32 evidence
+    );
+    event Equivocation(bytes32 indexed reason, address indexed validator, bytes32 subject, bytes32 first, bytes32 second);
+
+    error EpochOutOfSequence(uint64 epoch, uint64 next);
+    error WrongPrevious(bytes32 previous, bytes32 expected);
+    error EmptyRoot();
+    error EpochPending(uint64 epoch, uint256 finalAt);
+    error SignersNotAscending();
+    error NoQuorum(uint256 stake, uint256 total);
+    error NotFinal(uint64 epoch);
+    error NotChallengeable(uint64 epoch);
+    error CannotHold(uint64 epoch);
+    error NotInTree(uint64 epoch);
+    error WrongSigners();
+    error NoFault();
+    error NothingToClaim();
+    error NothingToPenalise();
+    error NotEquivocation();
+    error EvidenceUsed();
+    error NothingToSlash();
+    error LengthsDiffer();
+
+    constructor() EIP712("DSperse", "1") {}
+
+    function initialize(
+        address owner_,
+        IParameters parameters_,
+        IGuardian guardian_,
+        IERC20 token_,
+        IMarket market_,
+        IStakeManager stakes_
+    ) external initializer {
+        _initializeNetwork(owner_, parameters_, guardian_);
+        token = token_;
+        market = market_;
+        stakes = stakes_;
+    }
+
+    // ---- posting ----
+
+    /// Signatures in ascending order of their signers; anyone may send them.
+    function post(Messages.EpochRoot calldata message, bytes[] calldata signatures) external whenNotPaused {
+        uint64 next = nextEpoch;
+        if (message.epoch < next || message.epoch > next + MAX_SKIPPED_EPOCHS) {
+            revert EpochOutOfSequence(message.epoch, next);
+        }
+        if (message.root == 0) revert EmptyRoot();
+        if (next != 0) {
+            Epoch storage last = _epochs[_lastPosted];
+            if (!last.cancelled && block.timestamp < last.finalAt) revert EpochPending(_lastPosted, last.finalAt);
+        }
+        if (message.previous != lastRoot) revert WrongPrevious(message.previous, lastRoot);
+        (address[] memory signers, uint256 stake, uint256 total) = _quorum(message, signatures);
+        uint64 finalAt = uint64(block.timestamp + _parameter("challengeSeconds"));
+        _epochs[message.epoch] = Epoch({
+            root: message.root,
+            previous: message.previous,
+            signersHash: keccak256(abi.encode(signers)),
+            spent: message.spent,
+            postedAt: uint64(block.timestamp),
+            finalAt: finalAt,
+            leaves: message.leaves,
+            cancelled: false,
+            held: false
+        });
+        nextEpoch = message.epoch + 1;
+        _lastPosted = message.epoch;
+        lastRoot = message.root;
+        _noteSettleBy(block.timestamp, finalAt);
+        emit EpochPosted(
+            message.epoch,
+            message.root,
+            message.previous,
+            message.spent,
+            message.leaves,
+            finalAt,
+            signers,
+            stake,
+            total
+        );
+    }
+
+    /// While the guardian's pause lasts, a vote has time: the epoch becomes final no earlier than a challenge window
+    /// after the pause. Once for each epoch; anyone may send it.
+    function hold(uint64 epoch) external {
+        Epoch storage e = _challengeable(epoch);
+        if (e.held || !guardian.paused()) revert CannotHold(epoch);
+        e.held = true;
+        e.finalAt = uint64(Math.max(e.finalAt, guardian.pausedUntil() + _parameter("challengeSeconds")));
+        _noteSettleBy(e.postedAt, e.finalAt);
+        emit EpochHeld(epoch, e.finalAt);
+    }
+
+    /// By vote.
+    function cancel(uint64 epoch, bytes32 reason) external onlyOwner {
+        _cancel(epoch, _challengeable(epoch), reason);
+    }
+
+    // ---- challenges: faults that need no judgement ----
+
+    /// An order leaf that cannot be true: never reserved, more than its reserve, or settled in an earlier epoch.
+    function challengeOrder(Located calldata located, address[] calldata signers) external {
+        Epoch storage e = _challengeable(located.epoch);
+        _requireIn(located);
+        if (located.leaf.kind != Leaves.ORDER) revert NoFault();
+        (IMarket.State state, uint128 budget) = market.reserveOf(located.leaf.a);
+        bool faulty = state == IMarket.State.None || state == IMarket.State.Settled || located.leaf.b > budget;
+        if (!faulty) revert NoFault();
+        _convict(located.epoch, e, signers, Leaves.hash(located.leaf));
+    }
+
+    /// Two leaves that cannot both be true: one order twice, in one tree or in two; two different sums for one account or
+    /// operator in one tree; or a sum that fell. `second` is in the epoch that is challenged, `first` in it or before it.
+    function challengePair(Located calldata first, Located calldata second, address[] calldata signers) external {
+        Epoch storage e = _challengeable(second.epoch);
+        _requireIn(first);
+        _requireIn(second);
+        Leaves.Leaf calldata a = first.leaf;
+        Leaves.Leaf calldata b = second.leaf;
+        bytes32 digest = Leaves.hash(b);
+        bool sameTree = first.epoch == second.epoch;
+        bool sameSubject = a.kind == b.kind && a.a == b.a && first.epoch <= second.epoch;
+        bool faulty = sameTree ? Leaves.hash(a) != digest : a.kind == Leaves.ORDER || b.b < a.b;
+        if (!sameSubject || !faulty) revert NoFault();
+        _convict(second.epoch, e, signers, digest);
+    }
+
+    // ---- equivocation ----
+
+    /// Two roots for one epoch under one key.
+    function proveEpochEquivocation(
+        Messages.EpochRoot calldata first,
+        bytes calldata firstSignature,
+        Messages.EpochRoot calldata second,
+        bytes calldata secondSignature
+    ) external {
+        bytes32 a = hashEpochRoot(first);
+        bytes32 b = hashEpochRoot(second);
+        address signer = ECDSA.recover(a, firstSignature);
+        if (a == b || first.epoch != second.epoch || signer != ECDSA.recover(b, secondSignature)) {
+            revert NotEquivocation();
+        }
+        _punish(EQUIVOCATED_EPOCH, signer, bytes32(uint256(first.epoch)), a, b);
+    }
+
+    /// Two verdicts of one validator on one attempt that differ in what they say (a different salt alone says nothing).
+    function proveVerdictEquivocation(
+        Messages.Verdict calldata first,
+        bytes calldata firstSignature,
+        Messages.Verdict calldata second,
+        bytes calldata secondSignature
+    ) external {
+        bytes32 a = hashVerdict(first);
+        bytes32 b = hashVerdict(second);
+        bool sameSubject = first.order == second.order && first.chunk == second.chunk
+            && first.attempt == second.attempt && first.validator == second.validator;
+        bool differ = first.accepted != second.accepted || first.proofDigest != second.proofDigest;
+        if (
+            !sameSubject || !differ || ECDSA.recover(a, firstSignature) != first.validator
+                || ECDSA.recover(b, secondSignature) != first.validator
+        ) revert NotEquivocation();
+        bytes32 subject = keccak256(abi.encode(first.order, first.chunk, first.attempt));
+        _punish(EQUIVOCATED_VERDICT, first.validator, subject, a, b);
+    }
+
+    // ---- carrying out a final epoch ----
+
+    /// Settles the orders of these leaves; those that have ended already are passed over.
+    function settleOrders(uint64 epoch, OrderLeaf[] calldata leaves, bytes32[][] calldata proofs)
+        external
+        returns (uint256 settled)
+    {
+        bytes32 root = _final(epoch).root;
+        if (leaves.length != proofs.length) revert LengthsDiffer();
+        for (uint256 i = 0; i < leaves.length; i++) {
+            OrderLeaf calldata l = leaves[i];
+            bytes32 hash = Leaves.hash(Leaves.ORDER, l.order, l.spent, bytes32(uint256(l.delivered ? 1 : 0)));
+            if (!MerkleProof.verifyCalldata(proofs[i], root, hash)) revert NotInTree(epoch);
+            if (market.settle(l.order, l.spent)) {
+                settled++;
+                emit OrderApplied(epoch, l.order, l.spent, l.delivered);
+            } else {
+                emit OrderSkipped(epoch, l.order);
+            }
+        }
+    }
+
+    /// Pays what the account is owed by this epoch's leaf and has not had yet, to the account; anyone may send it. Pays
+    /// less where the pool holds less, and the rest when it holds more.
+    function claim(uint64 epoch, address account, uint256 cumulative, bytes32[] calldata proof)
+        external
+        returns (uint256 paid)
+    {
+        bytes32 key = Leaves.keyOf(account);
+        uint256 due = _due(epoch, key, cumulative, proof);
+        paid = market.pay(account, due);
+        _noteClaim(epoch, key, paid);
+    }
+
+    /// As `claim`, for a credit of an operator's pool: commission to its owner, the rest to all that staked there.
+    function claimToPool(uint64 epoch, uint8 role, address operator, uint256 cumulative, bytes32[] calldata proof)
+        external
+        returns (uint256 paid)
+    {
+        bytes32 key = Leaves.keyOf(role, operator);
+        uint256 due = _due(epoch, key, cumulative, proof);
+        paid = market.pay(address(this), due);
+        _noteClaim(epoch, key, paid);
+        token.approve(address(stakes), paid);
+        stakes.reward(role, operator, paid);
+    }
+
+    /// Takes what the operator owes by this epoch's leaf and has not lost yet, at most `penaltyMaxBps` of its stake. What
+    /// is above that stays due in later epochs.
+    function penalise(
+        uint64 epoch,
+        address operator,
+        uint8 role,
+        uint256 cumulative,
+        bytes32 evidence,
+        bytes32[] calldata proof
+    ) external returns (uint256 slashed) {
+        bytes32 key = Leaves.keyOf(role, operator);
+        if (!MerkleProof.verifyCalldata(
+                proof, _final(epoch).root, Leaves.hash(Leaves.PENALTY, key, cumulative, evidence)
+            )) revert NotInTree(epoch);
+        uint256 done = _penalised[key];
+        if (cumulative <= done || epoch < _penalisedEpoch[key]) revert NothingToPenalise();
+        uint256 due = cumulative - done;
+        uint256 most = Math.mulDiv(stakes.slashable(role, operator), _parameter("penaltyMaxBps"), 10_000);
+        slashed = Math.min(due, most);
+        if (slashed == 0) revert NothingToPenalise();
+        _penalised[key] = done + slashed;
+        _penalisedEpoch[key] = epoch + 1;
+        stakes.slash(role, operator, slashed, EPOCH_PENALTY, evidence, address(0), 0);
+        emit Penalised(epoch, role, operator, due, slashed, evidence);
+    }
+
+    // ---- views ----
+
+    function epochOf(uint64 epoch) external view returns (Epoch memory) {
+        return _epochs[epoch];
+    }
+
+    function isFinal(uint64 epoch) public view returns (bool) {
+        Epoch storage e = _epochs[epoch];
+        return e.postedAt != 0 && !e.cancelled && block.timestamp >= e.finalAt;
+    }
+
+    /// The last epoch that was posted; `exists` is false before the first.
+    function lastEpoch() external view returns (bool exists, uint64 epoch) {
+        return (nextEpoch != 0, _lastPosted);
+    }
+
+    function claimed(address account) external view returns (uint256) {
+        return _claimed[Leaves.keyOf(account)];
+    }
+
+    function claimedByPool(uint8 role, address operator) external view returns (uint256) {
+        return _claimed[Leaves.keyOf(role, operator)];
+    }
+
+    function penalised(uint8 role, address operator) external view returns (uint256) {
+        return _penalised[Leaves.keyOf(role, operator)];
+    }
+
+    /// Until when an epoch that was posted at `time` or before has its orders settled.
+    function exitHold(uint256 time) external view returns (uint256) {
+        return _settleBy.upperLookupRecent(uint48(Math.min(time, type(uint48).max)));
+    }
+
+    function hashEpochRoot(Messages.EpochRoot calldata message) public view returns (bytes32) {
+        return _hashTypedDataV4(Messages.hash(message));
+    }
+
+    function hashVerdict(Messages.Verdict calldata message) public view returns (bytes32) {
+        return _hashTypedDataV4(Messages.hash(message));
+    }
+
+    function hashLeaf(Leaves.Leaf calldata leaf) external pure returns (bytes32) {
+        return Leaves.hash(leaf);
+    }
+
+    /// The root over these leaf hashes, as SimpleMerkleTree (npm: openzeppelin/merkle-tree) computes it.
+    function computeRoot(bytes32[] memory leaves) external pure returns (bytes32) {
+        return Leaves.computeRoot(leaves);
+    }
+
+    // ---- inner ----
+
+    function _quorum(Messages.EpochRoot calldata message, bytes[] calldata signatures)
+        private
+        view
+        returns (address[] memory signers, uint256 stake, uint256 total)
+    {
+        bytes32 digest = hashEpochRoot(message);
+        signers = new address[](signatures.length);
+        for (uint256 i = 0; i < signatures.length; i++) {
+            signers[i] = ECDSA.recover(digest, signatures[i]);
+            if (i > 0 && signers[i] <= signers[i - 1]) revert SignersNotAscending();
+        }
+        (stake, total) = stakes.sumActiveStake(VALIDATOR, signers);
+        if (stake * 3 <= total * 2) revert NoQuorum(stake, total);
+    }
+
+    function _final(uint64 epoch) private view returns (Epoch storage e) {
+        if (!isFinal(epoch)) revert NotFinal(epoch);
+        e = _epochs[epoch];
+    }
+
+    function _challengeable(uint64 epoch) private view returns (Epoch storage e) {
+        e = _epochs[epoch];
+        if (e.postedAt == 0 || e.cancelled || block.timestamp >= e.finalAt) revert NotChallengeable(epoch);
+    }
+
+    function _requireIn(Located calldata located) private view {
+        Epoch storage e = _epochs[located.epoch];
+        bool inTree = e.postedAt != 0 && !e.cancelled
+            && MerkleProof.verifyCalldata(located.proof, e.root, Leaves.hash(located.leaf));
+        if (!inTree) revert NotInTree(located.epoch);
+    }
+
+    function _cancel(uint64 epoch, Epoch storage e, bytes32 reason) private {
+        e.cancelled = true;
+        // Only the last epoch is ever open to challenge.
+        lastRoot = e.previous;
+        _settleBy.push(uint48(e.postedAt), uint208(block.timestamp));
+        emit EpochCancelled(epoch, reason, msg.sender);
+    }
+
+    function _convict(uint64 epoch, Epoch storage e, address[] calldata signers, bytes32 evidence) private {
+        if (keccak256(abi.encode(signers)) != e.signersHash) revert WrongSigners();
+        _cancel(epoch, e, WRONG_ATTESTATION);
+        uint256 share = _parameter("wrongAttestationBps");
+        uint256 bountyBps = _parameter("bountyBps");
+        for (uint256 i = 0; i < signers.length; i++) {
+            uint256 amount = Math.mulDiv(stakes.slashable(VALIDATOR, signers[i]), share, 10_000);
+            stakes.slash(VALIDATOR, signers[i], amount, WRONG_ATTESTATION, evidence, msg.sender, bountyBps);
+        }
+    }
+
+    function _punish(bytes32 reason, address validator, bytes32 subject, bytes32 first, bytes32 second) private {
+        bytes32 key = keccak256(abi.encode(reason, validator, subject));
+        if (_used[key]) revert EvidenceUsed();
+        _used[key] = true;
+        uint256 amount =
+            Math.mulDiv(stakes.slashable(VALIDATOR, validator), _parameter("equivocationBps"), 10_000);
+        bytes32 evidence = keccak256(abi.encode(first, second));
+        uint256 slashed =
+            stakes.slash(VALIDATOR, validator, amount, reason, evidence, msg.sender, _parameter("bountyBps"));
+        if (slashed == 0) revert NothingToSlash();
+        emit Equivocation(reason, validator, subject, first, second);
+    }
+
+    function _due(uint64 epoch, bytes32 key, uint256 cumulative, bytes32[] calldata proof)
+        private
+        view
+        returns (uint256)
+    {
+        if (!MerkleProof.verifyCalldata(proof, _final(epoch).root, Leaves.hash(Leaves.CREDIT, key, cumulative, 0))) {
+            revert NotInTree(epoch);
+        }
+        uint256 done = _claimed[key];
+        if (cumulative <= done) revert NothingToClaim();
+        return cumulative - done;
+    }
+
+    function _noteClaim(uint64 epoch, bytes32 key, uint256 paid) private {
+        if (paid == 0) revert NothingToClaim();
+        uint256 sum = _claimed[key] + paid;
+        _claimed[key] = sum;
+        emit Claimed(epoch, key, paid, sum);
+    }
+
+    function _noteSettleBy(uint256 postedAt, uint256 finalAt) private {
+        _settleBy.push(uint48(postedAt), uint208(finalAt + _parameter("settleGraceSeconds")));
+    }
+}
