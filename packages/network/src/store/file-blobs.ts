@@ -13,9 +13,10 @@ export interface FileBlobsOptions {
   directory: string;
   /** Told of every damaged blob and where it was put aside; the caller that asked gets a StoreError besides. */
   onDamaged?: (digest: string, path: string) => void;
+  /** Unfinished writes of processes that died are removed after so long; an hour unless said otherwise. */
+  leftoverMs?: number;
 }
 
-/** What a process left that died while it wrote is removed after so long. */
 const LEFTOVER_MS = 60 * 60_000;
 
 /** Blobs as files `sha256/ab/cd/abcd…` in a directory; several processes may share it. */
@@ -29,7 +30,7 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<FileBlob
         (s) => Date.now() - s.mtimeMs,
         () => 0,
       );
-      if (age > LEFTOVER_MS) await rm(path, { force: true });
+      if (age >= (options.leftoverMs ?? LEFTOVER_MS)) await rm(path, { force: true });
     }
   } catch (error) {
     throw fileError(error, 'Opening the blobs');

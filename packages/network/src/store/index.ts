@@ -1,6 +1,8 @@
 export type { BlobStore, ByteStream, PutOptions } from './blobs.js';
+export { type BlobCache, type CachedBlob, type CachedBlobsOptions, cachedBlobs } from './cached-blobs.js';
 export { digestHex, digestOf, isDigest } from './digest.js';
 export { type FileBlobs, type FileBlobsOptions, openFileBlobs } from './file-blobs.js';
+export { type Journal, openJournal } from './journal.js';
 export { lockFile } from './lock.js';
 export { type Migration, migrate } from './migrate.js';
 export { type BlobLocation, openBlobs, parseBlobUrl } from './open-blobs.js';

@@ -112,7 +112,11 @@ class PostgresStore implements SqlStore {
     );
   }
 
-  listen(channel: string, onNotification: (payload: string) => void, onGap?: () => void): Promise<() => Promise<void>> {
+  async listen(
+    channel: string,
+    onNotification: (payload: string) => void,
+    onGap?: () => void,
+  ): Promise<() => Promise<void>> {
     this.#checkOpen();
     return this.#listener.listen(channelName(channel), onNotification, onGap);
   }
