@@ -1,0 +1,325 @@
+/**
+ * Whether the trace of an epoch may be settled: signatures, prices, deadlines, work, reserves. What it checks against
+ * (the snapshot of the chain, programs) the caller has looked up itself; nothing is believed because the trace says so.
+ */
+import type { Hex } from 'viem';
+import { chunkPrice, type MarketPolicy, priceAt } from '../market/index.js';
+import {
+  commitmentOf,
+  hashMessage,
+  isSignedBy,
+  type Message,
+  type MessageName,
+  type NetworkId,
+  type Signed,
+} from '../messages/index.js';
+import { judgeAttempt } from './judge-attempt.js';
+import type { AttemptTrace, ChunkTrace, EpochTrace, OrderTrace, SettlementState, ValidatorStake } from './types.js';
+
+export type FaultCode =
+  | 'wrong-epoch'
+  | 'wrong-snapshot'
+  | 'duplicate'
+  | 'settled-before'
+  | 'wrong-order-id'
+  | 'bad-signature'
+  | 'wrong-subject'
+  | 'not-reserved'
+  | 'over-budget'
+  | 'wrong-outcome'
+  | 'wrong-times'
+  | 'wrong-work'
+  | 'price-above-curve'
+  | 'collateral-too-low'
+  | 'deadline-too-long'
+  | 'deadline-too-short'
+  | 'unknown-prover'
+  | 'unknown-validator'
+  | 'verdict-without-commitment';
+
+export interface Fault {
+  readonly code: FaultCode;
+  /** Where in the trace, as `orders[0].chunks[1].attempts[0].lock`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface TraceContext {
+  readonly network: NetworkId;
+  readonly previous: SettlementState;
+  readonly market: Pick<MarketPolicy, 'lockFloorSeconds' | 'verifySeconds' | 'collateralBps' | 'collateralMin'>;
+  /** The active validators as the chain has them. */
+  readonly validators: readonly ValidatorStake[];
+  /** Reserved and not settled on the chain, by order id in lower case, with the second of the reserve. */
+  readonly reserves: ReadonlyMap<Hex, { readonly amount: bigint; readonly at: number }>;
+  /** Work units of every slice of a program, by fingerprint in lower case. */
+  readonly programs: ReadonlyMap<Hex, readonly number[]>;
+  /** Payee of a prover as the chain has it; undefined where it has no stake. */
+  readonly proverAccounts: ReadonlyMap<string, string>;
+  /** Seconds by which clocks may differ. */
+  readonly clockSkewSeconds: number;
+}
+
+const lower = <H extends string>(text: H) => text.toLowerCase() as H;
+
+class Checker {
+  readonly faults: Fault[] = [];
+
+  constructor(
+    readonly trace: EpochTrace,
+    readonly context: TraceContext,
+  ) {}
+
+  require(condition: boolean, code: FaultCode, path: string, message: string): void {
+    if (!condition) this.faults.push({ code, path, message });
+  }
+
+  async signed<N extends MessageName>(name: N, signed: Signed<Message<N>>, by: Hex, path: string): Promise<void> {
+    const isValid = await isSignedBy(this.context.network, name, signed, by);
+    this.require(isValid, 'bad-signature', path, `${name} is not signed by ${by}`);
+  }
+
+  async run(): Promise<Fault[]> {
+    const { trace, context } = this;
+    this.require(trace.epoch > context.previous.epoch, 'wrong-epoch', 'epoch', `${trace.epoch} is settled already`);
+    this.checkSnapshot();
+    const settled = new Set<string>(context.previous.orders.map(({ id }) => lower(id)));
+    const seen = new Set<string>();
+    for (const [k, order] of trace.orders.entries()) {
+      const path = `orders[${k}]`;
+      const id = lower(order.id);
+      this.require(!seen.has(id), 'duplicate', path, 'the order is listed twice');
+      this.require(!settled.has(id), 'settled-before', path, 'the order was settled in an earlier epoch');
+      seen.add(id);
+      await this.checkOrder(order, path);
+    }
+    for (const [k, canary] of trace.canaries.entries()) await this.checkCanary(canary, `canaries[${k}]`);
+    return this.faults;
+  }
+
+  private checkSnapshot(): void {
+    const text = (validators: readonly ValidatorStake[]) =>
+      validators
+        .map((v) => `${lower(v.operator)} ${lower(v.account)} ${v.toPool === true} ${v.stake}`)
+        .sort()
+        .join();
+    const isSame = text(this.trace.validators) === text(this.context.validators);
+    this.require(isSame, 'wrong-snapshot', 'validators', 'not the validators that the chain has');
+    for (const [k, prover] of this.trace.provers.entries()) {
+      const account = this.context.proverAccounts.get(lower(prover.operator));
+      const isRight = account !== undefined && lower(account) === lower(prover.account);
+      this.require(isRight, 'unknown-prover', `provers[${k}]`, 'not the account that the chain has');
+    }
+  }
+
+  private async checkOrder(order: OrderTrace, path: string): Promise<void> {
+    const { trace, context } = this;
+    const { message } = order.order;
+    let id: Hex | undefined;
+    try {
+      id = hashMessage(context.network, 'Order', message);
+    } catch {
+      // Malformed: its signature is not valid either.
+    }
+    this.require(id === lower(order.id), 'wrong-order-id', path, 'the id is not the digest of the order');
+    await this.signed('Order', order.order, message.requester, `${path}.order`);
+    const reserve = context.reserves.get(lower(order.id));
+    this.require(
+      reserve !== undefined && reserve.amount >= message.budget,
+      'not-reserved',
+      path,
+      'the chain holds no reserve for it',
+    );
+    this.require(order.endedAt <= trace.closedAt, 'wrong-times', `${path}.endedAt`, 'it ended after the epoch');
+    const reservedAt = reserve?.at ?? 0;
+    const sizes = context.programs.get(lower(message.fingerprint));
+    const covered: number[] = [];
+    let spent = 0n;
+    let accepted = 0;
+    for (const [k, chunk] of order.chunks.entries()) {
+      const at = `${path}.chunks[${k}]`;
+      this.require(chunk.index === k, 'duplicate', at, 'chunks are not numbered from 0');
+      this.require(
+        chunk.offeredAt >= reservedAt - context.clockSkewSeconds,
+        'wrong-times',
+        `${at}.offeredAt`,
+        'offered before the reserve',
+      );
+      covered.push(...chunk.slices);
+      const work = chunk.slices.reduce((sum, slice) => sum + (sizes?.[slice] ?? Number.NaN), 0);
+      this.require(work === chunk.workUnits, 'wrong-work', `${at}.workUnits`, 'not the work of its slices');
+      const price = await this.checkChunk(order, chunk, at);
+      if (price !== undefined) {
+        accepted++;
+        spent += price;
+      }
+    }
+    const isOnce = new Set(covered).size === covered.length;
+    const isAll = covered.length === (sizes?.length ?? -1);
+    // An order that failed before it was cut has no chunks.
+    this.require(
+      (isOnce && isAll) || (order.chunks.length === 0 && order.outcome !== 'delivered'),
+      'wrong-work',
+      `${path}.chunks`,
+      'not every slice is in one chunk',
+    );
+    this.require(spent <= message.budget, 'over-budget', path, `accepted chunks cost ${spent}`);
+    const isDelivered = accepted === order.chunks.length && accepted > 0;
+    this.require(
+      (order.outcome === 'delivered') === isDelivered,
+      'wrong-outcome',
+      `${path}.outcome`,
+      `${accepted} of ${order.chunks.length} chunks are accepted`,
+    );
+    this.require(
+      order.outcome !== 'expired' || order.endedAt >= message.deadline,
+      'wrong-outcome',
+      `${path}.outcome`,
+      'expired before its deadline',
+    );
+  }
+
+  /** What the chunk costs; undefined where no attempt is accepted. */
+  private async checkChunk(order: OrderTrace, chunk: ChunkTrace, path: string): Promise<bigint | undefined> {
+    const numbers = new Set<number>();
+    let price: { attempt: number; amount: bigint } | undefined;
+    for (const [k, attempt] of chunk.attempts.entries()) {
+      const at = `${path}.attempts[${k}]`;
+      const lock = attempt.lock.message;
+      this.require(!numbers.has(lock.attempt), 'duplicate', at, 'two locks for one attempt');
+      numbers.add(lock.attempt);
+      await this.checkAttempt(order, chunk, attempt, at);
+      const { result } = judgeAttempt(attempt, order.endedAt, this.trace.validators);
+      if (result === 'accepted' && (price === undefined || lock.attempt < price.attempt)) {
+        price = { attempt: lock.attempt, amount: chunkPrice(lock.price, chunk.workUnits) };
+      }
+    }
+    return price?.amount;
+  }
+
+  private async checkAttempt(order: OrderTrace, chunk: ChunkTrace, attempt: AttemptTrace, path: string): Promise<void> {
+    const lock = attempt.lock.message;
+    const isOf = (message: { order: Hex; chunk: number; attempt: number }) =>
+      lower(message.order) === lower(order.id) && message.chunk === chunk.index && message.attempt === lock.attempt;
+    this.require(isOf(lock), 'wrong-subject', `${path}.lock`, 'the lock is of another chunk');
+    await this.signed('Lock', attempt.lock, lock.prover, `${path}.lock`);
+    this.checkTerms(order, chunk, attempt, `${path}.lock`);
+    const { receipt, acknowledgement } = attempt;
+    if (receipt) {
+      const isSame = isOf(receipt.message) && lower(receipt.message.prover) === lower(lock.prover);
+      this.require(isSame, 'wrong-subject', `${path}.receipt`, 'the receipt is of another lock');
+      await this.signed('Receipt', receipt, lock.prover, `${path}.receipt`);
+    }
+    if (acknowledgement) {
+      const { message } = acknowledgement;
+      const isSame = isOf(message) && receipt !== undefined && message.proofDigest === receipt.message.proofDigest;
+      this.require(isSame, 'wrong-subject', `${path}.acknowledgement`, 'the acknowledgement is of another receipt');
+      await this.signed('Acknowledgement', acknowledgement, message.gateway, `${path}.acknowledgement`);
+    }
+    await this.checkVerdicts(attempt, isOf, path);
+  }
+
+  private checkTerms(order: OrderTrace, chunk: ChunkTrace, attempt: AttemptTrace, path: string): void {
+    const { market, clockSkewSeconds } = this.context;
+    const lock = attempt.lock.message;
+    const terms = order.order.message;
+    const { lockedAt, release } = attempt;
+    this.require(
+      lockedAt >= chunk.offeredAt && lockedAt <= order.endedAt && lockedAt <= lock.deadline,
+      'wrong-times',
+      path,
+      'locked outside of its time',
+    );
+    this.require(
+      release === undefined || (release.at >= lockedAt && release.at <= order.endedAt),
+      'wrong-times',
+      `${path}.release`,
+      'released outside of its time',
+    );
+    this.require(
+      lock.price <= priceOrNone(terms, chunk.offeredAt, lockedAt),
+      'price-above-curve',
+      path,
+      `${lock.price} is above the curve`,
+    );
+    const price = chunkPrice(lock.price, chunk.workUnits);
+    this.require(
+      lock.collateral * 10_000n >= price * BigInt(market.collateralBps) && lock.collateral >= market.collateralMin,
+      'collateral-too-low',
+      path,
+      `${lock.collateral} for a price of ${price}`,
+    );
+    const latest = terms.deadline - market.verifySeconds;
+    this.require(lock.deadline <= latest + clockSkewSeconds, 'deadline-too-long', path, 'no time left to verify');
+    // Whoever takes a lock signs its deadline; this keeps a gateway from setting traps.
+    const shortest = Math.min(lockedAt + market.lockFloorSeconds, latest) - clockSkewSeconds;
+    this.require(lock.deadline >= shortest, 'deadline-too-short', path, 'less time than a lock must give');
+  }
+
+  private async checkVerdicts(
+    attempt: AttemptTrace,
+    isOf: (message: { order: Hex; chunk: number; attempt: number }) => boolean,
+    path: string,
+  ): Promise<void> {
+    const active = new Set(this.trace.validators.map(({ operator }) => lower(operator)));
+    const committed = new Set<string>();
+    for (const [k, commit] of attempt.commits.entries()) {
+      const at = `${path}.commits[${k}]`;
+      this.require(isOf(commit.message), 'wrong-subject', at, 'the commitment is of another attempt');
+      await this.signed('VerdictCommit', commit, commit.message.validator, at);
+      committed.add(`${lower(commit.message.validator)} ${lower(commit.message.commitment)}`);
+    }
+    for (const [k, verdict] of attempt.verdicts.entries()) {
+      const at = `${path}.verdicts[${k}]`;
+      const { validator } = verdict.message;
+      this.require(isOf(verdict.message), 'wrong-subject', at, 'the verdict is of another attempt');
+      this.require(active.has(lower(validator)), 'unknown-validator', at, `${validator} is no active validator`);
+      await this.signed('Verdict', verdict, validator, at);
+      const commitment = commitmentOrNone(verdict.message);
+      this.require(
+        commitment !== undefined && committed.has(`${lower(validator)} ${commitment}`),
+        'verdict-without-commitment',
+        at,
+        'the verdict was not committed to',
+      );
+    }
+  }
+
+  private async checkCanary(canary: EpochTrace['canaries'][number], path: string): Promise<void> {
+    const seen = new Set<string>();
+    for (const [k, verdict] of canary.verdicts.entries()) {
+      const at = `${path}.verdicts[${k}]`;
+      const { message } = verdict;
+      const isOf =
+        lower(message.order) === lower(canary.order) &&
+        message.chunk === canary.chunk &&
+        message.attempt === canary.attempt;
+      this.require(isOf, 'wrong-subject', at, 'the verdict is of another duty');
+      this.require(!seen.has(lower(message.validator)), 'duplicate', at, 'two verdicts of one validator');
+      seen.add(lower(message.validator));
+      await this.signed('Verdict', verdict, message.validator, at);
+    }
+  }
+}
+
+/** The curve's price, or nothing where the order's curve is malformed. */
+function priceOrNone(terms: OrderTrace['order']['message'], startedAt: number, now: number): bigint {
+  try {
+    return priceAt(terms, startedAt, now);
+  } catch {
+    return -1n;
+  }
+}
+
+function commitmentOrNone(verdict: Message<'Verdict'>): Hex | undefined {
+  try {
+    return commitmentOf(verdict);
+  } catch {
+    return undefined;
+  }
+}
+
+/** All that is wrong with the trace; empty where it may be settled. Never throws on any trace of the right shape. */
+export function checkTrace(trace: EpochTrace, context: TraceContext): Promise<Fault[]> {
+  return new Checker(trace, context).run();
+}
