@@ -39,8 +39,9 @@ export function checkNames(graph: Graph): void {
   if (open !== undefined) throw new InputError('broken-onnx', `nothing produces the output ${open}`, EXPORT_AGAIN);
 }
 
-/** Infinite bounds of a Clip leave a side open; nothing else may be infinite. */
-const mayBeInfinite = (node: GraphNode, input: number): boolean => node.op === 'Clip' && input > 0;
+/** Infinite bounds of a Clip leave a side open, and masks of attention are bounded later; nothing else may be infinite. */
+const mayBeInfinite = (node: GraphNode, input: number): boolean =>
+  (node.op === 'Clip' && input > 0) || (node.op === 'Attention' && input === 3);
 
 function firstNonFinite(data: Float64Array): number {
   // x - x is NaN for infinities and NaN.

@@ -1,6 +1,6 @@
 /** Products of two computed tensors: the accumulator's scale is the product of theirs; rounding by a power of two. */
 import { sizeOf } from '../base/dims.js';
-import { type Interval, identityMap } from '../relation/builder.js';
+import { type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { AxisIndex, LinearTerm, ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered } from './lowering.js';
 import { coarsen, finish, gridFor, lowerFunction, outputGrid, overflow, rescale, shiftFits } from './rescale.js';
@@ -27,8 +27,13 @@ export function lowerProduct(c: LowerContext, p: ComputedProduct): Lowered {
     const { lo, hi } = b.get(z);
     z = b.linear(`${c.name}/shaped`, p.outDims, [{ src: z, coef: 1, map: { kind: 'reshape' } }], 0, { lo, hi });
   }
-  return roundSum(c, z, x.scale * y.scale * (p.factor ?? 1));
+  const { hi } = b.get(z);
+  // Half a unit of every operand may be more than all that calibration saw: both saturated, or cancelling out.
+  const doubt = p.range ? 0 : (sizeOf(p.sums) * (magnitude(b, x.value) + magnitude(b, y.value))) / 2;
+  return roundSum(c, z, x.scale * y.scale * (p.factor ?? 1), Math.min(doubt, hi));
 }
+
+const magnitude = (b: RelationBuilder, x: ValueId): number => Math.max(-b.get(x).lo, b.get(x).hi);
 
 /** Sums stay below this magnitude, so that a rounded one cannot alias modulo p. */
 const MOST = 2 ** 29;
@@ -50,8 +55,11 @@ export function fitting(c: LowerContext, p: Pick<ComputedProduct, 'a' | 'b' | 's
   return [x, same ? x : coarse(p.b, 'right', t)];
 }
 
-/** Rounds a sum of any scale to the layer's output: by a power of two, and by a table where the scale is given. */
-export function roundSum(c: LowerContext, sum: ValueId, scale: number): Lowered {
+/**
+ * Rounds a sum of any scale to the layer's output: by a power of two, and by a table where the scale is given.
+ * @param doubt how far the operands' rounding may have moved it, in its own units
+ */
+export function roundSum(c: LowerContext, sum: ValueId, scale: number, doubt = 0): Lowered {
   const b = c.builder;
   let z = sum;
   if (scale < 0) {
@@ -63,7 +71,8 @@ export function roundSum(c: LowerContext, sum: ValueId, scale: number): Lowered 
   const [out] = c.outputs;
   const own = b.get(z);
   const most = Math.max(-own.lo, own.hi) * unit;
-  const reach = Math.min(most, c.activation ? c.activation.reach : Math.min(out.reach, outputGrid(c).hi * out.scale));
+  const planned = c.activation ? c.activation.reach : Math.min(out.reach, outputGrid(c).hi * out.scale);
+  const reach = Math.min(most, Math.max(planned, doubt * unit));
   const shift = Math.max(0, ceilLog2(reach / (unit * 2 ** bits)));
   if (shift === 0) {
     if (c.activation)
@@ -71,7 +80,8 @@ export function roundSum(c: LowerContext, sum: ValueId, scale: number): Lowered 
     // Coarser than the output needs: a table brings it to the given scale; a free one is taken as it is.
     const k = Math.max(bits, ceilLog2(Math.max(-own.lo, own.hi + 1)));
     if (out.free && k <= bits + 1) return { value: z, scale: unit };
-    const q = gridFor(unit, reach, 1);
+    // The operands' rounding may be all that there is, and more than calibration saw.
+    const q = gridFor(unit, reach, bits);
     const copy = b.witness(`${c.name}/q`, b.dims(z), q, { kind: 'copy', src: z });
     const map = identityMap(b.dims(z).length);
     b.zero(

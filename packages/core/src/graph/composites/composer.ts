@@ -72,9 +72,19 @@ export class Composer {
     return this.constant({ dtype: 'int64', dims, data: Float64Array.from(data) });
   }
 
+  /** Truth values. */
+  truths(data: readonly number[], dims: readonly number[] = [data.length]): string {
+    return this.constant({ dtype: 'bool', dims, data: Float64Array.from(data) });
+  }
+
   /** A constant of the first input's type. */
   typed(data: readonly number[], dims: readonly number[] = [data.length]): string {
-    return this.constant({ dtype: this.info(0).dtype, dims, data: Float64Array.from(data) });
+    return this.typedAs(0, data, dims);
+  }
+
+  /** A constant of an input's type. */
+  typedAs(index: number, data: readonly number[], dims: readonly number[] = [data.length]): string {
+    return this.constant({ dtype: this.info(index).dtype, dims, data: Float64Array.from(data) });
   }
 
   /** A constant input under other dims. */

@@ -43,8 +43,18 @@ describe('normalisations', () => {
         (i) => normal(i, 0.5) * (cell(scale, i.slice(lead)) as number) + (cell(bias, i.slice(lead)) as number),
       );
     }
-    const outputs = { opset: 17, constants: [wave([2], 2)], outputs: 2 };
-    expect(() => runNode('LayerNormalization', [x], {}, outputs)).toThrow(/y1 of .* is not supported/);
+    const all = { opset: 17, constants: [wave([2], 2)], outputs: 3 };
+    const [, mean, factor] = runNode('LayerNormalization', [x], { axis: -1 }, all);
+    const width = x.dims[x.dims.length - 1];
+    const row = x.data.slice(0, width);
+    const average = row.reduce((sum, v) => sum + v, 0) / width;
+    const variance = row.reduce((sum, v) => sum + (v - average) ** 2, 0) / width;
+    expect([mean.dims, factor.dims]).toEqual([
+      [...x.dims.slice(0, -1), 1],
+      [...x.dims.slice(0, -1), 1],
+    ]);
+    expect(mean.data[0]).toBeCloseTo(average, 9);
+    expect(factor.data[0]).toBeCloseTo(1 / Math.sqrt(variance + 1e-5), 9);
   });
 
   it('InstanceNormalization, GroupNormalization of both kinds', () => {

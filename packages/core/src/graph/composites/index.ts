@@ -1,7 +1,9 @@
 /** Operators that are written out in simpler ones when a model is read. A new one is a function and a line here. */
 import type { GraphNode, Tensor, TensorInfo } from '../graph.js';
+import { attention, rotaryEmbedding } from './attention.js';
 import { CLASSIC } from './classic.js';
 import { type Compose, Composer } from './composer.js';
+import { CONTRIB, swish } from './contrib.js';
 import { convTranspose } from './conv-transpose.js';
 import { einsum } from './einsum.js';
 import { gemm } from './gemm.js';
@@ -31,7 +33,11 @@ interface Composite {
 }
 
 const always: [string, Compose][] = [
+  ['Attention', attention],
   ['Einsum', einsum],
+  ['RotaryEmbedding', rotaryEmbedding],
+  ['SimplifiedLayerNormalization', rmsNormalization],
+  ['Swish', swish(1)],
   ['TopK', topK],
   ...REDUCTIONS,
   ...QUANTIZED,
@@ -62,10 +68,14 @@ const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
   ['Gemm', { write: gemm, when: (n, isComputed) => isComputed(0) && isComputed(1) && Boolean(n.inputs[2]) }],
 ]);
 
-const ML_DOMAIN = 'ai.onnx.ml';
+/** Those that are always written out, by domain. */
+const DOMAINS: ReadonlyMap<string, ReadonlyMap<string, Compose>> = new Map([
+  ['ai.onnx.ml', CLASSIC],
+  ['com.microsoft', CONTRIB],
+]);
 
 export const isComposite = (op: string, domain: string): boolean =>
-  domain === ML_DOMAIN ? CLASSIC.has(op) : domain === '' && COMPOSITES.has(op);
+  domain === '' ? COMPOSITES.has(op) : (DOMAINS.get(domain)?.has(op) ?? false);
 
 /**
  * The nodes that a composite stands for; undefined for other operators, and for those that are only written out where
@@ -79,13 +89,17 @@ export function compose(
   opset: number,
   define: (name: string, value: Tensor) => void,
 ): GraphNode[] | undefined {
-  const classic = node.domain === ML_DOMAIN ? CLASSIC.get(node.op) : undefined;
-  const composite = classic ? { write: classic } : node.domain === '' ? COMPOSITES.get(node.op) : undefined;
+  const other = DOMAINS.get(node.domain)?.get(node.op);
+  const composite: Composite | undefined = other
+    ? { write: other }
+    : node.domain === ''
+      ? COMPOSITES.get(node.op)
+      : undefined;
   const isComputed = (input: number): boolean => {
     const info = infos.get(node.inputs[input] ?? '');
     return info !== undefined && info.value === undefined;
   };
-  if (!composite || (composite as Composite).when?.(node, isComputed) === false) return undefined;
+  if (!composite || composite.when?.(node, isComputed) === false) return undefined;
   const c = new Composer(node, opset, infos, define);
   return c.finish(composite.write(c));
 }

@@ -15,8 +15,20 @@ export const layerNormalization: Compose = (c) => {
   const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', -1), dims.length);
   const n = standardized(c, c.node.inputs[0], dims, sizeOf(dims.slice(axis)), 1);
   const scaled = c.has(1) ? c.add('Mul', [n, c.node.inputs[1]]) : n;
-  return [c.has(2) ? c.add('Add', [scaled, c.node.inputs[2]]) : scaled];
+  const y = c.has(2) ? c.add('Add', [scaled, c.node.inputs[2]]) : scaled;
+  return c.node.outputs[1] || c.node.outputs[2] ? [y, ...moments(c, axis)] : [y];
 };
+
+/** Mean, and one over the deviation, of the cells from an axis on. */
+function moments(c: Composer, axis: number): [string, string] {
+  const [x] = c.node.inputs;
+  const attributes = { axes: c.dims(0).flatMap((_, i) => (i < axis ? [] : [i])), keepdims: 1 };
+  const average = c.add('ReduceMean', [x], attributes);
+  const d = c.add('Sub', [x, average]);
+  const variance = c.add('ReduceMean', [c.add('Mul', [d, d])], attributes);
+  const epsilon = c.floats([numberAttribute(c.node, 'epsilon', 1e-5)]);
+  return [average, c.add('Reciprocal', [c.add('Sqrt', [c.add('Add', [variance, epsilon])])])];
+}
 
 export const rmsNormalization: Compose = (c) => {
   const dims = c.dims(0);

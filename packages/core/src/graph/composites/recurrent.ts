@@ -5,7 +5,7 @@
  *     GRU   z, r = f(…), h = g(G_h + (r∘H)·R_hᵀ + b_h) or g(G_h + r∘(H·R_hᵀ + b_h)), H' = (1 - z)∘h + z∘H
  *     LSTM  i, o, f = f(…), c = g(…), C' = f∘C + i∘c, H' = o∘h(C')
  */
-import { badShape, numberAttribute, stringAttribute } from '../attributes.js';
+import { badShape, listAttribute, numberAttribute, stringAttribute } from '../attributes.js';
 import type { Compose, Composer } from './composer.js';
 
 const MAX_STEPS = 4096;
@@ -22,9 +22,15 @@ interface Direction {
 
 interface Layer {
   readonly c: Composer;
+  /** The input, sequence first. */
+  readonly x: string;
   readonly steps: number;
   readonly batch: number;
   readonly hidden: number;
+  /** The batch stands first in inputs and outputs. */
+  readonly batchFirst: boolean;
+  /** How many steps each sequence has, where that is not all of them. */
+  readonly lengths: readonly number[] | undefined;
 }
 
 /** Gates' inputs and the recurrent weights of one direction. */
@@ -62,9 +68,9 @@ function biases(c: Composer, direction: number, first: number, last: number): Fl
 }
 
 function gatesOf(layer: Layer, d: Direction, count: number): Gates {
-  const { c, hidden } = layer;
+  const { c, hidden, x } = layer;
   const width = count * hidden;
-  const product = c.add('MatMul', [c.node.inputs[0], transposed(c, 1, d.index, 0, width)]);
+  const product = c.add('MatMul', [x, transposed(c, 1, d.index, 0, width)]);
   const bias = biases(c, d.index, 0, width);
   const inputs = plus(c, product, bias && c.floats(bias, [width]));
   const weights = new Map<string, string>();
@@ -116,13 +122,26 @@ function gruStep({ c, hidden }: Layer, d: Direction, g: Gates): Step {
 
 function lstmStep({ c, hidden }: Layer, d: Direction, g: Gates, cell: { value: string | undefined }): Step {
   const [f, candidate, h] = d.functions;
+  const coupled = numberAttribute(c.node, 'input_forget', 0) !== 0;
+  const peepholes = c.has(7) ? c.known(7, 'the peepholes').data.slice(3 * hidden * d.index) : undefined;
+  /** The weight of gate k on the cells, times them. */
+  const peep = (k: number, cells: string | undefined): string | undefined =>
+    peepholes && cells && c.add('Mul', [cells, c.floats(peepholes.slice(k * hidden, (k + 1) * hidden), [hidden])]);
   return (t, state) => {
     const all = plus(c, plus(c, g.input(t), g.bias(0, 4)), g.recurrent(state, 0, 4));
-    const iof = f(columns(c, all, 0, 3 * hidden));
-    const part = (k: number) => columns(c, iof, k * hidden, (k + 1) * hidden);
-    const fresh = c.add('Mul', [part(0), candidate(columns(c, all, 3 * hidden, 4 * hidden))]);
-    cell.value = plus(c, fresh, cell.value && c.add('Mul', [part(2), cell.value]));
-    return c.add('Mul', [part(1), h(cell.value)]);
+    const own = (k: number, to = k + 1) => columns(c, all, k * hidden, to * hidden);
+    const before = cell.value;
+    let gate: (k: number) => string;
+    if (peepholes) gate = (k) => f(plus(c, own(k), peep(k, k === 1 ? cell.value : before)));
+    else {
+      const iof = f(own(0, 3));
+      gate = (k) => columns(c, iof, k * hidden, (k + 1) * hidden);
+    }
+    const input = gate(0);
+    const fresh = c.add('Mul', [input, candidate(own(3))]);
+    const forget = (): string => (coupled ? c.add('Sub', [c.floats([1]), input]) : gate(2));
+    cell.value = plus(c, fresh, before && c.add('Mul', [forget(), before]));
+    return c.add('Mul', [gate(1), h(cell.value)]);
   };
 }
 
@@ -131,7 +150,45 @@ const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   GRU: ['Sigmoid', 'Tanh'],
   LSTM: ['Sigmoid', 'Tanh', 'Tanh'],
 };
-const ACTIVATIONS = new Set(['Tanh', 'Sigmoid', 'Relu', 'Softsign', 'Softplus']);
+
+/** Functions of the gates: the operator, and the defaults of the parameters that it takes. */
+const ACTIVATIONS: Readonly<Record<string, { readonly alpha?: number; readonly beta?: number }>> = {
+  Affine: { alpha: 1, beta: 0 },
+  Elu: { alpha: 1 },
+  HardSigmoid: { alpha: 0.2, beta: 0.5 },
+  LeakyRelu: { alpha: 0.01 },
+  Relu: {},
+  ScaledTanh: { alpha: 1, beta: 1 },
+  Sigmoid: {},
+  Softplus: {},
+  Softsign: {},
+  Tanh: {},
+  ThresholdedRelu: { alpha: 1 },
+};
+
+function activation(c: Composer, name: string, alpha: number, beta: number): Function {
+  const by = (x: string, k: number) => c.add('Mul', [x, c.floats([k])]);
+  if (name === 'Affine') return (x) => c.add('Add', [by(x, alpha), c.floats([beta])]);
+  if (name === 'ScaledTanh') return (x) => by(c.add('Tanh', [by(x, beta)]), alpha);
+  const { alpha: a, beta: b } = ACTIVATIONS[name];
+  const attributes = { ...(a === undefined ? {} : { alpha }), ...(b === undefined ? {} : { beta }) };
+  return (x) => c.add(name, [x], attributes);
+}
+
+/** The functions of all directions; parameters are given in order to those that take them. */
+function functionsOf(c: Composer, names: readonly string[]): Function[] {
+  const [alphas, betas] = ['activation_alpha', 'activation_beta'].map((n) => [...(listAttribute(c.node, n) ?? [])]);
+  const clip = numberAttribute(c.node, 'clip', 0);
+  return names.map((name) => {
+    const { alpha, beta } = ACTIVATIONS[name];
+    const own = [
+      alpha === undefined ? 0 : (alphas.shift() ?? alpha),
+      beta === undefined ? 0 : (betas.shift() ?? beta),
+    ] as const;
+    const f = activation(c, name, ...own);
+    return clip > 0 ? (x) => f(c.add('Clip', [x, c.floats([-clip]), c.floats([clip])])) : f;
+  });
+}
 
 function directionsOf(c: Composer): Direction[] {
   const kind = stringAttribute(c.node, 'direction', 'forward');
@@ -140,18 +197,21 @@ function directionsOf(c: Composer): Direction[] {
   const own = DEFAULTS[c.node.op];
   const given = c.node.attributes.activations as readonly string[] | undefined;
   const names = Array.isArray(given) && given.length > 0 ? given : reverses.flatMap(() => own);
-  const odd = names.find((name) => !ACTIVATIONS.has(name));
+  const odd = names.find((name) => !Object.hasOwn(ACTIVATIONS, name));
   if (odd !== undefined || names.length !== own.length * reverses.length)
-    throw c.unsupported(`the activations ${names.join(', ')}`, `use ${[...ACTIVATIONS].join(', ')}`);
+    throw c.unsupported(`the activations ${names.join(', ')}`, `use ${Object.keys(ACTIVATIONS).join(', ')}`);
+  const functions = functionsOf(c, names);
   return reverses.map((reverse, index) => ({
     index,
     reverse,
-    functions: names.slice(index * own.length, (index + 1) * own.length).map((name) => (x: string) => c.add(name, [x])),
+    functions: functions.slice(index * own.length, (index + 1) * own.length),
   }));
 }
 
 function layerOf(c: Composer, gates: number, directions: number): Layer {
-  const x = c.dims(0);
+  const batchFirst = numberAttribute(c.node, 'layout', 0) === 1;
+  const own = c.dims(0);
+  const x = batchFirst ? [own[1], own[0], ...own.slice(2)] : own;
   const [w, r] = [c.known(1, 'the weight').dims, c.known(2, 'the recurrent weight').dims];
   const hidden = r[2];
   const [steps, batch, width] = x;
@@ -159,22 +219,32 @@ function layerOf(c: Composer, gates: number, directions: number): Layer {
     x.length === 3 &&
     w.join() === [directions, gates * hidden, width].join() &&
     r.join() === [directions, gates * hidden, hidden].join() &&
-    (!c.has(3) || c.known(3, 'the bias').dims.join() === [directions, 2 * gates * hidden].join());
-  if (!fits) throw badShape(c.node, `input [${x}], weights [${w}] and [${r}] do not match`);
+    (!c.has(3) || c.known(3, 'the bias').dims.join() === [directions, 2 * gates * hidden].join()) &&
+    (!c.has(7) || c.known(7, 'the peepholes').dims.join() === [directions, 3 * hidden].join());
+  if (!fits) throw badShape(c.node, `input [${own}], weights [${w}] and [${r}] do not match`);
   if (steps > MAX_STEPS) throw badShape(c.node, `${steps} steps are more than ${MAX_STEPS}`);
-  if (numberAttribute(c.node, 'layout', 0) !== 0) throw c.unsupported('layout 1', 'put the sequence first');
-  if ('clip' in c.node.attributes) throw c.unsupported('clip', 'export it without');
-  if (numberAttribute(c.node, 'input_forget', 0) !== 0) throw c.unsupported('input_forget', 'export it without');
-  if (c.has(7)) throw c.unsupported('peepholes', 'export it without');
-  if (c.has(4) && c.known(4, 'the length of sequences').data.some((n) => n !== steps))
-    throw c.unsupported('sequences of several lengths', 'give every sequence the same length');
-  return { c, steps, batch, hidden };
+  const given = c.has(4) ? [...c.known(4, 'the length of sequences').data] : [];
+  if (given.some((n) => !(n >= 0 && n <= steps))) throw badShape(c.node, `lengths [${given}] of ${steps} steps`);
+  const lengths = given.some((n) => n !== steps) ? given : undefined;
+  const first = batchFirst ? c.add('Transpose', [c.node.inputs[0]], { perm: [1, 0, 2] }) : c.node.inputs[0];
+  return { c, x: first, steps, batch, hidden, batchFirst, lengths };
+}
+
+/** The new value of the sequences that have a step, the old one (or zero) of the others. */
+function where({ c, batch, lengths }: Layer, t: number, fresh: string, old: string | undefined): string {
+  if (!lengths?.some((n) => t >= n)) return fresh;
+  const goes = c.truths(
+    lengths.map((n) => Number(t < n)),
+    [batch, 1],
+  );
+  return c.add('Where', [goes, fresh, old ?? c.floats([0], [])]);
 }
 
 /** The part of an initial state [dirs, batch, hidden] that is a direction's. */
-function initial({ c, batch, hidden }: Layer, input: number, d: Direction): string | undefined {
+function initial({ c, batch, hidden, batchFirst }: Layer, input: number, d: Direction): string | undefined {
   if (!c.has(input)) return undefined;
-  const part = c.add('Slice', [c.node.inputs[input], c.ints([d.index]), c.ints([d.index + 1]), c.ints([0])]);
+  const axis = batchFirst ? 1 : 0;
+  const part = c.add('Slice', [c.node.inputs[input], c.ints([d.index]), c.ints([d.index + 1]), c.ints([axis])]);
   return c.reshape(part, [batch, hidden]);
 }
 
@@ -202,13 +272,21 @@ export const recurrent: Compose = (c) => {
     const states = new Array<string>(steps);
     for (let k = 0; k < steps; k++) {
       const t = d.reverse ? steps - 1 - k : k;
-      state = step(t, state);
-      states[t] = c.reshape(state, [1, 1, batch, hidden]);
+      const before = cell.value;
+      const fresh = step(t, state);
+      state = where(layer, t, fresh, state);
+      if (cell.value) cell.value = where(layer, t, cell.value, before);
+      states[t] = c.reshape(where(layer, t, fresh, undefined), [1, 1, batch, hidden]);
     }
     all.push(c.add('Concat', states, { axis: 0 }));
     last.push(c.reshape(state as string, [1, batch, hidden]));
     if (cell.value) cells.push(c.reshape(cell.value, [1, batch, hidden]));
   }
   const join = (parts: string[], axis: number) => c.add('Concat', parts, { axis });
-  return [join(all, 1), join(last, 0), ...(cells.length > 0 ? [join(cells, 0)] : [])];
+  const given = (y: string, perm: number[]) => (layer.batchFirst ? c.add('Transpose', [y], { perm }) : y);
+  return [
+    given(join(all, 1), [2, 0, 1, 3]),
+    given(join(last, 0), [1, 0, 2]),
+    ...(cells.length > 0 ? [given(join(cells, 0), [1, 0, 2])] : []),
+  ];
 };

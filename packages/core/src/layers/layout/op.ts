@@ -112,7 +112,8 @@ const int64 = (numbers: readonly number[], dims: readonly number[] = [numbers.le
 
 function constantValue(node: GraphNode): Tensor {
   const a = node.attributes;
-  if (a.value && typeof a.value === 'object' && 'data' in a.value) return a.value;
+  for (const value of [a.value, a.sparse_value])
+    if (value && typeof value === 'object' && 'data' in value) return value;
   if (typeof a.value_float === 'number') return { dtype: 'float32', dims: [], data: Float64Array.of(a.value_float) };
   if (typeof a.value_int === 'number') return int64([a.value_int], []);
   if (Array.isArray(a.value_ints)) return int64(a.value_ints as number[]);

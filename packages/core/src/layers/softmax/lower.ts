@@ -8,7 +8,7 @@ import type { ValueId } from '../../relation/relation.js';
 import { floorQuotient } from '../division.js';
 import { ceilLog2, type LowerContext, type Lowered, type Lowering, roundToInt } from '../lowering.js';
 import { axisMax } from '../maximum.js';
-import { gridFor, overflow } from '../rescale.js';
+import { coarsen, gridFor, overflow } from '../rescale.js';
 import { applyFunction, rangeCheck } from '../tables.js';
 import { softmaxView } from './op.js';
 
@@ -22,10 +22,21 @@ interface Exponentials {
   readonly scale: number;
 }
 
+/** Widest numbers that exp has a table of. */
+const TABLE_BITS = 17;
+
+/** The operand, rounded where masks make its interval too wide for its own resolution. */
+function bounded(c: LowerContext): Lowered {
+  const x = c.operand(0);
+  const { lo, hi } = c.builder.get(x.value);
+  const shift = ceilLog2(hi - lo + 1) - TABLE_BITS;
+  return shift < 1 ? x : coarsen(c, `${c.name}/rounded`, x, shift);
+}
+
 function exponentials(c: LowerContext, precision: number): Exponentials {
   const b = c.builder;
-  const x = c.operand(0);
   const view = softmaxView(c.node, c.dims(0), c.opset);
+  const x = bounded(c);
   const [before, length, after] = view;
   const own: Interval = { lo: b.get(x.value).lo, hi: b.get(x.value).hi };
   const seen = b.linear(`${c.name}/view`, view, [{ src: x.value, coef: 1, map: { kind: 'reshape' } }], 0, own);
@@ -92,7 +103,8 @@ function lowerLogSoftmax(c: LowerContext): Lowered {
   const most = b.get(sum).hi;
   // S >= 2^precision: rounding it to as many bits keeps its logarithm.
   const shift = Math.max(1, ceilLog2(most) - precision - 2);
-  const q = gridFor(2 ** (shift - precision), most * 2 ** -precision, 1);
+  // Equal cells make the largest sum, which must be within the grid after rounding.
+  const q = gridFor(2 ** (shift - precision), (most + 2 ** shift) * 2 ** -precision, 1);
   const dims = b.dims(sum);
   const map = identityMap(3);
   const quotient = b.witness(`${c.name}/sum/q`, dims, { lo: 0, hi: q.hi }, { kind: 'quotient', src: sum, shift });

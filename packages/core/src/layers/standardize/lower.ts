@@ -184,7 +184,8 @@ function lower(c: LowerContext): Lowered[] {
   let h = 1;
   while (unit * 2 ** (h + 1) <= goal * 1.0001) h++;
   const { value: z, scale } = coarsen(c, `${c.name}/z`, { value: product, scale: unit }, h);
-  const q = gridFor(scale, Math.min(Math.sqrt(n), 4 * reach), c.widths.bits);
+  // A row of one cell and zeros reaches √n where the mean is not taken off it, and a unit more by rounding.
+  const q = gridFor(scale, Math.min(Math.sqrt(n) + (center ? 0 : scale), 4 * reach), c.widths.bits);
   const most2 = 2 * magnitude(b, z);
   const num = b.linear(
     `${c.name}/rounded`,
