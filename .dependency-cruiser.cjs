@@ -20,11 +20,12 @@ const networkAllowed = {
   messages: [],
   market: ['messages'],
   scoring: ['messages', 'market'],
-  chain: ['messages', 'scoring'],
+  chain: ['messages', 'market', 'scoring'],
   transport: ['messages'],
   store: [],
   node: ['messages', 'transport', 'chain'],
   roles: ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node'],
+  local: ['messages', 'scoring', 'chain', 'node'],
 };
 const networkRooms = Object.entries(networkAllowed).map(([room, ok]) => ({
   name: `network-${room}`,

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const core = (file: string) => fileURLToPath(new URL(`./packages/core/src/${file}`, import.meta.url));
 const source = (file: string) => fileURLToPath(new URL(`./packages/${file}`, import.meta.url));
-const NETWORK_ROOMS = ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node', 'roles'];
+const NETWORK_ROOMS = ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node', 'roles', 'local', 'transport/server'];
 
 export default defineConfig({
   resolve: {
@@ -16,7 +16,7 @@ export default defineConfig({
       '@dsperse/contracts': source('contracts/src/index.ts'),
       '@dsperse/sdk': source('sdk/src/index.ts'),
       ...Object.fromEntries(
-        NETWORK_ROOMS.map((room) => [`@dsperse/network/${room}`, source(`network/src/${room}/index.ts`)]),
+        [...NETWORK_ROOMS].reverse().map((room) => [`@dsperse/network/${room}`, source(`network/src/${room}/index.ts`)]),
       ),
     },
   },

@@ -2,9 +2,10 @@
  * What nodes ask of the chain. Writing calls are idempotent: they look first whether it is done already, so that they may be
  * repeated after a crash of this node or of a chain that lost its last blocks.
  */
+import type { NetworkAddresses, ParameterName } from '@dsperse/contracts';
 import type { Address, Hex } from 'viem';
 import type { EpochRoot, NetworkId, Order, Signed } from '../messages/index.js';
-import type { LeafProof, SlashableRole, ValidatorStake } from '../scoring/index.js';
+import type { Leaf, SlashableRole, ValidatorStake } from '../scoring/index.js';
 
 export type LedgerCode = 'unreachable' | 'refused' | 'lost' | (string & {});
 
@@ -28,12 +29,27 @@ export interface OnChainOrder {
   readonly cancelRequested: boolean;
 }
 
+export interface SettlementHead {
+  /** The last epoch that was posted; -1 before the first. */
+  readonly last: number;
+  /** The lowest number that the next may have: numbers of cancelled epochs are not used again. */
+  readonly next: number;
+  /** Of the last epoch that was not cancelled. */
+  readonly root: Hex;
+}
+
 export interface OnChainEpoch {
   readonly epoch: number;
   readonly root: Hex;
   readonly postedAt: number;
   readonly finalAt: number;
   readonly cancelled: boolean;
+}
+
+/** A leaf of an epoch with its Merkle proof. */
+export interface LeafProof {
+  readonly leaf: Leaf;
+  readonly proof: readonly Hex[];
 }
 
 export interface Stake {
@@ -43,10 +59,11 @@ export interface Stake {
 
 export interface Ledger {
   readonly network: NetworkId;
+  readonly contracts: NetworkAddresses;
   /** Time of the latest block, in seconds. */
   now(): Promise<number>;
-  /** A governed parameter by its name (docs/parameters.md). */
-  parameter(name: string): Promise<bigint>;
+  /** Governed parameters by name (docs/parameters.md), as they are or as they were at a time in seconds. */
+  parameters<N extends ParameterName>(names: readonly N[], at?: number): Promise<Record<N, bigint>>;
   /** Active validators with at least the least stake, ascending by operator. */
   validators(): Promise<readonly ValidatorStake[]>;
   stakeOf(role: SlashableRole, operator: Address): Promise<Stake>;
@@ -55,8 +72,8 @@ export interface Ledger {
   balanceOf(requester: Address): Promise<bigint>;
   /** Reserves the budget of an order. @throws LedgerError `refused` with the contract's reason */
   reserve(order: Signed<Order>): Promise<void>;
-  /** The last posted epoch, 0 where there is none, and its root. */
-  lastEpoch(): Promise<{ readonly epoch: number; readonly root: Hex }>;
+  /** What the next epoch builds on. */
+  settlementHead(): Promise<SettlementHead>;
   epoch(epoch: number): Promise<OnChainEpoch | undefined>;
   postEpoch(
     root: EpochRoot,

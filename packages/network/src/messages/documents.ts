@@ -273,10 +273,22 @@ export const orderEventSchema = z.strictObject({
 });
 export type OrderEvent = z.infer<typeof orderEventSchema>;
 
-export const quoteSchema = z.strictObject({
-  price: amountSchema(256),
-  seconds: z.number(),
-  /** Of being filled in full, 0 to 1. */
-  chance: z.number(),
-  basis: z.string(),
+export const quoteRequestSchema = z.strictObject({
+  fingerprint: hex64Schema,
+  priceMin: amountSchema(128),
+  priceMax: amountSchema(128),
+  rampSeconds: count,
+  deadlineSeconds: count,
 });
+
+export const quoteSchema = z.strictObject({
+  /** Expected, for the whole order. */
+  price: amountSchema(256),
+  unitPrice: amountSchema(256),
+  seconds: count,
+  /** Of being filled in full, in basis points. */
+  chanceBps: count,
+  /** Past offers that the chance rests on. */
+  samples: count,
+});
+export type QuoteDocument = z.infer<typeof quoteSchema>;

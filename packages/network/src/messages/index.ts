@@ -8,3 +8,4 @@ export * from './sealing-contexts.js';
 export * from './sign.js';
 export * from './tensor-bundle.js';
 export * from './typed-data.js';
+export * from './verdict-commitment.js';

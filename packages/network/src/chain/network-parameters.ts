@@ -1,0 +1,59 @@
+/** Governed parameters in the form that the market and the settlement take them. */
+import { BURN_ACCOUNT } from '@dsperse/contracts';
+import type { MarketPolicy } from '../market/index.js';
+import type { SettlementParameters } from '../scoring/index.js';
+import type { Ledger } from './ledger.js';
+
+export async function marketPolicy(ledger: Ledger): Promise<MarketPolicy> {
+  const p = await ledger.parameters([
+    'shareCapBps',
+    'lockFloorSeconds',
+    'lockMultipleBps',
+    'verifySeconds',
+    'collateralBps',
+    'collateralMin',
+  ]);
+  return {
+    shareCapBps: Number(p.shareCapBps),
+    lockFloorSeconds: Number(p.lockFloorSeconds),
+    lockMultipleBps: Number(p.lockMultipleBps),
+    verifySeconds: Number(p.verifySeconds),
+    collateralBps: Number(p.collateralBps),
+    collateralMin: p.collateralMin,
+  };
+}
+
+/** Of the canaries that a validator was given: below, it earns nothing. */
+const RECALL_FLOOR_BPS = 5_000;
+
+/** @param at when the epoch was closed, in seconds: everyone settles it by the same parameters */
+export async function settlementParameters(ledger: Ledger, at: number): Promise<SettlementParameters> {
+  const p = await ledger.parameters(
+    [
+      'feeBps',
+      'feeValidatorBps',
+      'feeBurnBps',
+      'stakeCapBps',
+      'missedLockBps',
+      'rejectedProofBps',
+      'releaseBps',
+      'rememberEpochs',
+    ],
+    at,
+  );
+  return {
+    feeBps: Number(p.feeBps),
+    feeValidatorBps: Number(p.feeValidatorBps),
+    feeBurnBps: Number(p.feeBurnBps),
+    stakeCapBps: Number(p.stakeCapBps),
+    missedLockBps: Number(p.missedLockBps),
+    rejectedProofBps: Number(p.rejectedProofBps),
+    releaseBps: Number(p.releaseBps),
+    treasury: ledger.contracts.treasury,
+    burn: BURN_ACCOUNT,
+    rememberEpochs: Number(p.rememberEpochs),
+    recallFloorBps: RECALL_FLOOR_BPS,
+    // Nothing is minted: the contracts have no emission yet.
+    emission: { perEpoch: 0n, halvingEpochs: 0, cap: 0n, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
+  };
+}

@@ -1,0 +1,68 @@
+/** Transactions of one account, one after another: each is confirmed before the next is sent. */
+import {
+  type Account,
+  BaseError,
+  type Chain,
+  ContractFunctionRevertedError,
+  HttpRequestError,
+  type PublicClient,
+  type TransactionReceipt,
+  type Transport,
+  type WalletClient,
+} from 'viem';
+import { LedgerError } from './ledger.js';
+
+export type Wallet = WalletClient<Transport, Chain | undefined, Account>;
+
+// biome-ignore lint/suspicious/noExplicitAny: the call's ABI types are checked where it is made.
+export type ContractCall = any;
+
+export class SendQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly publicClient: PublicClient,
+    private readonly wallet: Wallet,
+    private readonly confirmMs: number,
+  ) {}
+
+  /** Sends a call that was simulated first, so that a refusal costs nothing and says why. @throws LedgerError */
+  send(call: ContractCall): Promise<TransactionReceipt> {
+    const sent = this.#last.then(() => this.#sendNow(call));
+    this.#last = sent.catch(() => {});
+    return sent;
+  }
+
+  async #sendNow(call: ContractCall): Promise<TransactionReceipt> {
+    try {
+      const { request } = await this.publicClient.simulateContract({ ...call, account: this.wallet.account });
+      const hash = await this.wallet.writeContract(request as ContractCall);
+      const receipt = await this.publicClient.waitForTransactionReceipt({ hash, timeout: this.confirmMs });
+      if (receipt.status === 'success') return receipt;
+    } catch (error) {
+      throw ledgerError(error, call.functionName);
+    }
+    throw new LedgerError('reverted', `${call.functionName} was reverted when it was mined`, true, 'try again');
+  }
+}
+
+/** viem's errors as ours: `refused` where a contract says no. */
+export function ledgerError(error: unknown, what: string): LedgerError {
+  if (error instanceof LedgerError) return error;
+  if (error instanceof BaseError) {
+    const revert = error.walk((e) => e instanceof ContractFunctionRevertedError);
+    if (revert instanceof ContractFunctionRevertedError) {
+      const name = revert.data?.errorName ?? revert.reason ?? 'no reason given';
+      const args = revert.data?.args?.map(String).join(', ') ?? '';
+      return new LedgerError('refused', `${what} was refused: ${name}(${args})`, false, '', { cause: error });
+    }
+    const away = error.walk((e) => e instanceof HttpRequestError) !== null;
+    const hint = away ? 'is the chain’s RPC running?' : '';
+    return new LedgerError(away ? 'unreachable' : 'failed', `${what}: ${error.shortMessage}`, true, hint, {
+      cause: error,
+    });
+  }
+  return new LedgerError('failed', `${what}: ${error instanceof Error ? error.message : error}`, true, '', {
+    cause: error,
+  });
+}

@@ -1,0 +1,3 @@
+/** A whole network on one machine. */
+export * from './members.js';
+export * from './set-up.js';

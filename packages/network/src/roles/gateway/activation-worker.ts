@@ -1,0 +1,70 @@
+/** The thread that runs inference, so that the gateway answers meanwhile. Packages are kept for the next order. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createKernels } from '@dsperse/core/kernels';
+import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
+import { type BlobLocation, openBlobs } from '../../store/index.js';
+import type { WorkerAnswer, WorkerRequest } from './activation-pool.js';
+import { runActivations } from './run-activations.js';
+
+const {
+  blobs: location,
+  cacheBytes,
+  threads,
+} = workerData as {
+  blobs: BlobLocation;
+  cacheBytes: number;
+  threads: number;
+};
+const port = parentPort;
+if (!port) throw new Error('this file is a worker');
+const blobs = await openBlobs(location);
+const kernels = await createKernels({ threads });
+
+/** Least recently used first. */
+const cache = new Map<string, { slice: SlicePackage; bytes: number }>();
+
+async function slicePackage(digest: string): Promise<SlicePackage> {
+  const known = cache.get(digest);
+  if (known) {
+    cache.delete(digest);
+    cache.set(digest, known);
+    return known.slice;
+  }
+  const bytes = await blobs.get(digest);
+  if (!bytes) throw Object.assign(new Error(`the slice package ${digest} is not here`), { code: 'missing-package' });
+  const slice = decodeSlicePackage(bytes);
+  cache.set(digest, { slice, bytes: bytes.length });
+  let held = [...cache.values()].reduce((n, c) => n + c.bytes, 0);
+  for (const [key, entry] of cache) {
+    if (held <= cacheBytes || cache.size === 1) break;
+    cache.delete(key);
+    held -= entry.bytes;
+  }
+  return slice;
+}
+
+const tell = (answer: WorkerAnswer, transfer: Uint8Array[] = []) =>
+  port.postMessage(
+    answer,
+    transfer.map((b) => b.buffer as ArrayBuffer),
+  );
+
+async function run({ id, job, packages }: WorkerRequest): Promise<void> {
+  try {
+    const result = await runActivations(job, kernels, (index) => slicePackage(packages[index]), {
+      async chunk(index, bundle) {
+        tell({ id, kind: 'chunk', index, bundle }, [bundle]);
+      },
+    });
+    tell({ id, kind: 'done', ...result });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    tell({ id, kind: 'failed', code: code ?? 'internal', message });
+  }
+}
+
+// One after another: each uses all threads.
+let last = Promise.resolve();
+port.on('message', (request: WorkerRequest) => {
+  last = last.then(() => run(request));
+});

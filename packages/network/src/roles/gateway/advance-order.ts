@@ -1,0 +1,276 @@
+/**
+ * Moves one order on as far as it goes: the one place where its state changes by itself. It may be called at any time, by any
+ * gateway on the database (a lease keeps them apart), and again after a crash at any line.
+ */
+import type { Hex } from 'viem';
+import { LedgerError } from '../../chain/ledger.js';
+import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
+import { decodeBundle, signMessage, toJson } from '../../messages/index.js';
+import { json } from '../../store/index.js';
+import { ActivationError, type ActivationPool } from './activation-pool.js';
+import { tellOrder, tellProver, tellValidators } from './event-log.js';
+import { getPrivate, putPrivate } from './gateway-blobs.js';
+import type { GatewayContext } from './gateway-context.js';
+import { judgeChunk } from './judge-chunk.js';
+import { offerChunks } from './offer-chunks.js';
+import { loadAttempts, loadChunks, loadOrder, type OrderRow } from './order-rows.js';
+import { findProgram } from './programs.js';
+import { chunksOf } from './submit-order.js';
+import { endAttempt, GRACE_MS } from './take-work.js';
+
+const LEASE_MS = 15_000;
+/** After its deadline an order still waits this long for verdicts on what was delivered in time. */
+const JUDGING_GRACE_MS = 15_000;
+
+export class OrderRunner {
+  /** Orders whose inference runs in this process. */
+  readonly #inferring = new Set<Hex>();
+
+  constructor(
+    private readonly g: GatewayContext,
+    private readonly pool: ActivationPool,
+  ) {}
+
+  /** @returns milliseconds since 1970 at which to look again without an event; undefined where the order has ended */
+  async advance(id: Hex): Promise<number | undefined> {
+    const { g } = this;
+    const now = g.nowMs();
+    const leased = await g.sql.execute(
+      `update orders set lease = $2, lease_until_ms = $3
+       where id = $1 and (lease = $2 or lease_until_ms < $4) and state in ('received', 'reserved', 'running')`,
+      [id, g.holder, now + LEASE_MS, now],
+    );
+    if (leased === 0) {
+      const order = await loadOrder(g.sql, id);
+      return order && ['received', 'reserved', 'running'].includes(order.state) ? now + LEASE_MS / 3 : undefined;
+    }
+    const order = (await loadOrder(g.sql, id)) as OrderRow;
+    switch (order.state) {
+      case 'received':
+        return this.#reserve(order);
+      case 'reserved':
+        return this.#begin(order);
+      default:
+        return this.#run(order);
+    }
+  }
+
+  async #reserve(order: OrderRow): Promise<number | undefined> {
+    const { g } = this;
+    if (order.cancelled) return this.#end(order, 'cancelled', 'cancelled before it was reserved');
+    if (order.deadline * 1000 <= g.nowMs()) return this.#end(order, 'expired', 'it could not be reserved in time');
+    try {
+      await g.ledger.reserve(order.signed);
+    } catch (error) {
+      if (error instanceof LedgerError && !error.retryable) return this.#end(order, 'failed', error.message);
+      g.log.warn({ order: order.id, error: (error as Error).message }, 'reserving is tried again');
+      return g.nowMs() + g.settings.tickMs;
+    }
+    const now = g.nowMs();
+    await g.sql.transaction(async (tx) => {
+      const changed = await tx.execute(
+        `update orders set state = 'reserved', reserved = true where id = $1 and state = 'received'`,
+        [order.id],
+      );
+      if (changed > 0) await tellOrder(tx, 'reserved', order.id, now, { price: order.budget });
+    });
+    return now;
+  }
+
+  async #begin(order: OrderRow): Promise<number | undefined> {
+    const { g } = this;
+    const program = await findProgram(g, order.fingerprint);
+    if (!program) return this.#end(order, 'failed', 'the program is not published any more');
+    const chunks = chunksOf(g, program);
+    const now = g.nowMs();
+    await g.sql.transaction(async (tx) => {
+      const changed = await tx.execute(
+        `update orders set state = 'running', started_at = $2 where id = $1 and state = 'reserved'`,
+        [order.id, Math.floor(now / 1000)],
+      );
+      if (changed === 0) return;
+      for (const c of chunks) {
+        await tx.execute(
+          `insert into chunks (order_id, idx, slices, work_units, state) values ($1, $2, $3, $4, 'waiting')`,
+          [order.id, c.index, json(c.slices), c.workUnits],
+        );
+      }
+      await tellOrder(tx, 'chunked', order.id, now, { detail: `${chunks.length} chunks` });
+    });
+    return now;
+  }
+
+  async #run(order: OrderRow): Promise<number | undefined> {
+    const { g } = this;
+    if (!order.manifest) this.#infer(order);
+    const [chunks, attempts] = await Promise.all([loadChunks(g.sql, order.id), loadAttempts(g.sql, order.id)]);
+    const now = g.nowMs();
+    const held = chunks.filter((c) => c.state === 'locked' || c.state === 'proven');
+    const judging = chunks.some((c) => c.state === 'proven');
+    if (chunks.every((c) => c.state === 'accepted') && order.manifest) return this.#end(order, 'delivered');
+    const deadlineMs = order.deadline * 1000;
+    if (now >= deadlineMs + (judging ? JUDGING_GRACE_MS : 0)) {
+      return this.#end(
+        order,
+        'expired',
+        `${chunks.filter((c) => c.state === 'accepted').length} of ${chunks.length} chunks were accepted`,
+      );
+    }
+    // What is locked was promised to its prover: a cancelled order waits for it.
+    if (order.cancelled && held.length === 0) return this.#end(order, 'cancelled', 'cancelled by the requester');
+    let next = Math.min(deadlineMs, now + g.settings.tickMs * 5);
+    let changed = false;
+    for (const chunk of held) {
+      const attempt = attempts.find((a) => a.index === chunk.index && a.attempt === chunk.attempt);
+      if (!attempt) continue;
+      if (chunk.state === 'locked') {
+        const missedAt = attempt.deadline * 1000 + GRACE_MS;
+        if (now < missedAt) {
+          next = Math.min(next, missedAt);
+          continue;
+        }
+        await g.sql.transaction(async (tx) => {
+          await endAttempt(tx, attempt, 'missed', 'no proof came before the deadline of the lock', now);
+          const key = { chunk: chunk.index, attempt: attempt.attempt };
+          await tellOrder(tx, 'missed', order.id, now, { ...key, prover: attempt.prover });
+          await tellProver(tx, attempt.prover, 'released', { order: order.id, ...key, outcome: 'missed' }, now);
+        });
+        g.metrics.attempts.inc({ outcome: 'missed' });
+        changed = true;
+      } else if (order.manifest) {
+        const at = await judgeChunk(g, order.manifest, chunk, attempt);
+        if (at <= now) changed = true;
+        next = Math.min(next, at);
+      }
+    }
+    if (changed) return now;
+    return Math.min(next, await offerChunks(g, order, chunks, attempts));
+  }
+
+  /** Starts the inference of an order unless it runs already. */
+  #infer(order: OrderRow): void {
+    const { g } = this;
+    if (this.#inferring.has(order.id)) return;
+    this.#inferring.add(order.id);
+    this.#inferOnce(order)
+      .catch(async (error: unknown) => {
+        if (error instanceof ActivationError && error.code !== 'worker-died') {
+          await this.#end(order, 'failed', `${error.code}: ${error.message}`);
+        } else {
+          g.log.warn({ order: order.id, error: (error as Error).message }, 'the inference is tried again');
+          await new Promise((resolve) => setTimeout(resolve, g.settings.tickMs));
+        }
+      })
+      .catch((error) =>
+        g.log.error({ order: order.id, error: (error as Error).message }, 'an order could not be ended'),
+      )
+      .finally(() => {
+        this.#inferring.delete(order.id);
+        g.wake(order.id);
+      });
+  }
+
+  async #inferOnce(order: OrderRow): Promise<void> {
+    const { g, pool } = this;
+    const program = await findProgram(g, order.fingerprint);
+    if (!program) throw new ActivationError('unknown-program', 'the program is not published any more');
+    const chunks = await loadChunks(g.sql, order.id);
+    const given = order.activationsDigest && decodeBundle(await getPrivate(g, order.activationsDigest));
+    const job = {
+      secret: order.secret,
+      input: decodeBundle(await getPrivate(g, order.inputDigest)),
+      ...(given ? { given } : {}),
+      outputs: program.outputs,
+      chunks: chunks.map((c) => c.slices),
+    };
+    const packages = program.slices.map((s) => s.package);
+    const { commitments, values } = await pool.run(job, packages, {
+      chunk: async (index, bundle) => {
+        const digest = await putPrivate(g, order.id, bundle);
+        await g.sql.execute('update chunks set boundary_digest = $3 where order_id = $1 and idx = $2', [
+          order.id,
+          index,
+          digest,
+        ]);
+        g.wake(order.id);
+      },
+    });
+    const manifest = {
+      order: order.id,
+      fingerprint: order.fingerprint,
+      startedAt: order.startedAt as number,
+      chunks: chunks.map(({ index, slices, workUnits }) => ({ index, slices: [...slices], workUnits })),
+      commitments,
+    };
+    const seal = await signMessage(g.identity.account, g.network, 'Manifest', {
+      order: order.id,
+      digest: digestAsBytes32(digestOfBytes(canonicalBytes(manifest))),
+      gateway: g.identity.account.address,
+    });
+    const valuesDigest = await putPrivate(g, order.id, values);
+    const now = g.nowMs();
+    await g.sql.transaction(async (tx) => {
+      const changed = await tx.execute(
+        'update orders set manifest = $2, seal = $3, values_digest = $4 where id = $1 and manifest is null',
+        [order.id, json(toJson(manifest)), json(toJson(seal)), valuesDigest],
+      );
+      if (changed === 0) return;
+      const delivered = await tx.query<{ idx: number; attempt: number }>(
+        `select idx, attempt from chunks where order_id = $1 and state = 'proven'`,
+        [order.id],
+      );
+      for (const d of delivered) {
+        await tellValidators(tx, 'verify', { order: order.id, chunk: d.idx, attempt: d.attempt }, now);
+      }
+    });
+  }
+
+  /** Nothing follows but the settlement. Locks that are still held end with the order, at no cost. */
+  async #end(
+    order: OrderRow,
+    state: 'delivered' | 'failed' | 'cancelled' | 'expired',
+    reason?: string,
+  ): Promise<undefined> {
+    const { g } = this;
+    // What this process reserved before it crashed is settled too.
+    const reserved = order.state !== 'received' || (await g.ledger.order(order.id)).state === 'reserved';
+    const now = g.nowMs();
+    const ended = await g.sql.transaction(async (tx) => {
+      const changed = await tx.execute(
+        `update orders set state = $2, reason = $3, ended_ms = $4, reserved = $5
+         where id = $1 and state in ('received', 'reserved', 'running')`,
+        [order.id, state, reason ?? null, now, reserved],
+      );
+      if (changed === 0) return false;
+      const held = await tx.query<{ idx: number; attempt: number; prover: `0x${string}` }>(
+        `update attempts set outcome = 'ended', reason = 'the order ended', ended_ms = $2
+         where order_id = $1 and outcome is null returning idx, attempt, prover`,
+        [order.id, now],
+      );
+      for (const h of held) {
+        const key = { order: order.id, chunk: h.idx, attempt: h.attempt };
+        await tellProver(tx, h.prover, 'released', { ...key, outcome: 'ended' }, now);
+      }
+      await tx.execute(
+        `update chunks set state = 'waiting', offered_to = null, offer = null where order_id = $1 and state <> 'accepted'`,
+        [order.id],
+      );
+      await tx.execute(
+        `insert into fills (order_id, idx, unit_price, seconds, filled, at_ms)
+         select c.order_id, c.idx, coalesce(a.price * 1000000 / c.work_units, 0),
+           coalesce((a.locked_ms / 1000.0) - o.started_at, $3), a.price is not null, $2
+         from chunks c join orders o on o.id = c.order_id
+         left join attempts a on a.order_id = c.order_id and a.idx = c.idx and a.outcome = 'accepted'
+         where c.order_id = $1 and o.started_at is not null on conflict do nothing`,
+        [order.id, now, Math.max(order.deadline - (order.startedAt ?? order.deadline), 0)],
+      );
+      await tellOrder(tx, state, order.id, now, reason ? { detail: reason } : {});
+      return true;
+    });
+    if (ended) {
+      g.metrics.orders.inc({ state });
+      g.log.info({ order: order.id, state, reason }, 'order ended');
+    }
+    return undefined;
+  }
+}

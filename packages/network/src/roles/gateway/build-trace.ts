@@ -1,0 +1,95 @@
+/** The signed messages of orders that ended, as validators settle them. */
+import type { Address, Hex } from 'viem';
+import { signedSchema } from '../../messages/index.js';
+import {
+  type AttemptTrace,
+  type ChunkTrace,
+  type EpochTrace,
+  type OrderOutcome,
+  type OrderTrace,
+  PROVER_ROLE,
+} from '../../scoring/index.js';
+import type { Sql } from '../../store/index.js';
+import type { GatewayContext } from './gateway-context.js';
+import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-rows.js';
+
+const commitSchema = signedSchema('VerdictCommit');
+const verdictSchema = signedSchema('Verdict');
+
+/** @param ids of orders that ended */
+export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly Hex[]): Promise<EpochTrace> {
+  const orders: OrderTrace[] = [];
+  for (const id of ids) orders.push(await orderTrace(g.sql, id));
+  const operators = [
+    ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
+  ].sort();
+  const provers = await Promise.all(
+    operators.map(async (operator) => ({ operator, account: (await g.ledger.stakeOf(PROVER_ROLE, operator)).owner })),
+  );
+  return {
+    epoch,
+    closedAt: Math.floor(g.nowMs() / 1000),
+    validators: await g.ledger.validators(),
+    provers,
+    orders,
+    canaries: [],
+  };
+}
+
+async function orderTrace(sql: Sql, id: Hex): Promise<OrderTrace> {
+  const order = await loadOrder(sql, id);
+  if (!order || order.endedMs === undefined) throw new Error(`order ${id} has not ended`);
+  const [chunks, attempts] = await Promise.all([loadChunks(sql, id), loadAttempts(sql, id)]);
+  const [commits, verdicts] = await Promise.all([votes(sql, 'commits', id), votes(sql, 'verdicts', id)]);
+  return {
+    id,
+    order: order.signed,
+    outcome: order.state as OrderOutcome,
+    endedAt: Math.floor(order.endedMs / 1000),
+    chunks: chunks.map((c): ChunkTrace => {
+      return {
+        index: c.index,
+        slices: c.slices,
+        workUnits: c.workUnits,
+        offeredAt: order.startedAt as number,
+        attempts: attempts
+          .filter((a) => a.index === c.index)
+          .map((a): AttemptTrace => {
+            const mine = (v: Vote) => v.idx === a.index && v.attempt === a.attempt;
+            return {
+              ...attemptTrace(a),
+              commits: commits.filter(mine).map((v) => commitSchema.parse(v.signed)),
+              verdicts: verdicts.filter(mine).map((v) => verdictSchema.parse(v.signed)),
+            };
+          }),
+      };
+    }),
+  };
+}
+
+function attemptTrace(a: AttemptRow): Omit<AttemptTrace, 'commits' | 'verdicts'> {
+  return {
+    lock: a.lock,
+    lockedAt: Math.floor(a.lockedMs / 1000),
+    ...(releaseOf(a) ? { release: releaseOf(a) } : {}),
+    ...(a.delivery ? { receipt: a.delivery.receipt } : {}),
+    ...(a.acknowledgement ? { acknowledgement: a.acknowledgement } : {}),
+  };
+}
+
+function releaseOf(a: AttemptRow): AttemptTrace['release'] {
+  return a.release as AttemptTrace['release'];
+}
+
+interface Vote {
+  readonly idx: number;
+  readonly attempt: number;
+  readonly validator: Address;
+  readonly signed: unknown;
+}
+
+const votes = (sql: Sql, table: 'commits' | 'verdicts', id: Hex): Promise<Vote[]> =>
+  sql.query<Vote>(
+    `select idx, attempt, validator, signed from ${table} where order_id = $1 order by idx, attempt, validator`,
+    [id],
+  );

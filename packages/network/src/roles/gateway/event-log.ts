@@ -1,0 +1,130 @@
+/**
+ * What happens to orders, for whoever follows: in a table, so that a reader resumes and gateways on one database see
+ * each other's. Topics: `order:<id>`, `prover:<address>`, `validators`.
+ */
+import type { Address, Hex } from 'viem';
+import { type EventKind, type Offer, type OrderEvent, toJson } from '../../messages/index.js';
+import { json, type Sql, type SqlStore } from '../../store/index.js';
+import type { ServerEvent } from '../../transport/server/event-stream.js';
+
+const CHANNEL = 'dsperse_events';
+const PAGE = 200;
+
+export const topicOf = {
+  order: (id: Hex) => `order:${id}`,
+  prover: (address: Address) => `prover:${address.toLowerCase()}`,
+  validators: 'validators',
+};
+
+async function append(tx: Sql, topic: string, kind: string, data: unknown, atMs: number): Promise<void> {
+  await tx.execute('insert into events (topic, kind, data, at_ms) values ($1, $2, $3, $4)', [
+    topic,
+    kind,
+    json(toJson(data)),
+    atMs,
+  ]);
+  await tx.notify(CHANNEL, topic);
+}
+
+export type EventDetails = Omit<OrderEvent, 'kind' | 'order' | 'atMs'>;
+
+/** A step of an order's life. */
+export function tellOrder(
+  tx: Sql,
+  kind: EventKind,
+  order: Hex,
+  atMs: number,
+  details: EventDetails = {},
+): Promise<void> {
+  return append(tx, topicOf.order(order), kind, { kind, order, atMs, ...details }, atMs);
+}
+
+export const tellOffer = (tx: Sql, prover: Address, offer: Offer, atMs: number): Promise<void> =>
+  append(tx, topicOf.prover(prover), 'offer', offer, atMs);
+
+/** To a prover: what it holds has ended. */
+export const tellProver = (
+  tx: Sql,
+  prover: Address,
+  kind: 'released' | 'judged',
+  data: { order: Hex; chunk: number; attempt: number; outcome: string },
+  atMs: number,
+): Promise<void> => append(tx, topicOf.prover(prover), kind, data, atMs);
+
+export const tellValidators = (
+  tx: Sql,
+  kind: 'verify' | 'reveal' | 'epoch',
+  data: object,
+  atMs: number,
+): Promise<void> => append(tx, topicOf.validators, kind, data, atMs);
+
+export class EventLog {
+  readonly #waiting = new Map<string, Set<() => void>>();
+  #stopListening: (() => Promise<void>) | undefined;
+
+  constructor(private readonly sql: SqlStore) {}
+
+  async start(): Promise<void> {
+    const wakeAll = () => {
+      for (const topic of this.#waiting.keys()) this.#wake(topic);
+    };
+    this.#stopListening = await this.sql.listen(CHANNEL, (topic) => this.#wake(topic), wakeAll);
+  }
+
+  async stop(): Promise<void> {
+    await this.#stopListening?.();
+    for (const topic of this.#waiting.keys()) this.#wake(topic);
+  }
+
+  #wake(topic: string): void {
+    for (const wake of this.#waiting.get(topic) ?? []) wake();
+  }
+
+  /** The number of the last event. */
+  async last(): Promise<number> {
+    const [row] = await this.sql.query<{ seq: number | null }>('select max(seq) as seq from events');
+    return row?.seq ?? 0;
+  }
+
+  /**
+   * Events of a topic after the given number, as they come; ends with the signal.
+   * @param pollMs looks again after this long, should a notification be lost
+   */
+  async *follow(topic: string, after: number, signal: AbortSignal, pollMs = 5_000): AsyncGenerator<ServerEvent> {
+    let last = after;
+    let woken = false;
+    let resume: () => void = () => {};
+    const wake = () => {
+      woken = true;
+      resume();
+    };
+    const waiting = this.#waiting.get(topic) ?? new Set();
+    this.#waiting.set(topic, waiting.add(wake));
+    signal.addEventListener('abort', wake);
+    try {
+      while (!signal.aborted) {
+        woken = false;
+        const rows = await this.sql.query<{ seq: number; kind: string; data: unknown }>(
+          'select seq, kind, data from events where topic = $1 and seq > $2 order by seq limit $3',
+          [topic, last, PAGE],
+        );
+        for (const { seq, kind, data } of rows) {
+          last = seq;
+          yield { id: String(seq), event: kind, data };
+        }
+        if (rows.length === PAGE || woken || signal.aborted) continue;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, pollMs);
+          resume = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+      waiting.delete(wake);
+      if (waiting.size === 0) this.#waiting.delete(topic);
+    }
+  }
+}

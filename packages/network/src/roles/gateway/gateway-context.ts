@@ -1,0 +1,76 @@
+/** What every part of the gateway works with. */
+import type { Hex } from 'viem';
+import type { Ledger } from '../../chain/ledger.js';
+import type { MarketPolicy } from '../../market/index.js';
+import type { NetworkId } from '../../messages/index.js';
+import type { Identity } from '../../node/index.js';
+import type { BlobStore, SqlStore } from '../../store/index.js';
+import type { GatewayMetrics } from './gateway-metrics.js';
+
+/** What this gateway decides itself, within the network's parameters. */
+export interface GatewaySettings {
+  /** Work units that a chunk should have. */
+  readonly chunkWorkUnits: number;
+  readonly maxChunks: number;
+  /** How long an offer stands before it passes to the next prover. */
+  readonly offerMs: number;
+  /** From a receipt until verdicts are revealed although validators are missing. */
+  readonly commitMs: number;
+  /** A prover that said nothing for this long gets no offers. */
+  readonly silenceMs: number;
+  /** How often what is running is looked at when nothing wakes it. */
+  readonly tickMs: number;
+  /** Between closing an epoch and the next. */
+  readonly epochMs: number;
+  readonly maxOrdersPerEpoch: number;
+  /** After settlement, until an order and its blobs are forgotten. */
+  readonly retainMs: number;
+  readonly maxBlobBytes: number;
+  /** Bytes of blobs that one address may have here. */
+  readonly maxBytesPerOwner: number;
+  readonly maxOpenOrders: number;
+  readonly maxOpenOrdersPerRequester: number;
+}
+
+export const GATEWAY_DEFAULTS: GatewaySettings = {
+  chunkWorkUnits: 200_000_000,
+  maxChunks: 16,
+  offerMs: 2_000,
+  commitMs: 5_000,
+  silenceMs: 20_000,
+  tickMs: 1_000,
+  epochMs: 60_000,
+  maxOrdersPerEpoch: 500,
+  retainMs: 24 * 3_600_000,
+  maxBlobBytes: 1 << 30,
+  maxBytesPerOwner: 20 * 2 ** 30,
+  maxOpenOrders: 2_000,
+  maxOpenOrdersPerRequester: 200,
+};
+
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface GatewayContext {
+  /** Distinguishes gateways on one database. */
+  readonly holder: string;
+  readonly identity: Identity;
+  readonly network: NetworkId;
+  readonly contracts: Readonly<Record<string, Hex>>;
+  readonly ledger: Ledger;
+  readonly sql: SqlStore;
+  readonly blobs: BlobStore;
+  readonly settings: GatewaySettings;
+  /** The market's governed parameters, read from the chain. */
+  policy(): Promise<MarketPolicy>;
+  readonly log: Log;
+  readonly metrics: GatewayMetrics;
+  /** Looks at the order soon. */
+  wake(order: Hex): void;
+  /** Milliseconds since 1970, by this machine. */
+  nowMs(): number;
+}

@@ -1,0 +1,203 @@
+/** The gateway as a service: its loops, its tables, its interface. */
+import type { Address, Hex } from 'viem';
+import type { Ledger } from '../../chain/ledger.js';
+import { marketPolicy } from '../../chain/network-parameters.js';
+import type { NodeDocument } from '../../messages/index.js';
+import type { Identity } from '../../node/index.js';
+import type { Metrics } from '../../node/metrics.js';
+import { type BlobLocation, type BlobStore, migrate, type SqlStore } from '../../store/index.js';
+import type { NonceLedger } from '../../transport/index.js';
+import type { Route } from '../../transport/server/route.js';
+import { ActivationPool } from './activation-pool.js';
+import { OrderRunner } from './advance-order.js';
+import { EventLog } from './event-log.js';
+import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
+import { gatewayRoutes } from './routes.js';
+import { EpochRunner } from './run-epochs.js';
+import { MIGRATIONS } from './schema.js';
+import { sweep } from './sweep.js';
+
+const POLICY_MS = 30_000;
+const SWEEP_MS = 60_000;
+const AT_ONCE = 16;
+
+export interface GatewayOptions {
+  readonly identity: Identity;
+  readonly ledger: Ledger;
+  readonly contracts: Readonly<Record<string, Address>>;
+  readonly sql: SqlStore;
+  readonly blobs: BlobStore;
+  /** Where the inference thread opens the same blobs. */
+  readonly blobLocation: BlobLocation;
+  readonly settings?: Partial<GatewaySettings>;
+  readonly inference?: { readonly threads?: number; readonly cacheBytes?: number };
+  /** What GET /v1/node answers. */
+  readonly node: () => NodeDocument;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Gateway {
+  readonly name: 'gateway';
+  readonly routes: readonly Route[];
+  /** Replay protection that gateways on one database share. */
+  readonly nonces: NonceLedger;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { identity, ledger, sql, blobs, log, metrics } = options;
+  const settings = { ...GATEWAY_DEFAULTS, ...options.settings };
+  const pool = new ActivationPool({
+    blobs: options.blobLocation,
+    threads: options.inference?.threads ?? 1,
+    cacheBytes: options.inference?.cacheBytes ?? 2 ** 31,
+  });
+  const events = new EventLog(sql);
+  const due = new Map<Hex, number>();
+  const running = new Set<Hex>();
+  let policy: { readonly value: ReturnType<typeof marketPolicy>; readonly untilMs: number } | undefined;
+  let loop: Promise<void> | undefined;
+  let stopping = false;
+  let wakeLoop: () => void = () => {};
+
+  const g: GatewayContext = {
+    holder: `${identity.account.address.toLowerCase()}-${process.pid}-${Date.now()}`,
+    identity,
+    network: ledger.network,
+    contracts: options.contracts,
+    ledger,
+    sql,
+    blobs,
+    settings,
+    policy() {
+      const now = Date.now();
+      if (!policy || policy.untilMs < now) {
+        const value = marketPolicy(ledger);
+        policy = { value, untilMs: now + POLICY_MS };
+        value.catch(() => {
+          policy = undefined;
+        });
+      }
+      return policy.value;
+    },
+    log,
+    metrics: {
+      orders: metrics.counter('dsperse_gateway_orders_total', 'Orders by the state that they reached', ['state']),
+      attempts: metrics.counter('dsperse_gateway_attempts_total', 'Attempts at chunks by how they ended', ['outcome']),
+      deliveries: metrics.counter('dsperse_gateway_deliveries_total', 'Proofs of chunks that came in'),
+      openOrders: metrics.gauge('dsperse_gateway_open_orders', 'Orders that have not ended'),
+      events: metrics.counter('dsperse_gateway_events_total', 'Events by kind', ['kind']),
+    },
+    wake(order) {
+      due.set(order, 0);
+      sql.notify('dsperse_wake', order).catch(() => {});
+      wakeLoop();
+    },
+    nowMs: () => Date.now(),
+  };
+  const runner = new OrderRunner(g, pool);
+  const epochs = new EpochRunner(g);
+
+  async function advance(id: Hex): Promise<void> {
+    running.add(id);
+    try {
+      const next = await runner.advance(id);
+      // Woken meanwhile: at once again.
+      if (next === undefined) due.delete(id);
+      else if (due.get(id) !== 0) due.set(id, next);
+    } catch (error) {
+      log.warn({ order: id, error: (error as Error).message }, 'an order is tried again');
+      due.set(id, Date.now() + settings.tickMs);
+    } finally {
+      running.delete(id);
+      wakeLoop();
+    }
+  }
+
+  async function listOpen(): Promise<void> {
+    const rows = await sql.query<{ id: Hex }>(
+      `select id from orders where state in ('received', 'reserved', 'running')`,
+    );
+    g.metrics.openOrders.set(rows.length);
+    for (const { id } of rows) if (!due.has(id)) due.set(id, 0);
+  }
+
+  /** Something that is done every so often, whatever it throws. */
+  async function every(ms: number, state: { at: number }, what: string, work: () => Promise<void>): Promise<void> {
+    const now = Date.now();
+    if (now < state.at) return;
+    state.at = now + ms;
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, `${what} is tried again`);
+    }
+  }
+
+  async function runLoop(): Promise<void> {
+    const listing = { at: 0 };
+    const sweeping = { at: Date.now() + SWEEP_MS };
+    const settling = { at: 0 };
+    let epochWork: Promise<void> | undefined;
+    while (!stopping) {
+      await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
+      await every(SWEEP_MS, sweeping, 'sweeping', () => sweep(g));
+      epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {
+        epochWork = undefined;
+      });
+      const now = Date.now();
+      const ready = [...due].filter(([id, at]) => at <= now && !running.has(id)).slice(0, AT_ONCE - running.size);
+      for (const [id] of ready) {
+        due.set(id, now + settings.tickMs);
+        void advance(id);
+      }
+      const waits = [...due].filter(([id]) => !running.has(id)).map(([, at]) => at - Date.now());
+      const pause = running.size >= AT_ONCE ? settings.tickMs : Math.min(settings.tickMs, ...waits);
+      if (pause > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, pause);
+          wakeLoop = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    }
+    await epochWork;
+    while (running.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  let stopListening: (() => Promise<void>) | undefined;
+  return {
+    name: 'gateway',
+    routes: gatewayRoutes(g, events, epochs, options.node),
+    nonces: {
+      async use(sender, nonce, expiresAt) {
+        const added = await sql.execute(
+          'insert into nonces (sender, nonce, expires_ms) values ($1, $2, $3) on conflict do nothing',
+          [sender.toLowerCase(), nonce, expiresAt * 1000],
+        );
+        return added > 0;
+      },
+    },
+    async start() {
+      await migrate(sql, MIGRATIONS);
+      await events.start();
+      stopListening = await sql.listen('dsperse_wake', (order) => {
+        due.set(order as Hex, 0);
+        wakeLoop();
+      });
+      loop = runLoop();
+    },
+    async stop() {
+      stopping = true;
+      wakeLoop();
+      await loop;
+      await stopListening?.();
+      await events.stop();
+      await pool.stop();
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/** From a delivered proof to a verdict: linked to its neighbours, then committed, revealed, and counted by stake. */
+import type { Address, Hex } from 'viem';
+import { type OrderManifest, signedSchema } from '../../messages/index.js';
+import { judgeQuorum, type QuorumResult } from '../../scoring/index.js';
+import type { Sql } from '../../store/index.js';
+import { tellOrder, tellProver, tellValidators } from './event-log.js';
+import type { GatewayContext } from './gateway-context.js';
+import type { AttemptRow, ChunkRow } from './order-rows.js';
+import { endAttempt } from './take-work.js';
+
+const verdictSchema = signedSchema('Verdict');
+
+/** Names of tensors that a statement commits to differently than the manifest. */
+export function unlinkedTensors(attempt: AttemptRow, manifest: OrderManifest): string[] {
+  return (attempt.delivery?.proof.slices ?? []).flatMap(({ statement }) =>
+    Object.entries(statement.commitments).flatMap(([name, commitment]) =>
+      manifest.commitments[name] === commitment ? [] : [name],
+    ),
+  );
+}
+
+/** @returns milliseconds since 1970 at which to look again without an event */
+export async function judgeChunk(
+  g: GatewayContext,
+  manifest: OrderManifest,
+  chunk: ChunkRow,
+  attempt: AttemptRow,
+): Promise<number> {
+  const now = g.nowMs();
+  const key = { order: chunk.order, chunk: chunk.index, attempt: attempt.attempt };
+  const unlinked = unlinkedTensors(attempt, manifest);
+  if (unlinked.length > 0) {
+    await g.sql.transaction(async (tx) => {
+      const reason = `other commitments than the manifest: ${unlinked.slice(0, 4).join(', ')}`;
+      await endAttempt(tx, attempt, 'unlinked', reason, now);
+      await tellOrder(tx, 'rejected', chunk.order, now, { ...keyOf(chunk, attempt), detail: reason });
+      await tellProver(tx, attempt.prover, 'released', { ...key, outcome: 'unlinked' }, now);
+    });
+    g.metrics.attempts.inc({ outcome: 'unlinked' });
+    return now;
+  }
+  const validators = await g.ledger.validators();
+  const committed = await voters(g.sql, 'commits', attempt);
+  const revealAt = (attempt.receivedMs as number) + g.settings.commitMs;
+  if (!attempt.revealing) {
+    const stake = (addresses: ReadonlySet<string>) =>
+      validators.reduce((sum, v) => (addresses.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
+    const total = validators.reduce((sum, v) => sum + v.stake, 0n);
+    const all = validators.every((v) => committed.has(v.operator.toLowerCase()));
+    // Verdicts of less than a quorum decide nothing: the commitments of the rest are waited for.
+    const enough = stake(committed) * 3n > total * 2n;
+    if (!(all || (enough && now >= revealAt)) || validators.length === 0) {
+      return enough ? revealAt : now + g.settings.tickMs;
+    }
+    await g.sql.transaction(async (tx) => {
+      const changed = await tx.execute(
+        `update attempts set revealing = true where order_id = $1 and idx = $2 and attempt = $3 and not revealing`,
+        [chunk.order, chunk.index, attempt.attempt],
+      );
+      if (changed === 0) return;
+      await tellOrder(tx, 'committed', chunk.order, now, keyOf(chunk, attempt));
+      await tellValidators(tx, 'reveal', key, now);
+    });
+    return now + g.settings.tickMs;
+  }
+  const rows = await g.sql.query<{ signed: unknown }>(
+    'select signed from verdicts where order_id = $1 and idx = $2 and attempt = $3',
+    [chunk.order, chunk.index, attempt.attempt],
+  );
+  const result = judgeQuorum(
+    rows.map((r) => verdictSchema.parse(r.signed).message),
+    validators,
+  );
+  if (result.decision === 'undecided' && result.acceptable) return now + g.settings.tickMs;
+  await conclude(g, chunk, attempt, result);
+  return now;
+}
+
+const keyOf = (chunk: ChunkRow, attempt: AttemptRow) => ({
+  chunk: chunk.index,
+  attempt: attempt.attempt,
+  prover: attempt.prover,
+});
+
+async function voters(sql: Sql, table: 'commits' | 'verdicts', a: AttemptRow): Promise<Set<string>> {
+  const rows = await sql.query<{ validator: Address }>(
+    `select validator from ${table} where order_id = $1 and idx = $2 and attempt = $3`,
+    [a.order, a.index, a.attempt],
+  );
+  return new Set(rows.map((r) => r.validator));
+}
+
+async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow, result: QuorumResult): Promise<void> {
+  const now = g.nowMs();
+  const accepted = result.decision === 'accepted';
+  const key = { order: chunk.order, chunk: chunk.index, attempt: attempt.attempt };
+  await g.sql.transaction(async (tx) => {
+    if (accepted) {
+      const changed = await tx.execute(
+        `update attempts set outcome = 'accepted', ended_ms = $4
+         where order_id = $1 and idx = $2 and attempt = $3 and outcome is null`,
+        [chunk.order, chunk.index, attempt.attempt, now],
+      );
+      if (changed === 0) return;
+      await tx.execute(`update chunks set state = 'accepted' where order_id = $1 and idx = $2`, [
+        chunk.order,
+        chunk.index,
+      ]);
+      await tx.execute('update orders set spent = spent + $2 where id = $1', [chunk.order, attempt.price]);
+    } else if (result.decision === 'rejected') {
+      await endAttempt(tx, attempt, 'rejected', 'the validators rejected the proof', now);
+    } else {
+      await endAttempt(tx, attempt, 'ended', 'the validators are divided', now);
+    }
+    const detail = `${result.accepting} of ${result.total} accept, ${result.rejecting} reject`;
+    await tellOrder(tx, accepted ? 'verdict' : 'rejected', chunk.order, now, { ...keyOf(chunk, attempt), detail });
+    await tellProver(tx, attempt.prover, 'judged', { ...key, outcome: result.decision }, now);
+  });
+  g.metrics.attempts.inc({ outcome: result.decision });
+}
+
+/** Whether the attempt awaits verdicts: proven, not ended, and its order has a manifest. */
+export const DUTIES_SQL = `
+  select a.order_id, a.idx, a.attempt, a.revealing from attempts a
+  join chunks c on c.order_id = a.order_id and c.idx = a.idx and c.attempt = a.attempt
+  join orders o on o.id = a.order_id
+  where c.state = 'proven' and a.outcome is null and o.manifest is not null`;
+
+export interface DutyRow {
+  readonly order_id: Hex;
+  readonly idx: number;
+  readonly attempt: number;
+  readonly revealing: boolean;
+}

@@ -1,0 +1,124 @@
+/** The operators that announced themselves here, and what the market knows of the provers among them. */
+import type { Address } from 'viem';
+import { type Offer as ProverOffer, updateRate, type WorkDone } from '../../market/index.js';
+import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
+import { type EndpointDocument, ROLE, signerOf, toJson } from '../../messages/index.js';
+import { PROVER_ROLE } from '../../scoring/index.js';
+import { json, type Sql } from '../../store/index.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import type { GatewayContext } from './gateway-context.js';
+import { readEndpoint } from './order-rows.js';
+
+/** Failures within this time count against a prover when asks are equal. */
+const FAILURE_WINDOW_MS = 3_600_000;
+
+/** Takes an endpoint record: signed by its operator, fresh, and newer than the one that is known. */
+export async function putEndpoint(g: GatewayContext, address: Address, document: EndpointDocument): Promise<void> {
+  const { record, capability } = document;
+  const { operator, expiresAt, sequence, roles } = record.message;
+  if (operator !== address || (await signerOf(g.network, 'Endpoint', record))?.toLowerCase() !== operator) {
+    throw new Refusal(400, 'bad-signature', 'the endpoint record is not signed by its operator', 'sign it again');
+  }
+  if (record.message.capability !== digestAsBytes32(digestOfBytes(canonicalBytes(capability)))) {
+    throw new Refusal(
+      400,
+      'bad-capability',
+      'the record is about another capability',
+      'sign the capability that is sent',
+    );
+  }
+  if (expiresAt * 1000 <= g.nowMs())
+    throw new Refusal(400, 'expired', 'the endpoint record has expired', 'sign a new one');
+  const taken = await g.sql.execute(
+    `insert into operators (address, endpoint, sequence, roles, ask, capacity, rate, seen_ms)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (address) do update set endpoint = excluded.endpoint, sequence = excluded.sequence,
+       roles = excluded.roles, ask = excluded.ask, capacity = excluded.capacity, seen_ms = excluded.seen_ms,
+       rate = case when operators.rate > 0 then operators.rate else excluded.rate end
+     where excluded.sequence >= operators.sequence`,
+    [
+      address,
+      json(toJson(document)),
+      sequence,
+      roles,
+      capability.ask,
+      capability.capacity,
+      capability.workUnitsPerSecond,
+      g.nowMs(),
+    ],
+  );
+  if (taken === 0) {
+    throw new Refusal(409, 'old-sequence', 'a newer endpoint record is known', 'raise the sequence and sign again');
+  }
+}
+
+/** Notes that the operator was heard of. @throws Refusal `unknown-operator` */
+export async function seeOperator(
+  g: GatewayContext,
+  address: Address,
+  role: keyof typeof ROLE,
+): Promise<EndpointDocument> {
+  const [row] = await g.sql.query<{ endpoint: unknown; roles: number }>(
+    'update operators set seen_ms = $2 where address = $1 returning endpoint, roles',
+    [address, g.nowMs()],
+  );
+  if (!row) {
+    throw new Refusal(404, 'unknown-operator', `${address} has no endpoint record here`, 'PUT /v1/endpoints/{address}');
+  }
+  if ((row.roles & ROLE[role]) === 0) {
+    throw new Refusal(403, 'wrong-role', `the endpoint record of ${address} says no ${role}`, 'announce the role');
+  }
+  return readEndpoint(row.endpoint);
+}
+
+interface ProverRow {
+  readonly address: Address;
+  readonly ask: string;
+  readonly capacity: number;
+  readonly rate: number;
+  readonly in_flight: number;
+  readonly work_in_flight: number;
+  readonly held: string;
+  readonly failures: number;
+}
+
+/** What provers that were heard of lately ask and can take. */
+export async function standingOffers(g: GatewayContext): Promise<Omit<ProverOffer, 'workOfOrder'>[]> {
+  const now = g.nowMs();
+  const rows = await g.sql.query<ProverRow>(
+    `select o.address, o.ask::text as ask, o.capacity, o.rate,
+       (select count(*) from chunks c where c.offered_to = o.address and c.state in ('offered', 'locked'))::int as in_flight,
+       (select coalesce(sum(c.work_units), 0) from chunks c
+          where c.offered_to = o.address and c.state in ('offered', 'locked'))::bigint as work_in_flight,
+       (select coalesce(sum(a.collateral), 0) from attempts a where a.prover = o.address and a.outcome is null)::text as held,
+       (select count(*) from attempts a where a.prover = o.address and a.outcome in ('missed', 'rejected')
+          and a.ended_ms > $2)::int as failures
+     from operators o where (o.roles & $3) <> 0 and o.seen_ms > $1`,
+    [now - g.settings.silenceMs, now - FAILURE_WINDOW_MS, ROLE.prover],
+  );
+  return Promise.all(
+    rows.map(async (r) => {
+      const { active } = await g.ledger.stakeOf(PROVER_ROLE, r.address);
+      return {
+        address: r.address,
+        ask: BigInt(r.ask),
+        capacity: r.capacity,
+        inFlight: r.in_flight,
+        workInFlight: r.work_in_flight,
+        measuredRate: Math.max(r.rate, 1),
+        freeStake: active - BigInt(r.held),
+        failures: r.failures,
+      };
+    }),
+  );
+}
+
+const RATE_POLICY = { weightBps: 2_000, maxStepBps: 2_500 };
+
+/** Learns a prover's rate from a receipt. */
+export async function learnRate(tx: Sql, prover: Address, done: WorkDone): Promise<void> {
+  const [row] = await tx.query<{ rate: number }>('select rate from operators where address = $1', [prover]);
+  if (!row) return;
+  const rate = updateRate(row.rate || undefined, done, RATE_POLICY);
+  await tx.execute('update operators set rate = $2 where address = $1', [prover, rate]);
+}

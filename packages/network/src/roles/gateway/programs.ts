@@ -1,0 +1,46 @@
+/** Programs that are published here, and the blobs they are made of. */
+
+import { fingerprintOf } from '@dsperse/core/verify';
+import type { Address } from 'viem';
+import { type ProgramDocument, programSchema, toJson } from '../../messages/index.js';
+import { json } from '../../store/index.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import type { GatewayContext } from './gateway-context.js';
+
+export async function findProgram(g: GatewayContext, fingerprint: string): Promise<ProgramDocument | undefined> {
+  const [row] = await g.sql.query<{ document: unknown }>('select document from programs where fingerprint = $1', [
+    fingerprint,
+  ]);
+  return row && programSchema.parse(row.document);
+}
+
+export async function listPrograms(g: GatewayContext): Promise<ProgramDocument[]> {
+  const rows = await g.sql.query<{ document: unknown }>('select document from programs order by created_ms limit 1000');
+  return rows.map((r) => programSchema.parse(r.document));
+}
+
+/** Takes a program whose blobs were uploaded before. Publishing it again changes nothing. */
+export async function publishProgram(g: GatewayContext, publisher: Address, document: ProgramDocument): Promise<void> {
+  const bad = (why: string) =>
+    new Refusal(400, 'bad-program', `the program's document is wrong: ${why}`, 'compile again');
+  document.slices.forEach((s, i) => {
+    if (s.index !== i) throw bad(`slice ${i} is missing`);
+  });
+  const missing: string[] = [];
+  for (const digest of [document.key, ...document.slices.map((s) => s.package)]) {
+    if (!(await g.blobs.has(digest))) missing.push(digest);
+  }
+  if (missing.length > 0) {
+    throw new Refusal(409, 'missing-blobs', `${missing.length} blobs of the program are not here`, `PUT ${missing[0]}`);
+  }
+  const key = await g.blobs.get(document.key, { maxBytes: g.settings.maxBlobBytes });
+  if (!key || fingerprintOf(key) !== document.fingerprint) throw bad('its key has another fingerprint');
+  await g.sql.execute(
+    `insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, $3, $4)
+     on conflict (fingerprint) do nothing`,
+    [document.fingerprint, json(toJson(document)), publisher, g.nowMs()],
+  );
+  await g.sql.execute(`update blobs set kind = 'program' where digest = any($1)`, [
+    [document.key, ...document.slices.map((s) => s.package)],
+  ]);
+}

@@ -1,0 +1,246 @@
+/**
+ * Settling orders that ended: one gateway at a time (a lease) proposes an epoch, collects the validators' signatures,
+ * posts the root, and applies the leaves once the challenge window is over. Every step looks at the chain first.
+ */
+import type { Address, Hex } from 'viem';
+import type { LedgerError } from '../../chain/ledger.js';
+import { settlementParameters } from '../../chain/network-parameters.js';
+import { canonicalBytes } from '../../messages/canonical.js';
+import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
+import { emptyState, leafProofs, settleEpoch, sortLeaves } from '../../scoring/index.js';
+import { json } from '../../store/index.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
+import { buildTrace } from './build-trace.js';
+import { tellOrder, tellValidators } from './event-log.js';
+import { recordBlob } from './gateway-blobs.js';
+import { orderRow } from './order-rows.js';
+import type { GatewayContext } from './gateway-context.js';
+
+const LEASE_MS = 30_000;
+const LEAVES_PER_CALL = 100;
+const rootSchema = messageSchema('EpochRoot');
+
+type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
+
+/** Validators that saw another chain than the proposer do not sign: then it is proposed anew, under the next number. */
+const COLLECT_MS = 30_000;
+
+interface EpochRow {
+  readonly epoch: number;
+  readonly state: EpochState;
+  readonly document_digest: string;
+  readonly root: Hex;
+  readonly message: unknown;
+  readonly settlement: unknown;
+  readonly created_ms: number;
+}
+
+export class EpochRunner {
+  constructor(private readonly g: GatewayContext) {}
+
+  /** Moves the open epoch on, or opens one where orders wait to be settled. */
+  async advance(): Promise<void> {
+    const { g } = this;
+    const now = g.nowMs();
+    const leased = await g.sql.execute(
+      `insert into leases (name, holder, until_ms) values ('epochs', $1, $2)
+       on conflict (name) do update set holder = excluded.holder, until_ms = excluded.until_ms
+       where leases.holder = $1 or leases.until_ms < $3`,
+      [g.holder, now + LEASE_MS, now],
+    );
+    if (leased === 0) return;
+    const [last] = await g.sql.query<EpochRow>(
+      `select * from epochs where state <> 'abandoned' order by epoch desc limit 1`,
+    );
+    if (last && last.state !== 'settled') return this.#continue(last);
+    if (last && last.created_ms + g.settings.epochMs > now) return;
+    await this.#open(last);
+  }
+
+  async #open(last: EpochRow | undefined): Promise<void> {
+    const { g } = this;
+    const head = await g.ledger.settlementHead();
+    const previous = last ? settlementSchema.parse(last.settlement).state : emptyState();
+    if (last && head.last < last.epoch) {
+      // The chain lost what it had confirmed: the same root is posted again.
+      await g.sql.execute(`update epochs set state = 'collecting' where epoch = $1`, [last.epoch]);
+      return;
+    }
+    if (head.root.toLowerCase() !== previous.root) {
+      g.log.warn({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
+      return;
+    }
+    const ids = await this.#settleable();
+    if (ids.length === 0) return;
+    const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
+    const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
+    await this.#propose({ epoch, trace: await buildTrace(g, epoch, ids), previous });
+  }
+
+  /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
+  async #settleable(): Promise<Hex[]> {
+    const { g } = this;
+    const ended = await g.sql.query('select * from orders where epoch is null and reserved and ended_ms is not null '
+      + 'order by ended_ms, id limit $1', [g.settings.maxOrdersPerEpoch]);
+    const ids: Hex[] = [];
+    for (const order of ended.map(orderRow)) {
+      const { state } = await g.ledger.order(order.id);
+      if (state === 'reserved') ids.push(order.id);
+      else if (state === 'none') {
+        // Lost with the chain's last blocks; refused where it is too late now.
+        await g.ledger.reserve(order.signed).then(
+          () => ids.push(order.id),
+          (error: LedgerError) => (error.retryable ? undefined : this.#giveUp(order.id, error.message)),
+        );
+      } else await this.#giveUp(order.id, `the order is ${state} on the chain`);
+    }
+    return ids;
+  }
+
+  async #giveUp(order: Hex, why: string): Promise<void> {
+    this.g.log.error({ order, why }, 'an order cannot be settled');
+    await this.g.sql.execute('update orders set reserved = false where id = $1', [order]);
+  }
+
+  async #propose(document: EpochDocument): Promise<void> {
+    const { g } = this;
+    const { epoch, trace, previous } = document;
+    const settlement = settleEpoch(trace, await settlementParameters(g.ledger, trace.closedAt), previous);
+    const message: EpochRoot = {
+      epoch,
+      previous: previous.root,
+      root: settlement.root,
+      spent: settlement.totals.spent,
+      leaves: settlement.leaves.length,
+    };
+    const bytes = canonicalBytes(document);
+    const digest = await g.blobs.put(bytes);
+    await recordBlob(g, digest, 'private', bytes.length, g.identity.account.address.toLowerCase());
+    const now = g.nowMs();
+    await g.sql.transaction(async (tx) => {
+      await tx.execute(
+        `insert into epochs (epoch, state, document_digest, root, message, settlement, created_ms)
+         values ($1, 'collecting', $2, $3, $4, $5, $6)`,
+        [epoch, digest, settlement.root, json(toJson(message)), json(toJson(settlement)), now],
+      );
+      await tx.execute('update orders set epoch = $2 where id = any($1)', [trace.orders.map((o) => o.id), epoch]);
+      await tellValidators(tx, 'epoch', { epoch }, now);
+    });
+    g.log.info({ epoch, orders: trace.orders.length, spent: settlement.totals.spent.toString() }, 'epoch proposed');
+  }
+
+  async #continue(row: EpochRow): Promise<void> {
+    const { g } = this;
+    const message = rootSchema.parse(row.message);
+    if ((await g.ledger.settlementHead()).last < row.epoch) return this.#post(row, message);
+    if (row.state === 'collecting') {
+      await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
+    }
+    const posted = await g.ledger.epoch(row.epoch);
+    if (!posted || posted.root.toLowerCase() !== row.root) {
+      g.log.error({ epoch: row.epoch }, 'the chain has another root for this epoch');
+      return;
+    }
+    if (posted.cancelled) return this.#reopen(row, 'it was cancelled on the chain');
+    if ((await g.ledger.now()) >= posted.finalAt) await this.#apply(row);
+  }
+
+  async #post(row: EpochRow, message: EpochRoot): Promise<void> {
+    const { g } = this;
+    const signatures = await g.sql.query<{ validator: Address; signature: Hex }>(
+      'select validator, signature from epoch_signatures where epoch = $1 and root = $2',
+      [row.epoch, row.root],
+    );
+    const active = await g.ledger.validators();
+    const total = active.reduce((n, v) => n + v.stake, 0n);
+    const valid = signatures
+      .filter((s) => active.some((v) => v.operator.toLowerCase() === s.validator))
+      .sort((a, b) => (a.validator < b.validator ? -1 : 1));
+    const signed = active.reduce(
+      (n, v) => (valid.some((s) => s.validator === v.operator.toLowerCase()) ? n + v.stake : n),
+      0n,
+    );
+    if (3n * signed <= 2n * total) {
+      if (row.created_ms + COLLECT_MS < g.nowMs()) await this.#reopen(row, 'too few validators signed it');
+      return;
+    }
+    await g.ledger.postEpoch(message, valid);
+    await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
+    g.log.info({ epoch: row.epoch, signatures: valid.length }, 'epoch posted');
+  }
+
+  /** The epoch's orders are settled anew. */
+  async #reopen(row: EpochRow, why: string): Promise<void> {
+    const { g } = this;
+    await g.sql.transaction(async (tx) => {
+      await tx.execute('update orders set epoch = null where epoch = $1', [row.epoch]);
+      await tx.execute(`update epochs set state = 'abandoned' where epoch = $1`, [row.epoch]);
+    });
+    g.log.warn({ epoch: row.epoch, why }, 'the epoch is proposed anew');
+  }
+
+  async #apply(row: EpochRow): Promise<void> {
+    const { g } = this;
+    const settlement = settlementSchema.parse(row.settlement);
+    const leaves = sortLeaves(settlement.leaves);
+    const proofs = leafProofs(leaves);
+    const withProof = leaves.map((leaf, i) => ({ leaf, proof: proofs[i] }));
+    const orders = withProof.filter((p) => p.leaf.kind === 1);
+    for (let i = 0; i < orders.length; i += LEAVES_PER_CALL) {
+      await g.ledger.settleOrders(row.epoch, orders.slice(i, i + LEAVES_PER_CALL));
+    }
+    const risen = new Set(settlement.penalties.map((p) => `${p.operator} ${p.role}`));
+    const penalties = withProof.filter((p) => p.leaf.kind === 3 && risen.has(`${p.leaf.operator} ${p.leaf.role}`));
+    if (penalties.length > 0) await g.ledger.penalise(row.epoch, penalties);
+    const now = g.nowMs();
+    await g.sql.transaction(async (tx) => {
+      const settled = await tx.query<{ id: Hex; spent: string }>(
+        `update orders set state = 'settled' where epoch = $1 and state <> 'settled' returning id, spent::text as spent`,
+        [row.epoch],
+      );
+      for (const { id, spent } of settled) {
+        await tellOrder(tx, 'settled', id, now, { price: BigInt(spent), detail: `epoch ${row.epoch}` });
+      }
+      await tx.execute(`update epochs set state = 'settled' where epoch = $1`, [row.epoch]);
+    });
+    g.log.info({ epoch: row.epoch, orders: orders.length, penalties: penalties.length }, 'epoch settled');
+  }
+
+  /** A validator's signature on the open epoch. */
+  async takeSignature(sender: Address, epoch: number, signed: Signed<EpochRoot>): Promise<void> {
+    const { g } = this;
+    if (signed.message.epoch !== epoch || !(await isSignedBy(g.network, 'EpochRoot', signed, sender))) {
+      throw new Refusal(403, 'bad-signature', 'the root is not signed by you for this epoch', 'sign it again');
+    }
+    const [row] = await g.sql.query<EpochRow>('select * from epochs where epoch = $1', [epoch]);
+    if (!row) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not open`, 'GET /v1/duties');
+    const ours = rootSchema.parse(row.message);
+    if (JSON.stringify(toJson(ours)) !== JSON.stringify(toJson(signed.message))) {
+      throw new Refusal(409, 'other-root', 'you computed another settlement', 'compare the trace of the epoch');
+    }
+    await g.sql.execute(
+      `insert into epoch_signatures (epoch, validator, root, signature) values ($1, $2, $3, $4) on conflict do nothing`,
+      [epoch, sender, row.root, signed.signature],
+    );
+  }
+
+  /** The trace and what it is settled upon. */
+  async document(epoch: number): Promise<EpochDocument> {
+    const { g } = this;
+    const [row] = await g.sql.query<EpochRow>('select * from epochs where epoch = $1', [epoch]);
+    const bytes = row && (await g.blobs.get(row.document_digest));
+    if (!bytes) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not known here`, 'ask another gateway');
+    return epochDocumentSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  }
+
+  /** Leaves of an epoch with what they were computed from, for claims and for explanations. */
+  async settlement(epoch: number) {
+    const [row] = await this.g.sql.query<EpochRow & { state: Exclude<EpochState, 'abandoned'> }>(
+      `select * from epochs where epoch = $1 and state <> 'abandoned'`,
+      [epoch],
+    );
+    if (!row) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not known here`, 'ask another gateway');
+    return { state: row.state, settlement: settlementSchema.parse(row.settlement) };
+  }
+}

@@ -1,0 +1,132 @@
+/** What validators tell a gateway: commitments, verdicts; and what they are given for it. */
+import type { Address, Hex } from 'viem';
+import {
+  type CaseDocument,
+  commitmentOf,
+  type Duty,
+  isSignedBy,
+  type Signed,
+  sealingContext,
+  toJson,
+  type VerdictCommit,
+  type VerdictMessage,
+} from '../../messages/index.js';
+import { json } from '../../store/index.js';
+import { seal } from '../../transport/seal/seal.js';
+import { nodeAead } from '../../transport/server/node-aead.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import { getPrivate } from './gateway-blobs.js';
+import type { GatewayContext } from './gateway-context.js';
+import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
+import { seeOperator } from './operators.js';
+import { loadAttempt, loadOrder } from './order-rows.js';
+
+/** Only validators with stake are listened to. @throws Refusal */
+export async function requireValidator(g: GatewayContext, sender: Address): Promise<void> {
+  const active = await g.ledger.validators();
+  if (!active.some((v) => v.operator.toLowerCase() === sender)) {
+    throw new Refusal(403, 'not-a-validator', `${sender} has no active stake as a validator`, 'stake first');
+  }
+}
+
+export async function dutiesOf(g: GatewayContext, validator: Address): Promise<Duty[]> {
+  const open = await g.sql.query<DutyRow & { committed: boolean; revealed: boolean }>(
+    `select d.*,
+       exists (select 1 from commits c where (c.order_id, c.idx, c.attempt) = (d.order_id, d.idx, d.attempt)
+         and c.validator = $1) as committed,
+       exists (select 1 from verdicts v where (v.order_id, v.idx, v.attempt) = (d.order_id, d.idx, d.attempt)
+         and v.validator = $1) as revealed
+     from (${DUTIES_SQL}) d limit 500`,
+    [validator],
+  );
+  const duties = open.flatMap((d): Duty[] => {
+    const key = { order: d.order_id, chunk: d.idx, attempt: d.attempt };
+    if (!d.committed && !d.revealing) return [{ kind: 'verify', ...key }];
+    if (d.committed && d.revealing && !d.revealed) return [{ kind: 'reveal', ...key }];
+    return [];
+  });
+  const epochs = await g.sql.query<{ epoch: number }>(
+    `select e.epoch from epochs e where e.state = 'collecting'
+       and not exists (select 1 from epoch_signatures s where s.epoch = e.epoch and s.validator = $1)`,
+    [validator],
+  );
+  return [...duties, ...epochs.map(({ epoch }): Duty => ({ kind: 'epoch', epoch }))];
+}
+
+/** All that a verdict rests on. */
+export async function caseOf(g: GatewayContext, order: Hex, index: number, attempt: number): Promise<CaseDocument> {
+  const [o, a] = await Promise.all([loadOrder(g.sql, order), loadAttempt(g.sql, order, index, attempt)]);
+  if (!o?.manifest || !o.seal || !a?.delivery) {
+    throw new Refusal(404, 'unknown-case', 'there is no such proof to judge', 'GET /v1/duties lists what there is');
+  }
+  return { order: o.signed, manifest: o.manifest, seal: o.seal, lock: a.lock, delivery: a.delivery };
+}
+
+/** The public values of an order, sealed to one validator. */
+export async function valuesFor(g: GatewayContext, validator: Address, order: Hex): Promise<Uint8Array> {
+  const { record } = await seeOperator(g, validator, 'validator');
+  const o = await loadOrder(g.sql, order);
+  if (!o?.valuesDigest) throw new Refusal(404, 'unknown-case', 'the order has no values yet', 'GET /v1/duties');
+  const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
+  return seal(key, await getPrivate(g, o.valuesDigest), sealingContext.values(order, validator), nodeAead);
+}
+
+/** Commitments are taken until the reveal; the first one of a validator counts. */
+export async function takeCommits(
+  g: GatewayContext,
+  sender: Address,
+  commits: readonly Signed<VerdictCommit>[],
+): Promise<void> {
+  for (const signed of commits) {
+    const c = signed.message;
+    if (c.validator !== sender || !(await isSignedBy(g.network, 'VerdictCommit', signed, sender))) {
+      throw new Refusal(403, 'bad-signature', 'a commitment is not signed by its validator', 'sign it again');
+    }
+    await g.sql.execute(
+      `insert into commits (order_id, idx, attempt, validator, signed)
+       select order_id, idx, attempt, $4, $5 from attempts
+       where order_id = $1 and idx = $2 and attempt = $3 and delivery is not null and outcome is null and not revealing
+       on conflict do nothing`,
+      [c.order, c.chunk, c.attempt, sender, json(toJson(signed))],
+    );
+    g.wake(c.order);
+  }
+}
+
+/** Verdicts are taken from the reveal on, where they open the commitment that the validator made. */
+export async function takeVerdicts(
+  g: GatewayContext,
+  sender: Address,
+  verdicts: readonly Signed<VerdictMessage>[],
+): Promise<void> {
+  for (const signed of verdicts) {
+    const v = signed.message;
+    if (v.validator !== sender || !(await isSignedBy(g.network, 'Verdict', signed, sender))) {
+      throw new Refusal(403, 'bad-signature', 'a verdict is not signed by its validator', 'sign it again');
+    }
+    const [row] = await g.sql.query<{ commitment: Hex; proof: Hex; revealing: boolean }>(
+      `select c.signed->'message'->>'commitment' as commitment, a.revealing,
+         a.delivery->'receipt'->'message'->>'proofDigest' as proof
+       from commits c join attempts a on (a.order_id, a.idx, a.attempt) = (c.order_id, c.idx, c.attempt)
+       where c.order_id = $1 and c.idx = $2 and c.attempt = $3 and c.validator = $4`,
+      [v.order, v.chunk, v.attempt, sender],
+    );
+    if (!row?.revealing)
+      throw new Refusal(409, 'too-early', 'verdicts are not revealed yet, or you did not commit', '');
+    if (row.commitment !== commitmentOf(v) || row.proof !== v.proofDigest) {
+      throw new Refusal(
+        400,
+        'other-verdict',
+        'the verdict does not open your commitment',
+        'reveal what you committed to',
+      );
+    }
+    await g.sql.execute(
+      `insert into verdicts (order_id, idx, attempt, validator, accepted, signed)
+       select order_id, idx, attempt, $4, $5, $6 from attempts where order_id = $1 and idx = $2 and attempt = $3
+       on conflict do nothing`,
+      [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
+    );
+    g.wake(v.order);
+  }
+}

@@ -1,0 +1,251 @@
+/** What provers tell a gateway: locks, releases, deliveries. */
+import type { Address, Hex } from 'viem';
+import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
+import {
+  type Acknowledgement,
+  type ChunkProof,
+  type Delivery,
+  isSignedBy,
+  type Lock,
+  type LockAnswer,
+  type Signed,
+  sealingContext,
+  signMessage,
+  toJson,
+} from '../../messages/index.js';
+import { json, type Sql } from '../../store/index.js';
+import { seal } from '../../transport/seal/seal.js';
+import { nodeAead } from '../../transport/server/node-aead.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import { tellOrder, tellValidators } from './event-log.js';
+import { getPrivate } from './gateway-blobs.js';
+import type { GatewayContext } from './gateway-context.js';
+import { passOffer } from './offer-chunks.js';
+import { learnRate, seeOperator } from './operators.js';
+import { type AttemptRow, loadAttempt, loadChunk, loadOrder } from './order-rows.js';
+import { findProgram } from './programs.js';
+
+/** A lock's deadline is not missed by the time that a message takes. */
+export const GRACE_MS = 1_000;
+
+const notYours = () =>
+  new Refusal(409, 'no-offer', 'this chunk is not offered to you now', 'GET /v1/work lists what is');
+
+/** The chunk's prover under this attempt. @throws Refusal */
+async function heldAttempt(sql: Sql, order: Hex, index: number, attempt: number, prover: Address): Promise<AttemptRow> {
+  const found = await loadAttempt(sql, order, index, attempt);
+  if (!found || found.prover !== prover) {
+    throw new Refusal(409, 'no-lock', 'you hold no lock on this chunk', 'GET /v1/work lists your locks');
+  }
+  return found;
+}
+
+export async function takeLock(g: GatewayContext, sender: Address, signed: Signed<Lock>): Promise<LockAnswer> {
+  const lock = signed.message;
+  if (lock.prover !== sender || !(await isSignedBy(g.network, 'Lock', signed, sender))) {
+    throw new Refusal(403, 'bad-signature', 'the lock is not signed by its prover', 'sign it with the operator key');
+  }
+  const now = g.nowMs();
+  await g.sql.transaction(async (tx) => {
+    const held = await loadAttempt(tx, lock.order, lock.chunk, lock.attempt);
+    if (held && held.prover === sender && held.lock.signature === signed.signature) return;
+    const chunk = await loadChunk(tx, lock.order, lock.chunk);
+    if (chunk?.state !== 'offered' || chunk.offeredTo !== sender || chunk.attempt !== lock.attempt) throw notYours();
+    const { offer } = chunk;
+    if (!offer || offer.standsUntilMs + GRACE_MS < now) throw notYours();
+    const same = offer.price === lock.price && offer.collateral === lock.collateral && offer.deadline === lock.deadline;
+    if (!same)
+      throw new Refusal(409, 'other-terms', 'the lock has other terms than the offer', 'sign the offer as it is');
+    await tx.execute(
+      `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      [
+        lock.order,
+        lock.chunk,
+        lock.attempt,
+        sender,
+        json(toJson(signed)),
+        now,
+        lock.price,
+        lock.collateral,
+        lock.deadline,
+        chunk.workUnits,
+      ],
+    );
+    await tx.execute(`update chunks set state = 'locked', offer_until_ms = null where order_id = $1 and idx = $2`, [
+      lock.order,
+      lock.chunk,
+    ]);
+    const { attempt, price } = lock;
+    await tellOrder(tx, 'locked', lock.order, now, { chunk: lock.chunk, attempt, prover: sender, price });
+  });
+  g.wake(lock.order);
+  const order = await loadOrder(g.sql, lock.order);
+  const chunk = await loadChunk(g.sql, lock.order, lock.chunk);
+  const program = order && (await findProgram(g, order.fingerprint));
+  if (!order || !chunk || !program) throw notYours();
+  return { order: order.signed, slices: chunk.slices.map((i) => program.slices[i]) };
+}
+
+/** The boundary values of a chunk, sealed to the prover that holds it. */
+export async function boundaryFor(g: GatewayContext, prover: Address, order: Hex, index: number): Promise<Uint8Array> {
+  const { record } = await seeOperator(g, prover, 'prover');
+  const chunk = await loadChunk(g.sql, order, index);
+  if (chunk?.state !== 'locked' || chunk.offeredTo !== prover || !chunk.boundaryDigest) {
+    throw new Refusal(409, 'no-lock', 'you hold no lock on this chunk', 'GET /v1/work lists your locks');
+  }
+  const bytes = await getPrivate(g, chunk.boundaryDigest);
+  const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
+  return seal(key, bytes, sealingContext.boundary(order, index, prover), nodeAead);
+}
+
+/** Reasons that are nobody's fault, where they hold: what this gateway computed itself it can tell. */
+const NO_FAULT = ['boundary-mismatch', 'out-of-range'];
+
+export async function takeRelease(
+  g: GatewayContext,
+  prover: Address,
+  order: Hex,
+  index: number,
+  release: { attempt: number; reason: string; detail?: string },
+): Promise<void> {
+  const now = g.nowMs();
+  await g.sql.transaction(async (tx) => {
+    const chunk = await loadChunk(tx, order, index);
+    if (chunk?.state === 'offered' && chunk.offeredTo === prover && chunk.attempt === release.attempt) {
+      await passOffer(tx, chunk);
+      return;
+    }
+    const held = await heldAttempt(tx, order, index, release.attempt, prover);
+    if (held.outcome !== undefined) return;
+    if (chunk?.state !== 'locked') {
+      throw new Refusal(409, 'delivered', 'the proof of this chunk is being judged', 'wait for the verdict');
+    }
+    const given = (await loadOrder(tx, order))?.activationsDigest !== undefined;
+    // Values that this gateway computed itself are right: only a requester's own can be at fault.
+    const attested = given && NO_FAULT.includes(release.reason);
+    await endAttempt(tx, held, 'released', `${release.reason}${release.detail ? `: ${release.detail}` : ''}`, now, {
+      at: Math.floor(now / 1000),
+      reason: NO_FAULT.includes(release.reason) ? release.reason : 'given-back',
+      attested,
+    });
+    await tellOrder(tx, 'released', order, now, {
+      chunk: index,
+      attempt: held.attempt,
+      prover,
+      detail: release.reason,
+    });
+  });
+  g.wake(order);
+}
+
+/** Ends an attempt that was not accepted; the chunk waits for the next. */
+export async function endAttempt(
+  tx: Sql,
+  a: Pick<AttemptRow, 'order' | 'index' | 'attempt'>,
+  outcome: 'released' | 'missed' | 'rejected' | 'unlinked' | 'ended',
+  reason: string,
+  nowMs: number,
+  release?: object,
+): Promise<void> {
+  await tx.execute(
+    `update attempts set outcome = $4, reason = $5, ended_ms = $6, release = $7
+     where order_id = $1 and idx = $2 and attempt = $3 and outcome is null`,
+    [a.order, a.index, a.attempt, outcome, reason, nowMs, release ? json(release) : null],
+  );
+  await tx.execute(
+    `update chunks set state = 'waiting', attempt = $3 + 1, offered_to = null, offer = null, offer_until_ms = null
+     where order_id = $1 and idx = $2 and attempt = $3`,
+    [a.order, a.index, a.attempt],
+  );
+}
+
+export const proofDigest = (proof: ChunkProof): Hex => digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
+
+/** A chunk's proof: its statements must be about the chunk; whether they hold is for the validators. */
+export async function takeDelivery(
+  g: GatewayContext,
+  prover: Address,
+  order: Hex,
+  index: number,
+  delivery: Delivery,
+): Promise<Signed<Acknowledgement>> {
+  const { message: receipt } = delivery.receipt;
+  const digest = proofDigest(delivery.proof);
+  const fits =
+    receipt.prover === prover && receipt.order === order && receipt.chunk === index && receipt.proofDigest === digest;
+  if (!fits || !(await isSignedBy(g.network, 'Receipt', delivery.receipt, prover))) {
+    throw new Refusal(
+      403,
+      'bad-signature',
+      'the receipt is not about this proof, or not signed by you',
+      'sign it again',
+    );
+  }
+  const found = await loadOrder(g.sql, order);
+  const chunk = await loadChunk(g.sql, order, index);
+  if (!found || !chunk)
+    throw new Refusal(404, 'unknown-order', 'there is no such chunk', 'GET /v1/work lists your locks');
+  checkStatements(delivery.proof, found.fingerprint, order, prover, chunk.slices);
+  const digests = delivery.proof.slices.map((s) => s.proof);
+  for (const d of digests) {
+    if (!(await g.blobs.has(d)))
+      throw new Refusal(409, 'missing-blobs', `the proof ${d} is not here`, `PUT /v1/blobs/${d}`);
+  }
+  const now = g.nowMs();
+  const acknowledgement = await signMessage(g.identity.account, g.network, 'Acknowledgement', {
+    order,
+    chunk: index,
+    attempt: receipt.attempt,
+    proofDigest: digest,
+    gateway: g.identity.account.address,
+    receivedAt: Math.floor(now / 1000),
+  });
+  const stored = await g.sql.transaction(async (tx) => {
+    const held = await heldAttempt(tx, order, index, receipt.attempt, prover);
+    if (held.acknowledgement && held.delivery?.receipt.message.proofDigest === digest) return held.acknowledgement;
+    if (held.outcome !== undefined || held.delivery) {
+      throw new Refusal(409, 'lock-ended', `this lock has ended: ${held.outcome ?? 'delivered'}`, 'GET /v1/work');
+    }
+    if (held.deadline * 1000 + GRACE_MS < now) throw new Refusal(409, 'late', 'the deadline of the lock is over', '');
+    await tx.execute(
+      `update attempts set delivery = $4, acknowledgement = $5, received_ms = $6
+       where order_id = $1 and idx = $2 and attempt = $3`,
+      [order, index, receipt.attempt, json(toJson(delivery)), json(toJson(acknowledgement)), now],
+    );
+    await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
+    await tx.execute(`update blobs set kind = 'proof', order_id = $2 where digest = any($1)`, [digests, order]);
+    await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
+    const key = { chunk: index, attempt: receipt.attempt };
+    await tellOrder(tx, 'proven', order, now, { ...key, prover });
+    if (found.manifest) await tellValidators(tx, 'verify', { order, ...key }, now);
+    return acknowledgement;
+  });
+  g.metrics.deliveries.inc();
+  g.wake(order);
+  return stored;
+}
+
+function checkStatements(
+  proof: ChunkProof,
+  fingerprint: string,
+  order: Hex,
+  prover: Address,
+  slices: readonly number[],
+): void {
+  const fits =
+    proof.slices.length === slices.length &&
+    proof.slices.every(({ statement: s }, i) => {
+      return (
+        s.index === slices[i] && s.fingerprint === fingerprint && s.nonce === order.slice(2) && s.prover === prover
+      );
+    });
+  if (!fits) {
+    throw new Refusal(
+      400,
+      'bad-statement',
+      'a statement is of another slice, order, program or prover',
+      'prove it again',
+    );
+  }
+}
