@@ -1,4 +1,4 @@
-import { readdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import type { ByteStream } from './blobs.js';
@@ -43,7 +43,12 @@ export interface BlobCache {
 export async function cachedBlobs(options: CachedBlobsOptions): Promise<BlobCache> {
   const unlock = await lockFile(join(options.directory, 'lock'), 'The cache');
   try {
-    const files = await openFileBlobs({ directory: options.directory, leftoverMs: 0 });
+    const files = await openFileBlobs({
+      directory: options.directory,
+      leftoverMs: 0,
+      // What can be fetched anew need not be kept damaged.
+      onDamaged: (_digest, path) => rm(path, { force: true }).catch(() => {}),
+    });
     const cache = new DiskCache(options, files, unlock);
     await cache.load();
     return cache;
@@ -157,6 +162,9 @@ class DiskCache implements BlobCache {
     let size = 0;
     const counted = async function* (this: DiskCache) {
       for await (const piece of source instanceof Uint8Array ? [source] : source) {
+        if (size + piece.length > this.options.maxBytes) {
+          throw new InputError('blob-too-large', 'The blob is larger than the cache.', 'Enlarge the cache.');
+        }
         await this.#makeRoom(piece.length);
         size += piece.length;
         yield piece;
@@ -189,7 +197,6 @@ class DiskCache implements BlobCache {
   /** Evicts what was not used for longest until this many bytes more fit, and counts them as used. */
   async #makeRoom(bytes: number): Promise<void> {
     const { maxBytes } = this.options;
-    if (bytes > maxBytes) throw new InputError('blob-too-large', 'The blob is larger than the cache.', 'Enlarge it.');
     while (this.#used + bytes > maxBytes) {
       const oldest = [...this.#entries].find(([, entry]) => entry.pins === 0)?.[0];
       if (oldest === undefined) {

@@ -82,8 +82,9 @@ export class FileBlobs implements BlobStore {
       );
     }
     const bytes = await this.#ifThere(() => readFile(this.path(digest)), 'Reading a blob');
-    if (bytes !== undefined && digestOf(bytes) !== digest) throw await this.#quarantine(digest);
-    return bytes;
+    if (bytes === undefined) return undefined;
+    if (digestOf(bytes) !== digest) throw await this.#quarantine(digest);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   async read(digest: string): Promise<ByteStream | undefined> {
@@ -128,6 +129,11 @@ export class FileBlobs implements BlobStore {
     const aside = join(this.#root, 'quarantine', `${digestHex(digest)}.${Date.now()}`);
     try {
       await rename(this.path(digest), aside);
+      if (digestOf(await readFile(aside)) === digest) {
+        // Put anew since it was read: it is whole now.
+        await rename(aside, this.path(digest));
+        return new StoreError('blob-damaged', `The blob ${digest} was damaged, and is mended.`, true, 'Read it again.');
+      }
       await syncDirectory(join(this.#root, 'quarantine'));
       this.#onDamaged?.(digest, aside);
     } catch (error) {
