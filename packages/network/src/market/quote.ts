@@ -35,14 +35,18 @@ export interface Quote {
 
 const BPS = 10_000n;
 
-/** Of offers at this price or a lower one that filled, and at this one or a higher one that did not: what share filled. */
-function filledShare(history: readonly PastOffer[], unitPrice: bigint): { filled: bigint; samples: bigint } {
+/** Of chunks that filled at this price or a lower one, or did not at this one or a higher one: how many filled in time. */
+function filledShare(
+  history: readonly PastOffer[],
+  unitPrice: bigint,
+  latestSeconds: number,
+): { filled: bigint; samples: bigint } {
   // A chunk taken at p would have been taken at more; one not taken at p would not have been at less.
   let filled = 0n;
   let samples = 0n;
   for (const past of history) {
     if (past.filled && past.unitPrice <= unitPrice) {
-      filled++;
+      if (past.seconds <= latestSeconds) filled++;
       samples++;
     } else if (!past.filled && past.unitPrice >= unitPrice) samples++;
   }
@@ -102,13 +106,13 @@ export function quote(
   policy: MarketPolicy,
 ): Quote {
   const plan = planByOffers(terms, offers, policy);
-  const { filled, samples } = filledShare(history, terms.curve.priceMax);
+  const { filled, samples } = filledShare(history, terms.curve.priceMax, terms.deadlineSeconds);
   const unitPrice = plan?.unitPrice ?? terms.curve.priceMax;
   return {
     price: terms.chunks.reduce((sum, work) => sum + chunkPrice(unitPrice, work), 0n),
     unitPrice,
     seconds: plan?.seconds ?? terms.deadlineSeconds,
     chanceBps: Number(((filled + 1n + (plan ? 1n : 0n)) * BPS) / (samples + 3n)),
-    samples: history.length === 0 ? 0 : Number(samples),
+    samples: Number(samples),
   };
 }

@@ -41,6 +41,19 @@ function countWithin(slices: readonly SliceWork[], limit: number): number {
   return count;
 }
 
+/** How many chunks the slices from each on need when none may have more than `limit`. */
+function neededFrom(slices: readonly SliceWork[], limit: number): number[] {
+  const needed = new Array<number>(slices.length + 1).fill(0);
+  let end = slices.length;
+  let filled = 0;
+  for (let k = slices.length - 1; k >= 0; k--) {
+    filled += slices[k].workUnits;
+    while (filled > limit) filled -= slices[--end].workUnits;
+    needed[k] = 1 + needed[end];
+  }
+  return needed;
+}
+
 /** The smallest largest chunk with which `count` chunks suffice. */
 function smallestLimit(slices: readonly SliceWork[], count: number, total: number): number {
   let low = Math.max(...slices.map((slice) => slice.workUnits), Math.ceil(total / count));
@@ -63,20 +76,20 @@ export function chunkSlices(slices: readonly SliceWork[], plan: ChunkPlan): Chun
   if (slices.length === 0) return [];
   const count = Math.min(Math.max(Math.ceil(total / plan.targetWorkUnits), 1), plan.maxChunks, slices.length);
   const limit = smallestLimit(slices, count, total);
-  // needed[k]: chunks that the slices from k on need within the limit.
+  const needed = neededFrom(slices, limit);
   const chunks: Chunk[] = [];
   let next = 0;
   let left = total;
   while (next < slices.length) {
     const chunksLeft = count - chunks.length;
-    const share = left / chunksLeft;
     let end = next + 1;
     let work = slices[next].workUnits;
     while (end < slices.length) {
       const more = work + slices[end].workUnits;
-      const mustStop = more > limit || slices.length - end < chunksLeft;
-      const fits = countWithin(slices.slice(end), limit) <= chunksLeft - 1;
-      if (mustStop || (fits && more - share > share - work)) break;
+      if (more > limit || slices.length - end < chunksLeft) break;
+      // Nearer to an equal share of what is left without the next slice than with it, where the others can take it.
+      const isNearer = BigInt(more + work) * BigInt(chunksLeft) > 2n * BigInt(left);
+      if (isNearer && needed[end] < chunksLeft) break;
       work = more;
       end++;
     }

@@ -1,0 +1,177 @@
+import { type Hex, numberToHex, pad } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { describe, expect, it } from 'vitest';
+import {
+  commitmentOf,
+  hashMessage,
+  type Lock,
+  type NetworkId,
+  type Order,
+  signMessage,
+  type VerdictMessage,
+} from '../messages/index.js';
+import { checkTrace, type EpochTrace, emptyState, type TraceContext } from './index.js';
+
+const word = (k: number) => pad(numberToHex(k), { size: 32 }) as Hex;
+const keyOf = (k: number) => privateKeyToAccount(word(k));
+const [requester, prover, gateway, ...validators] = [1, 2, 3, 4, 5, 6].map(keyOf);
+const network: NetworkId = { chainId: 31337, market: keyOf(7).address, settlement: keyOf(8).address };
+const stakes = validators.map((v) => ({ operator: v.address, account: v.address, stake: 10n }));
+
+const order: Order = {
+  requester: requester.address,
+  fingerprint: word(10),
+  inputCommitment: word(11),
+  priceMin: 100n,
+  priceMax: 200n,
+  rampSeconds: 100,
+  budget: 1_000n,
+  deadline: 2_000,
+  salt: word(12),
+};
+const id = hashMessage(network, 'Order', order);
+
+async function verdictOf(k: number, change: Partial<VerdictMessage> = {}) {
+  const v = validators[k];
+  const verdict: VerdictMessage = {
+    ...{ order: id, chunk: 0, attempt: 0, proofDigest: word(13), accepted: true, validator: v.address, salt: word(14) },
+    ...change,
+  };
+  const { order: o, chunk, attempt, validator } = verdict;
+  return {
+    commit: await signMessage(v, network, 'VerdictCommit', {
+      order: o,
+      chunk,
+      attempt,
+      validator,
+      commitment: commitmentOf(verdict),
+    }),
+    verdict: await signMessage(v, network, 'Verdict', verdict),
+  };
+}
+
+async function traceOf(
+  change: { lock?: Partial<Lock>; order?: Partial<Order>; workUnits?: number } = {},
+): Promise<EpochTrace> {
+  const at = { order: id, chunk: 0, attempt: 0 };
+  const terms = { price: 150n, collateral: 1_000n, deadline: 1_200 };
+  const votes = await Promise.all([0, 1, 2].map((k) => verdictOf(k)));
+  return {
+    epoch: 1,
+    closedAt: 1_500,
+    validators: stakes,
+    provers: [{ operator: prover.address, account: prover.address }],
+    canaries: [],
+    orders: [
+      {
+        id,
+        order: await signMessage(requester, network, 'Order', { ...order, ...change.order }),
+        outcome: 'delivered',
+        endedAt: 1_400,
+        chunks: [
+          {
+            index: 0,
+            slices: [0, 1],
+            workUnits: change.workUnits ?? 3_000_000,
+            offeredAt: 1_000,
+            attempts: [
+              {
+                lock: await signMessage(prover, network, 'Lock', {
+                  ...at,
+                  prover: prover.address,
+                  ...terms,
+                  ...change.lock,
+                }),
+                lockedAt: 1_050,
+                receipt: await signMessage(prover, network, 'Receipt', {
+                  ...at,
+                  prover: prover.address,
+                  proofDigest: word(13),
+                }),
+                acknowledgement: await signMessage(gateway, network, 'Acknowledgement', {
+                  ...{ ...at, proofDigest: word(13), gateway: gateway.address, receivedAt: 1_100 },
+                }),
+                commits: votes.map((v) => v.commit),
+                verdicts: votes.map((v) => v.verdict),
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const context: TraceContext = {
+  network,
+  previous: emptyState(),
+  market: { lockFloorSeconds: 20, verifySeconds: 100, collateralBps: 20_000, collateralMin: 5n },
+  validators: stakes,
+  reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
+  programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
+  proverAccounts: new Map([[prover.address.toLowerCase(), prover.address.toLowerCase()]]),
+  clockSkewSeconds: 5,
+};
+const codes = async (trace: EpochTrace, changed: Partial<TraceContext> = {}) =>
+  (await checkTrace(trace, { ...context, ...changed })).map((f) => f.code);
+type Attempt = EpochTrace['orders'][0]['chunks'][0]['attempts'][0];
+function withAttempt(trace: EpochTrace, change: (attempt: Attempt) => Partial<Attempt>): EpochTrace {
+  const [only] = trace.orders;
+  const attempts = only.chunks[0].attempts.map((a) => ({ ...a, ...change(a) }));
+  return { ...trace, orders: [{ ...only, chunks: [{ ...only.chunks[0], attempts }] }] };
+}
+
+describe('checkTrace', () => {
+  it('finds nothing wrong with an honest trace', async () => {
+    expect(await checkTrace(await traceOf(), context)).toEqual([]);
+  });
+
+  it('names what is wrong with a lock', async () => {
+    expect(await codes(await traceOf({ lock: { price: 151n } }))).toEqual(['price-above-curve']);
+    expect(await codes(await traceOf({ lock: { collateral: 899n } }))).toEqual(['collateral-too-low']);
+    expect(await codes(await traceOf({ lock: { deadline: 1_906 } }))).toEqual(['deadline-too-long']);
+    expect(await codes(await traceOf({ lock: { deadline: 1_060 } }))).toContain('deadline-too-short');
+    expect(await codes(await traceOf({ lock: { chunk: 1 } }))).toContain('wrong-subject');
+  });
+
+  it('believes neither work, nor reserve, nor validators because the trace says so', async () => {
+    const trace = await traceOf();
+    expect(await codes(await traceOf({ workUnits: 4_000_000 }))).toContain('wrong-work');
+    expect(await codes(trace, { reserves: new Map() })).toEqual(['not-reserved']);
+    expect(await codes(trace, { validators: stakes.slice(1) })).toEqual(['wrong-snapshot']);
+    expect(await codes(trace, { programs: new Map() })).toContain('wrong-work');
+    expect(await codes(trace, { proverAccounts: new Map() })).toEqual(['unknown-prover']);
+    expect(await codes(await traceOf({ order: { budget: 10_000n } }))).toContain('wrong-order-id');
+  });
+
+  it('sees an order twice, here or in an earlier epoch', async () => {
+    const trace = await traceOf();
+    expect(await codes({ ...trace, orders: [trace.orders[0], trace.orders[0]] })).toEqual(['duplicate']);
+    const previous = { ...emptyState(), orders: [{ id, epoch: 0 }] };
+    expect(await codes(trace, { previous })).toEqual(['settled-before']);
+  });
+
+  it('sees forged, strange and uncommitted verdicts, and a delivery that is none', async () => {
+    const trace = await traceOf();
+    const forged = withAttempt(trace, ({ verdicts }) => ({
+      verdicts: verdicts.map((v, k) => (k === 0 ? { ...v, message: { ...v.message, accepted: false } } : v)),
+    }));
+    expect(await codes(forged)).toEqual(
+      expect.arrayContaining(['bad-signature', 'verdict-without-commitment', 'wrong-outcome']),
+    );
+    expect(await codes(withAttempt(trace, () => ({ commits: [] })))).toEqual(
+      Array(3).fill('verdict-without-commitment'),
+    );
+    expect(await codes(withAttempt(trace, ({ verdicts }) => ({ verdicts: verdicts.slice(0, 2) })))).toEqual([
+      'wrong-outcome',
+    ]);
+    const paths = (await checkTrace(forged, context)).map((f) => f.path);
+    expect(paths).toContain('orders[0].chunks[0].attempts[0].verdicts[0]');
+  });
+
+  it('does not throw on malformed messages', async () => {
+    const trace = await traceOf();
+    const broken = withAttempt(trace, ({ lock }) => ({ lock: { ...lock, signature: '0x12' } }));
+    expect(await codes(broken)).toEqual(['bad-signature']);
+  });
+});

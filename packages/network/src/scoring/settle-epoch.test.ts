@@ -1,0 +1,348 @@
+import fc from 'fast-check';
+import { type Address, type Hex, numberToHex, pad, zeroAddress } from 'viem';
+import { describe, expect, it } from 'vitest';
+import { chunkPrice } from '../market/index.js';
+import type { Signed } from '../messages/index.js';
+import {
+  type AttemptTrace,
+  type ChunkTrace,
+  type EpochTrace,
+  emptyState,
+  explainPenalty,
+  judgeAttempt,
+  leafProofs,
+  type OrderTrace,
+  PROVER_ROLE,
+  type SettlementParameters,
+  settleEpoch,
+  verifyLeaf,
+} from './index.js';
+
+const word = (k: number) => pad(numberToHex(k), { size: 32 }) as Hex;
+const address = (k: number) => pad(numberToHex(k), { size: 20 }) as Address;
+const sign = <M>(message: M): Signed<M> => ({ message, signature: '0x' });
+const TREASURY = address(0xaaaa);
+const parameters: SettlementParameters = {
+  feeBps: 1_000,
+  feeValidatorBps: 7_000,
+  feeBurnBps: 1_000,
+  stakeCapBps: 4_000,
+  recallFloorBps: 8_000,
+  missedLockBps: 5_000,
+  rejectedProofBps: 20_000,
+  releaseBps: 2_500,
+  treasury: TREASURY,
+  burn: zeroAddress,
+  rememberEpochs: 10,
+  emission: { perEpoch: 0n, halvingEpochs: 0, cap: 0n, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
+};
+const minting: SettlementParameters = {
+  ...parameters,
+  emission: {
+    perEpoch: 10n ** 9n,
+    halvingEpochs: 4,
+    cap: 10n ** 10n,
+    proverBps: 5_000,
+    validatorBps: 3_000,
+    feeMultipleBps: 9_999,
+  },
+};
+const VALIDATORS = [1, 2, 3, 4].map((k) => ({ operator: address(k), account: address(k + 100), stake: 100n }));
+
+interface Plan {
+  prover: number;
+  price: bigint;
+  kind: 'verdicts' | 'missed' | 'released' | 'late';
+  /** What each validator says; undefined: nothing. */
+  votes: (boolean | undefined)[];
+}
+function attemptOf(order: Hex, chunk: number, attempt: number, plan: Plan): AttemptTrace {
+  const at = { order, chunk, attempt };
+  const lock = sign({ ...at, prover: address(plan.prover), price: plan.price, collateral: 1_000n, deadline: 200 });
+  const base = { lock, lockedAt: 100, commits: [], verdicts: [] };
+  if (plan.kind === 'missed') return base;
+  if (plan.kind === 'released') return { ...base, release: { at: 150, reason: 'given-back', attested: false } };
+  const proofDigest = word(7);
+  const verdicts = plan.votes.flatMap((accepted, k) =>
+    accepted === undefined ? [] : [sign({ ...at, proofDigest, accepted, validator: address(k + 1), salt: word(0) })],
+  );
+  const receivedAt = plan.kind === 'late' ? 201 : 190;
+  return {
+    ...base,
+    receipt: sign({ ...at, prover: address(plan.prover), proofDigest }),
+    acknowledgement: sign({ ...at, proofDigest, gateway: address(9), receivedAt }),
+    verdicts,
+  };
+}
+function orderOf(k: number, chunks: Plan[][], outcome: OrderTrace['outcome'] = 'expired'): OrderTrace {
+  const id = word(k);
+  const order = sign({
+    requester: address(50),
+    fingerprint: word(1),
+    inputCommitment: word(2),
+    priceMin: 0n,
+    priceMax: 10n ** 12n,
+    rampSeconds: 0,
+    budget: 10n ** 15n,
+    deadline: 900,
+    salt: word(3),
+  });
+  const traces = chunks.map(
+    (attempts, index): ChunkTrace => ({
+      index,
+      slices: [index],
+      workUnits: 1_000_003,
+      offeredAt: 90,
+      attempts: attempts.map((plan, attempt) => attemptOf(id, index, attempt, plan)),
+    }),
+  );
+  return { id, order, outcome, endedAt: 1_000, chunks: traces };
+}
+const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTrace => ({
+  epoch: 1,
+  closedAt: 2_000,
+  validators: VALIDATORS,
+  provers: [20, 21, 22].map((k) => ({ operator: address(k), account: address(k + 100) })),
+  orders,
+  canaries: [],
+  ...rest,
+});
+const YES = [true, true, true, undefined];
+const plan = (rest: Partial<Plan> = {}): Plan => ({ prover: 20, price: 1_000n, kind: 'verdicts', votes: YES, ...rest });
+const riseOf = (settled: ReturnType<typeof settleEpoch>, account: Address) =>
+  settled.credits.find((c) => c.account === account)?.rise ?? 0n;
+
+const planArb: fc.Arbitrary<Plan> = fc.record({
+  prover: fc.constantFrom(20, 21, 22, 23),
+  price: fc.bigInt({ min: 0n, max: 10n ** 12n }),
+  kind: fc.constantFrom('verdicts', 'verdicts', 'verdicts', 'missed', 'released', 'late'),
+  votes: fc.array(fc.constantFrom(true, true, true, false, undefined), { minLength: 4, maxLength: 4 }),
+});
+const ordersArb = fc.array(fc.array(fc.array(planArb, { maxLength: 3 }), { minLength: 1, maxLength: 3 }), {
+  maxLength: 4,
+});
+
+describe('settleEpoch', () => {
+  it('divides a price between prover, validators that accepted, burn and treasury', () => {
+    const settled = settleEpoch(
+      traceOf([orderOf(1, [[plan({ price: 1_000_000n })]], 'delivered')]),
+      parameters,
+      emptyState(),
+    );
+    const price = chunkPrice(1_000_000n, 1_000_003);
+    expect(price).toBe(1_000_003n);
+    expect(settled.orders[0]).toMatchObject({ spent: price, delivered: true });
+    expect(riseOf(settled, address(120))).toBe(900_003n);
+    for (const k of [101, 102, 103]) expect(riseOf(settled, address(k))).toBe(23_333n);
+    expect(riseOf(settled, address(104))).toBe(0n);
+    expect(riseOf(settled, zeroAddress)).toBe(10_000n);
+    expect(riseOf(settled, TREASURY)).toBe(20_001n);
+  });
+
+  it('gives to credits exactly what orders spend, and to nobody without an accepted verdict', () => {
+    fc.assert(
+      fc.property(ordersArb, (orders) => {
+        const trace = traceOf(orders.map((chunks, k) => orderOf(k + 1, chunks)));
+        const settled = settleEpoch(trace, parameters, emptyState());
+        const spent = settled.orders.reduce((n, o) => n + o.spent, 0n);
+        expect(settled.credits.reduce((n, c) => n + c.rise, 0n)).toBe(spent);
+        const { provers, validators, burned, treasury } = settled.totals;
+        expect(provers + validators + burned + treasury).toBe(spent);
+        const accepted = new Set<string>();
+        for (const order of trace.orders) {
+          for (const chunk of order.chunks) {
+            for (const attempt of chunk.attempts) {
+              const { result } = judgeAttempt(attempt, order.endedAt, VALIDATORS);
+              if (result === 'accepted') accepted.add(attempt.lock.message.prover);
+            }
+          }
+        }
+        for (const { paid } of settled.orders) {
+          expect(new Set(paid.map((p) => p.chunk)).size).toBe(paid.length);
+          for (const p of paid) expect(accepted.has(p.prover)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('never lets credits and penalties fall from epoch to epoch', () => {
+    fc.assert(
+      fc.property(ordersArb, ordersArb, (first, second) => {
+        const one = settleEpoch(traceOf(first.map((c, k) => orderOf(k + 1, c))), minting, emptyState());
+        const two = settleEpoch(
+          traceOf(
+            second.map((c, k) => orderOf(k + 50, c)),
+            { epoch: 2 },
+          ),
+          minting,
+          one.state,
+        );
+        const later = new Map(two.state.credits.map((c) => [c.account, c.cumulative]));
+        for (const c of one.state.credits) expect((later.get(c.account) ?? -1n) >= c.cumulative).toBe(true);
+        for (const p of one.state.penalties) {
+          const after = two.state.penalties.find((q) => q.operator === p.operator);
+          expect(after !== undefined && after.cumulative >= p.cumulative).toBe(true);
+        }
+        const total = two.state.credits.reduce((n, c) => n + c.cumulative, 0n);
+        expect(total).toBe(one.totals.spent + two.totals.spent + two.state.minted);
+      }),
+    );
+  });
+
+  it('does not depend on the order in which the trace lists things', () => {
+    fc.assert(
+      fc.property(ordersArb, fc.infiniteStream(fc.nat(1_000)), (orders, stream) => {
+        const trace = traceOf(orders.map((chunks, k) => orderOf(k + 1, chunks)));
+        const shuffle = <T>(list: readonly T[]): T[] =>
+          [...list]
+            .map((value) => ({ value, at: stream.next().value as number }))
+            .sort((a, b) => a.at - b.at)
+            .map(({ value }) => value);
+        const shuffled: EpochTrace = {
+          ...trace,
+          validators: shuffle(trace.validators),
+          provers: shuffle(trace.provers),
+          orders: shuffle(trace.orders).map((order) => ({
+            ...order,
+            chunks: shuffle(order.chunks).map((chunk) => ({
+              ...chunk,
+              attempts: shuffle(chunk.attempts).map((attempt) => ({ ...attempt, verdicts: shuffle(attempt.verdicts) })),
+            })),
+          })),
+        };
+        expect(settleEpoch(shuffled, minting, emptyState())).toEqual(settleEpoch(trace, minting, emptyState()));
+      }),
+    );
+  });
+
+  it('pays the first accepted attempt only, and penalises what failed before', () => {
+    const settled = settleEpoch(
+      traceOf([
+        orderOf(1, [
+          [
+            plan({ prover: 20, kind: 'missed' }),
+            plan({ prover: 21, votes: [false, false, false, true] }),
+            plan({ prover: 22 }),
+            plan({ prover: 23 }),
+          ],
+          [plan({ prover: 22, votes: [false, false, true, true] }), plan({ prover: 23, kind: 'released' })],
+        ]),
+      ]),
+      parameters,
+      emptyState(),
+    );
+    expect(settled.orders[0].paid.map((p) => [p.chunk, p.attempt])).toEqual([[0, 2]]);
+    expect(settled.orders[0].delivered).toBe(false);
+    const penalties = settled.penalties.map((p) => [Number(p.operator), p.rise, p.items[0].reason]);
+    expect(penalties).toEqual([
+      [20, 500n, 'missed-lock'],
+      [21, 2_000n, 'rejected-proof'],
+      [23, 125n, 'late-release'],
+    ]);
+    const [missed, rejected] = settled.penalties.map((p) => explainPenalty(p, 1, parameters));
+    expect(missed.items[0].summary).toContain('1970-01-01T00:03:20Z');
+    expect(missed.items[0].reckoning).toContain('50.00 %');
+    expect(rejected.items[0].facts).toContainEqual({ label: 'attempt', value: '1' });
+  });
+
+  it('blames nobody for a lock that was still running when the order ended, nor for an attested mismatch', () => {
+    const order = orderOf(1, [[plan({ kind: 'missed' })], [plan({ kind: 'released' })]], 'cancelled');
+    const excused = { at: 150, reason: 'boundary-mismatch', attested: true } as const;
+    const chunks = [
+      order.chunks[0],
+      { ...order.chunks[1], attempts: [{ ...order.chunks[1].attempts[0], release: excused }] },
+    ];
+    expect(settleEpoch(traceOf([{ ...order, endedAt: 200, chunks }]), parameters, emptyState()).penalties).toEqual([]);
+    expect(settleEpoch(traceOf([{ ...order, endedAt: 201, chunks }]), parameters, emptyState()).penalties).toHaveLength(
+      1,
+    );
+  });
+
+  it('refuses an order twice, also in a later epoch, and an epoch out of sequence', () => {
+    const order = orderOf(1, [[plan()]]);
+    expect(() => settleEpoch(traceOf([order, order]), parameters, emptyState())).toThrow(/already/);
+    const { state } = settleEpoch(traceOf([order]), parameters, emptyState());
+    expect(() => settleEpoch(traceOf([order], { epoch: 2 }), parameters, state)).toThrow(/already/);
+    expect(() => settleEpoch(traceOf([]), parameters, state)).toThrow(/follows/);
+  });
+
+  it('makes leaves that prove under the root, with pools under role and operator', () => {
+    const provers = [{ operator: address(20), account: address(120), toPool: true }];
+    const settled = settleEpoch(traceOf([orderOf(1, [[plan()]])], { provers }), parameters, emptyState());
+    const pool = settled.leaves.find((leaf) => leaf.kind === 2 && leaf.role === PROVER_ROLE);
+    expect(pool).toMatchObject({ account: address(20) });
+    const proofs = leafProofs(settled.leaves);
+    settled.leaves.forEach((leaf, k) => {
+      expect(verifyLeaf(settled.root, leaf, proofs[k])).toBe(true);
+      if (leaf.kind === 2)
+        expect(verifyLeaf(settled.root, { ...leaf, cumulative: leaf.cumulative + 1n }, proofs[k])).toBe(false);
+    });
+  });
+
+  it('gives a validator that answers canaries blindly nothing, and counts its stake up to the cap', () => {
+    const verdict = (k: number, accepted: boolean) =>
+      sign({
+        order: word(99),
+        chunk: 0,
+        attempt: 0,
+        proofDigest: word(7),
+        accepted,
+        validator: address(k),
+        salt: word(0),
+      });
+    const canary = { order: word(99), chunk: 0, attempt: 0, accepted: false };
+    const canaries = [{ ...canary, verdicts: [verdict(1, true), verdict(2, false), verdict(3, false)] }];
+    const orders = [orderOf(1, [[plan({ price: 1_000_000n })]])];
+    const settled = settleEpoch(traceOf(orders, { canaries }), parameters, emptyState());
+    expect(riseOf(settled, address(101))).toBe(0n);
+    expect(riseOf(settled, address(102))).toBe(35_000n);
+    const validators = VALIDATORS.map((v, k) => ({ ...v, stake: k === 0 ? 700n : 100n }));
+    const whale = settleEpoch(traceOf(orders, { validators }), parameters, emptyState());
+    expect(riseOf(whale, address(101))).toBe((70_000n * 400n) / 600n);
+  });
+
+  it('makes ordering from oneself a loss at any share of the validators and of the work', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 1_000n, max: 10n ** 12n }),
+        fc.bigInt({ min: 0n, max: 10n ** 12n }),
+        fc.integer({ min: 0, max: 4 }),
+        fc.bigInt({ min: 0n, max: 10n ** 16n }),
+        (own, others, validatorsOwned, perEpoch) => {
+          const heavy = { ...minting, emission: { ...minting.emission, perEpoch, cap: 10n ** 20n } };
+          const mine = new Set([address(120), ...[1, 2, 3, 4].slice(0, validatorsOwned).map((k) => address(k + 100))]);
+          const votes = [true, true, true, true];
+          const honest = [[plan({ prover: 21, price: others, votes })]];
+          const incomeOf = (settled: ReturnType<typeof settleEpoch>) =>
+            settled.credits.filter((c) => mine.has(c.account)).reduce((n, c) => n + c.rise, 0n);
+          const without = settleEpoch(traceOf([orderOf(1, honest)]), heavy, emptyState());
+          const self = orderOf(2, [[plan({ prover: 20, price: own, votes })]]);
+          const together = settleEpoch(traceOf([orderOf(1, honest), self]), heavy, emptyState());
+          const paid = together.orders[1].spent;
+          expect(incomeOf(together) - incomeOf(without) < paid).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('mints within the schedule and the cap', () => {
+    let state = emptyState();
+    for (let epoch = 1; epoch <= 30; epoch++) {
+      const settled = settleEpoch(
+        traceOf([orderOf(epoch, [[plan({ price: 10n ** 11n, votes: [true, true, true, true] })]])], { epoch }),
+        minting,
+        state,
+      );
+      expect(settled.totals.minted <= minting.emission.perEpoch >> BigInt(Math.floor(epoch / 4))).toBe(true);
+      state = settled.state;
+    }
+    expect(state.minted > 0n && state.minted <= minting.emission.cap).toBe(true);
+  });
+
+  it('refuses parameters under which parts are more than the whole', () => {
+    const settle = (bad: Partial<SettlementParameters>) => () =>
+      settleEpoch(traceOf([]), { ...parameters, ...bad }, emptyState());
+    expect(settle({ feeValidatorBps: 9_500 })).toThrow(/feeValidatorBps/);
+    expect(settle({ emission: { ...minting.emission, feeMultipleBps: 10_000 } })).toThrow(/feeMultipleBps/);
+  });
+});
