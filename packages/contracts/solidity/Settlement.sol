@@ -71,7 +71,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     mapping(uint64 epoch => Epoch) private _epochs;
     mapping(bytes32 key => uint256) private _claimed;
     mapping(bytes32 key => uint256) private _penalised;
-    /// Epoch of the last penalty applied, plus one.
+    /// Epoch of the last penalty applied: one for each epoch.
     mapping(bytes32 key => uint64) private _penalisedEpoch;
     mapping(bytes32 => bool) private _used;
     /// By the time of posting: until when that epoch's orders should have been settled.
@@ -131,24 +131,26 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         token = token_;
         market = market_;
         stakes = stakes_;
+        nextEpoch = 1;
     }
 
     // ---- posting ----
 
-    /// Signatures in ascending order of their signers; anyone may send them.
-    function post(Messages.EpochRoot calldata message, bytes[] calldata signatures) external whenNotPaused {
+    /// Signatures in ascending order of their signers; anyone may send them. Works during a pause, so that no pause makes
+    /// orders exit unpaid; the epoch is held then.
+    function post(Messages.EpochRoot calldata message, bytes[] calldata signatures) external {
         uint64 next = nextEpoch;
         if (message.epoch < next || message.epoch > next + MAX_SKIPPED_EPOCHS) {
             revert EpochOutOfSequence(message.epoch, next);
         }
         if (message.root == 0) revert EmptyRoot();
-        if (next != 0) {
-            Epoch storage last = _epochs[_lastPosted];
-            if (!last.cancelled && block.timestamp < last.finalAt) revert EpochPending(_lastPosted, last.finalAt);
-        }
+        Epoch storage last = _epochs[_lastPosted];
+        if (!last.cancelled && block.timestamp < last.finalAt) revert EpochPending(_lastPosted, last.finalAt);
         if (message.previous != lastRoot) revert WrongPrevious(message.previous, lastRoot);
         (address[] memory signers, uint256 stake, uint256 total) = _quorum(message, signatures);
-        uint64 finalAt = uint64(block.timestamp + _parameter("challengeSeconds"));
+        bool held = guardian.paused();
+        uint256 windowFrom = held ? guardian.pausedUntil() : block.timestamp;
+        uint64 finalAt = uint64(windowFrom + _parameter("challengeSeconds"));
         _epochs[message.epoch] = Epoch({
             root: message.root,
             previous: message.previous,
@@ -158,7 +160,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
             finalAt: finalAt,
             leaves: message.leaves,
             cancelled: false,
-            held: false
+            held: held
         });
         nextEpoch = message.epoch + 1;
         _lastPosted = message.epoch;
@@ -322,13 +324,13 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
                 proof, _final(epoch).root, Leaves.hash(Leaves.PENALTY, key, cumulative, evidence)
             )) revert NotInTree(epoch);
         uint256 done = _penalised[key];
-        if (cumulative <= done || epoch < _penalisedEpoch[key]) revert NothingToPenalise();
+        if (cumulative <= done || epoch <= _penalisedEpoch[key]) revert NothingToPenalise();
         uint256 due = cumulative - done;
         uint256 most = Math.mulDiv(stakes.slashable(role, operator), _parameter("penaltyMaxBps"), 10_000);
         slashed = Math.min(due, most);
         if (slashed == 0) revert NothingToPenalise();
         _penalised[key] = done + slashed;
-        _penalisedEpoch[key] = epoch + 1;
+        _penalisedEpoch[key] = epoch;
         stakes.slash(role, operator, slashed, EPOCH_PENALTY, evidence, address(0), 0);
         emit Penalised(epoch, role, operator, due, slashed, evidence);
     }
@@ -344,9 +346,9 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         return e.postedAt != 0 && !e.cancelled && block.timestamp >= e.finalAt;
     }
 
-    /// The last epoch that was posted; `exists` is false before the first.
+    /// The last epoch that was posted; `exists` is false before the first, which is 1.
     function lastEpoch() external view returns (bool exists, uint64 epoch) {
-        return (nextEpoch != 0, _lastPosted);
+        return (_lastPosted != 0, _lastPosted);
     }
 
     function claimed(address account) external view returns (uint256) {

@@ -18,7 +18,7 @@ import {NetworkContract} from "./NetworkContract.sol";
 
 /// Stake in pools, one for each role of each operator. The operator is the key that signs on the network; the owner is
 /// the account that registered it, with a signature of that key. Anyone stakes in a pool and holds shares of it; what is
-/// taken out thaws for `unbondingSeconds` in a second set of shares. A slash takes from both in proportion.
+/// taken out thaws for `unbondingSeconds`. A slash takes from stake and thawing stake in proportion.
 contract StakeManager is NetworkContract, EIP712, IStakeManager {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
@@ -26,8 +26,10 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
 
     uint8 public constant PROVER = 1;
     uint8 public constant VALIDATOR = 2;
-    /// Below this many shares rewards go to the owner: otherwise one share could be made worth more than a small stake.
-    uint256 private constant MIN_REWARDED_SHARES = 1e15;
+    /// A pool has no shares or at least this many: otherwise one share could be made worth more than a small stake, and
+    /// rounding would take that stake.
+    uint256 private constant MIN_SHARES = 1e15;
+    uint256 private constant RAY = 1e27;
 
     struct Pool {
         address owner;
@@ -41,14 +43,16 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         uint128 tokens;
         uint128 thawingTokens;
         uint256 shares;
-        uint256 thawingShares;
-        // Shares of an earlier generation are worth nothing: that pool was slashed to zero.
+        // What is left of a token that began to thaw before all slashes of this generation, of RAY; 0 stands for RAY.
+        uint256 thawFactor;
+        // Shares and thaws of an earlier generation are worth nothing: they were slashed to zero.
         uint64 generation;
         uint64 thawingGeneration;
     }
 
     struct Thaw {
-        uint256 shares;
+        // The amount, as it would be without the slashes of its generation.
+        uint256 scaled;
         uint64 generation;
         uint48 availableAt;
     }
@@ -125,6 +129,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
     error PoolClosed(uint8 role, address operator);
     error StakeTooSmall(uint256 amount, uint256 min);
     error TooFewShares(uint256 has, uint256 wants);
+    error TooFewSharesLeft(uint256 left, uint256 min);
     error NoSuchThaw(uint256 id);
     error StillThawing(uint256 availableAt);
 
@@ -248,14 +253,11 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         bytes32 key = Leaves.keyOf(role, operator);
         Pool storage pool = _registered(role, operator);
         uint256 amount = _takeShares(key, pool, shares);
-        uint256 thawShares =
-            pool.thawingShares == 0 ? amount : Math.mulDiv(amount, pool.thawingShares, pool.thawingTokens);
         pool.thawingTokens += amount.toUint128();
-        pool.thawingShares += thawShares;
         uint256 availableAt = block.timestamp + _parameter("unbondingSeconds");
         Thaw[] storage thaws = _thaws[key][msg.sender];
         id = thaws.length;
-        thaws.push(Thaw(thawShares, pool.thawingGeneration, uint48(availableAt)));
+        thaws.push(Thaw(Math.mulDiv(amount, RAY, _factor(pool)), pool.thawingGeneration, uint48(availableAt)));
         emit Undelegated(role, operator, msg.sender, id, amount, shares, availableAt);
         _recount(role, operator, pool);
     }
@@ -269,9 +271,8 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         Thaw memory thaw = thaws[id];
         if (block.timestamp < thaw.availableAt) revert StillThawing(thaw.availableAt);
         delete thaws[id];
-        if (thaw.generation == pool.thawingGeneration && thaw.shares != 0) {
-            amount = Math.mulDiv(thaw.shares, pool.thawingTokens, pool.thawingShares);
-            pool.thawingShares -= thaw.shares;
+        if (thaw.generation == pool.thawingGeneration) {
+            amount = Math.mulDiv(thaw.scaled, _factor(pool), RAY);
             pool.thawingTokens -= amount.toUint128();
             totalTokens -= amount;
         }
@@ -282,8 +283,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
     /// Gives `amount` of the caller's tokens to a pool: commission to its owner, the rest to its shares.
     function reward(uint8 role, address operator, uint256 amount) external {
         Pool storage pool = _registered(role, operator);
-        uint256 commission =
-            pool.shares < MIN_REWARDED_SHARES ? amount : Math.mulDiv(amount, _commission(pool), 10_000);
+        uint256 commission = pool.shares == 0 ? amount : Math.mulDiv(amount, _commission(pool), 10_000);
         uint256 rest = amount - commission;
         pool.tokens += rest.toUint128();
         totalTokens += rest;
@@ -317,22 +317,9 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         slashed = Math.min(amount, available);
         if (slashed == 0) return 0;
         uint256 fromActive = Math.mulDiv(slashed, pool.tokens, available);
-        // Rounding up the other side must not take more than is there.
         uint256 fromThawing = slashed - fromActive;
-        if (fromThawing > pool.thawingTokens) {
-            fromThawing = pool.thawingTokens;
-            fromActive = slashed - fromThawing;
-        }
-        pool.tokens -= fromActive.toUint128();
-        pool.thawingTokens -= fromThawing.toUint128();
-        if (pool.tokens == 0 && pool.shares != 0) {
-            pool.shares = 0;
-            pool.generation++;
-        }
-        if (pool.thawingTokens == 0 && pool.thawingShares != 0) {
-            pool.thawingShares = 0;
-            pool.thawingGeneration++;
-        }
+        _takeActive(pool, fromActive);
+        _takeThawing(pool, fromThawing);
         totalTokens -= slashed;
         uint256 bounty = beneficiary == address(0) ? 0 : Math.mulDiv(slashed, bountyBps, 10_000);
         emit Slashed(role, operator, reason, evidence, amount, fromActive, fromThawing, beneficiary, bounty);
@@ -405,8 +392,8 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         for (uint256 i = 0; i < thaws.length; i++) {
             Thaw storage thaw = thaws[i];
             if (thaw.availableAt == 0) continue;
-            bool alive = thaw.generation == pool.thawingGeneration && pool.thawingShares != 0;
-            uint256 amount = alive ? Math.mulDiv(thaw.shares, pool.thawingTokens, pool.thawingShares) : 0;
+            bool alive = thaw.generation == pool.thawingGeneration;
+            uint256 amount = alive ? Math.mulDiv(thaw.scaled, _factor(pool), RAY) : 0;
             open[count++] = ThawInfo(i, amount, thaw.availableAt);
         }
     }
@@ -469,6 +456,28 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         amount = Math.mulDiv(shares, pool.tokens, pool.shares);
         pool.tokens -= amount.toUint128();
         pool.shares -= shares;
+        if (pool.shares != 0 && pool.shares < MIN_SHARES) revert TooFewSharesLeft(pool.shares, MIN_SHARES);
+    }
+
+    function _takeActive(Pool storage pool, uint256 amount) private {
+        pool.tokens -= amount.toUint128();
+        if (pool.tokens != 0) return;
+        pool.shares = 0;
+        pool.generation++;
+    }
+
+    function _takeThawing(Pool storage pool, uint256 amount) private {
+        uint256 before = pool.thawingTokens;
+        if (amount == 0) return;
+        uint256 factor = Math.mulDiv(_factor(pool), before - amount, before);
+        pool.thawingTokens = (before - amount).toUint128();
+        pool.thawFactor = factor;
+        // `_factor` reads 0 as RAY, so this generation ends here.
+        if (factor == 0) pool.thawingGeneration++;
+    }
+
+    function _factor(Pool storage pool) private view returns (uint256) {
+        return pool.thawFactor == 0 ? RAY : pool.thawFactor;
     }
 
     function _recount(uint8 role, address operator, Pool storage pool) private {

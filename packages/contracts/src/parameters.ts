@@ -195,34 +195,22 @@ export const PARAMETERS = [
     max: 3_000n,
   }),
 
-  // Fees and emission.
+  // Fees. The most of validators and burn together is the whole fee.
   bps('feeBps', "the network's fee, of each chunk's price", { of: 1_000n, min: 100n, max: 3_000n }),
-  bps('feeValidatorBps', 'share of the fee that goes to the validators', { of: 7_000n, min: 1_000n, max: 10_000n }),
+  bps('feeValidatorBps', 'share of the fee that goes to the validators', { of: 7_000n, min: 1_000n, max: 7_500n }),
   bps('feeBurnBps', 'share of the fee that is burned; what is left goes to the treasury', {
     of: 1_000n,
     min: 0n,
-    max: 5_000n,
+    max: 2_500n,
   }),
   bps('stakeCapBps', "share of all stake up to which a validator's counts for rewards", {
     of: 2_000n,
     min: 500n,
     max: 10_000n,
   }),
-  tokens('emissionPerEpoch', 'minted at most in the first epoch, before halving', {
-    of: 50_000n * TOKEN,
-    min: TOKEN,
-    max: 1_000_000n * TOKEN,
-  }),
-  epochs('emissionHalvingEpochs', 'epochs after which the emission halves', { of: 1_460n, min: 180n, max: 100_000n }),
-  bps('emissionProverBps', 'share of the emission for provers', { of: 5_000n, min: 1_000n, max: 8_000n }),
-  bps('emissionValidatorBps', 'share of the emission for validators; what is left goes to the treasury', {
-    of: 3_000n,
-    min: 1_000n,
-    max: 8_000n,
-  }),
-  bps('feeMultipleBps', "a prover's emission is at most this share of the fees that its work paid", {
+  bps('recallFloorBps', 'a validator with this share of right answers to canaries, or less, earns nothing', {
     of: 5_000n,
-    min: 100n,
+    min: 1_000n,
     max: 9_900n,
   }),
 
