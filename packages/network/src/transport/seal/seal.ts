@@ -23,7 +23,7 @@ export interface Aead {
   decrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, ciphertext: Uint8Array): Uint8Array;
 }
 
-/** Plain TypeScript, about 120 MB/s; `nodeAead` of transport/server gives the same bytes at about 1100 MB/s. */
+/** Plain TypeScript; `nodeAead` of transport/server gives the same bytes, three times as fast with the copies around it. */
 export const portableAead: Aead = {
   encrypt: (key, nonce, associated, plaintext) => chacha20poly1305(key, nonce, associated).encrypt(plaintext),
   decrypt: (key, nonce, associated, ciphertext) => chacha20poly1305(key, nonce, associated).decrypt(ciphertext),
