@@ -1,0 +1,142 @@
+/** What a gateway says of an epoch, as JSON: the trace with the state before it, and the settlement that follows. */
+import { z } from 'zod';
+import { addressSchema, amountSchema, bytes32Schema, signedSchema } from '../../messages/index.js';
+import type {
+  EpochTrace,
+  Leaf,
+  ProverAccount,
+  Settlement,
+  SettlementState,
+  ValidatorStake,
+} from '../../scoring/index.js';
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const amount = amountSchema(256);
+const role = z.literal([1, 2]);
+const MANY = 1_000_000;
+
+const verdicts = z.array(signedSchema('Verdict')).max(4096);
+
+const attemptTraceSchema = z.strictObject({
+  lock: signedSchema('Lock'),
+  lockedAt: count,
+  release: z
+    .strictObject({
+      at: count,
+      reason: z.enum(['boundary-mismatch', 'out-of-range', 'given-back']),
+      attested: z.boolean(),
+    })
+    .optional(),
+  receipt: signedSchema('Receipt').optional(),
+  acknowledgement: signedSchema('Acknowledgement').optional(),
+  commits: z.array(signedSchema('VerdictCommit')).max(4096),
+  verdicts,
+});
+
+const orderTraceSchema = z.strictObject({
+  id: bytes32Schema,
+  order: signedSchema('Order'),
+  outcome: z.enum(['delivered', 'failed', 'cancelled', 'expired']),
+  endedAt: count,
+  chunks: z
+    .array(
+      z.strictObject({
+        index: count,
+        slices: z.array(count).max(4096),
+        workUnits: count,
+        offeredAt: count,
+        attempts: z.array(attemptTraceSchema).max(4096),
+      }),
+    )
+    .max(4096),
+});
+
+const operatorAccount = { operator: addressSchema, account: addressSchema, toPool: z.boolean().optional() };
+
+export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
+  epoch: count,
+  closedAt: count,
+  validators: z
+    .array(z.strictObject({ ...operatorAccount, stake: amount }) satisfies z.ZodType<ValidatorStake>)
+    .max(MANY),
+  provers: z.array(z.strictObject(operatorAccount) satisfies z.ZodType<ProverAccount>).max(MANY),
+  orders: z.array(orderTraceSchema).max(MANY),
+  canaries: z
+    .array(z.strictObject({ order: bytes32Schema, chunk: count, attempt: count, accepted: z.boolean(), verdicts }))
+    .max(MANY),
+});
+
+const credit = { account: addressSchema, role: role.optional(), cumulative: amount };
+const penalty = { operator: addressSchema, role, cumulative: amount, evidence: bytes32Schema };
+
+export const settlementStateSchema: z.ZodType<SettlementState> = z.strictObject({
+  epoch: count,
+  root: bytes32Schema,
+  credits: z.array(z.strictObject(credit)).max(MANY),
+  penalties: z.array(z.strictObject(penalty)).max(MANY),
+  orders: z.array(z.strictObject({ id: bytes32Schema, epoch: count })).max(MANY),
+  minted: amount,
+});
+
+/** `GET /v1/epochs/{n}`: all that the settlement of the epoch follows from, besides the chain's parameters. */
+export const epochDocumentSchema = z.strictObject({
+  epoch: count,
+  trace: traceSchema,
+  previous: settlementStateSchema,
+});
+export type EpochDocument = z.infer<typeof epochDocumentSchema>;
+
+export const leafSchema: z.ZodType<Leaf> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal(1), order: bytes32Schema, spent: amount, delivered: z.boolean() }),
+  z.strictObject({ kind: z.literal(2), ...credit }),
+  z.strictObject({ kind: z.literal(3), ...penalty }),
+]);
+
+const penaltyItem = z.strictObject({
+  reason: z.enum(['missed-lock', 'rejected-proof', 'late-release']),
+  order: bytes32Schema,
+  chunk: count,
+  attempt: count,
+  collateral: amount,
+  amount,
+  deadline: count,
+  at: count,
+  rejecting: amount,
+  total: amount,
+});
+
+const paidChunk = z.strictObject({
+  chunk: count,
+  attempt: count,
+  prover: addressSchema,
+  workUnits: count,
+  price: amount,
+});
+
+export const settlementSchema: z.ZodType<Settlement> = z.strictObject({
+  epoch: count,
+  root: bytes32Schema,
+  leaves: z.array(leafSchema).max(MANY),
+  orders: z
+    .array(z.strictObject({ id: bytes32Schema, spent: amount, delivered: z.boolean(), paid: z.array(paidChunk) }))
+    .max(MANY),
+  credits: z.array(z.strictObject({ ...credit, rise: amount })).max(MANY),
+  penalties: z.array(z.strictObject({ ...penalty, rise: amount, items: z.array(penaltyItem) })).max(MANY),
+  state: settlementStateSchema,
+  totals: z.strictObject({
+    spent: amount,
+    provers: amount,
+    validators: amount,
+    burned: amount,
+    treasury: amount,
+    minted: amount,
+    penalties: amount,
+  }),
+});
+
+/** `GET /v1/epochs/{n}/leaves`. */
+export const epochSettlementSchema = z.strictObject({
+  state: z.enum(['collecting', 'posted', 'settled']),
+  settlement: settlementSchema,
+});
+export type EpochSettlement = z.infer<typeof epochSettlementSchema>;

@@ -1,0 +1,135 @@
+/** What a prover promised and delivered: written before it is sent, kept as evidence. */
+import type { Hex } from 'viem';
+import {
+  type Acknowledgement,
+  type Delivery,
+  type Lock,
+  type Signed,
+  signedSchema,
+  toJson,
+} from '../../messages/index.js';
+import { type Journal, openJournal } from '../../store/index.js';
+
+/** Which attempt at which chunk. */
+export interface AttemptKey {
+  readonly order: Hex;
+  readonly chunk: number;
+  readonly attempt: number;
+}
+
+export const keyText = ({ order, chunk, attempt }: AttemptKey): string => `${order.toLowerCase()}/${chunk}/${attempt}`;
+
+type ProverRecord =
+  | {
+      readonly kind: 'lock';
+      readonly atMs: number;
+      readonly gateway: string;
+      readonly fingerprint: string;
+      readonly lock: unknown;
+    }
+  | { readonly kind: 'receipt'; readonly atMs: number; readonly key: string; readonly delivery: unknown }
+  | { readonly kind: 'acknowledged'; readonly atMs: number; readonly key: string; readonly acknowledgement: unknown }
+  | { readonly kind: 'ended'; readonly atMs: number; readonly key: string; readonly outcome: string };
+
+export interface KnownLock {
+  readonly gateway: string;
+  readonly fingerprint: string;
+  readonly lock: Signed<Lock>;
+}
+
+/** Evidence is kept for as long as anyone may still ask for it. */
+const KEEP_MS = 30 * 24 * 3_600_000;
+const COMPACT_BYTES = 8 << 20;
+
+const lockSchema = signedSchema('Lock');
+const acknowledgementSchema = signedSchema('Acknowledgement');
+
+export class ProverJournal {
+  readonly #locks = new Map<string, KnownLock>();
+  readonly #acknowledged = new Map<string, Signed<Acknowledgement>>();
+  #records: ProverRecord[];
+
+  private constructor(
+    private readonly journal: Journal<ProverRecord>,
+    private readonly nowMs: () => number,
+  ) {
+    this.#records = [...journal.records];
+    for (const record of this.#records) this.#take(record);
+  }
+
+  static async open(path: string, nowMs: () => number = Date.now): Promise<ProverJournal> {
+    const opened = new ProverJournal(await openJournal<ProverRecord>(path), nowMs);
+    await opened.#compact();
+    return opened;
+  }
+
+  #take(record: ProverRecord): void {
+    switch (record.kind) {
+      case 'lock': {
+        const { gateway, fingerprint } = record;
+        const lock = lockSchema.parse(record.lock);
+        this.#locks.set(keyText(lock.message), { gateway, fingerprint, lock });
+        return;
+      }
+      case 'acknowledged':
+        this.#acknowledged.set(record.key, acknowledgementSchema.parse(record.acknowledgement));
+        return;
+      case 'ended':
+        this.#locks.delete(record.key);
+    }
+  }
+
+  async #append(record: ProverRecord): Promise<void> {
+    await this.journal.append(record);
+    this.#records.push(record);
+    this.#take(record);
+    if (this.journal.bytes > COMPACT_BYTES) await this.#compact();
+  }
+
+  /** Old records of what has ended go. */
+  async #compact(): Promise<void> {
+    const since = this.nowMs() - KEEP_MS;
+    const isOpen = (key: string) => this.#locks.has(key);
+    const kept = this.#records.filter((r) => {
+      const key = r.kind === 'lock' ? keyText(lockSchema.parse(r.lock).message) : r.key;
+      return isOpen(key) || (r.kind !== 'ended' && r.atMs >= since);
+    });
+    const ended = kept.filter((r) => r.kind === 'lock' && !isOpen(keyText(lockSchema.parse(r.lock).message)));
+    // A lock that has ended is evidence only with what was acknowledged; it is not open again after a restart.
+    const records = kept.filter((r) => !ended.includes(r));
+    if (records.length === this.#records.length) return;
+    await this.journal.compact(records);
+    this.#records = records;
+  }
+
+  /** Locks that were signed and of which no end is known. */
+  get openLocks(): ReadonlyMap<string, KnownLock> {
+    return this.#locks;
+  }
+
+  acknowledgement(key: AttemptKey): Signed<Acknowledgement> | undefined {
+    return this.#acknowledged.get(keyText(key));
+  }
+
+  lock(gateway: string, fingerprint: string, lock: Signed<Lock>): Promise<void> {
+    return this.#append({ kind: 'lock', atMs: this.nowMs(), gateway, fingerprint, lock: toJson(lock) });
+  }
+
+  receipt(key: AttemptKey, delivery: Delivery): Promise<void> {
+    return this.#append({ kind: 'receipt', atMs: this.nowMs(), key: keyText(key), delivery: toJson(delivery) });
+  }
+
+  acknowledged(key: AttemptKey, acknowledgement: Signed<Acknowledgement>): Promise<void> {
+    const json = toJson(acknowledgement);
+    return this.#append({ kind: 'acknowledged', atMs: this.nowMs(), key: keyText(key), acknowledgement: json });
+  }
+
+  async ended(key: AttemptKey, outcome: string): Promise<void> {
+    if (!this.#locks.has(keyText(key))) return;
+    await this.#append({ kind: 'ended', atMs: this.nowMs(), key: keyText(key), outcome });
+  }
+
+  close(): Promise<void> {
+    return this.journal.close();
+  }
+}

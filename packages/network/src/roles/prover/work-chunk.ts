@@ -1,0 +1,278 @@
+/** One chunk from the signed lock to the gateway's acknowledgement. */
+import type { Hex } from 'viem';
+import { z } from 'zod';
+import type { Ledger } from '../../chain/ledger.js';
+import {
+  type Acknowledgement,
+  type ChunkProof,
+  canonicalBytes,
+  type Delivery,
+  decodeBundle,
+  digestAsBytes32,
+  digestOfBytes,
+  hashMessage,
+  isSignedBy,
+  type Lock,
+  type LockAnswer,
+  lockAnswerSchema,
+  type NetworkId,
+  type Signed,
+  sealingContext,
+  signedSchema,
+  signMessage,
+  toJson,
+} from '../../messages/index.js';
+import type { Identity, Logger } from '../../node/index.js';
+import { StoreError } from '../../store/index.js';
+import { backOffMs, pause } from '../../transport/client/back-off.js';
+import { open, TransportError } from '../../transport/index.js';
+import { nodeAead } from '../../transport/server/node-aead.js';
+import type { GatewayLink } from '../peer/gateway-link.js';
+import type { ProgramCache } from '../peer/program-cache.js';
+import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenSlice } from './prove-chunk.js';
+import type { ProverJournal } from './prover-journal.js';
+
+export interface ChunkWork {
+  readonly identity: Identity;
+  readonly network: NetworkId;
+  readonly ledger: Ledger;
+  readonly programs: ProgramCache;
+  readonly journal: ProverJournal;
+  readonly prove: ProveChunk;
+  readonly log: Logger;
+  /** Seconds that proving took. */
+  readonly onProven: (lock: Lock, workUnits: number, seconds: number) => void;
+}
+
+export interface HeldChunk {
+  readonly link: GatewayLink;
+  readonly lock: Signed<Lock>;
+  /** As offered; undefined where the lock was found after a crash without a journal. */
+  readonly fingerprint: string | undefined;
+  readonly slices: readonly number[] | undefined;
+  readonly signal: AbortSignal;
+  /** `locking`: the gateway may not have it yet; `delivering`: the receipt is signed. */
+  stage: 'locking' | 'locked' | 'delivering';
+  workUnits: number;
+}
+
+/** The lock was not taken: the offer has passed. */
+export class NotLocked extends Error {
+  override readonly name = 'NotLocked';
+}
+
+/** The gateway says that nothing is to be had any more for this lock. */
+export class LockEnded extends Error {
+  override readonly name = 'LockEnded';
+}
+
+const BOUNDARY_BYTES = 1 << 30;
+const UPLOAD_TIMEOUT_MS = 10 * 60_000;
+const RETRY = { firstMs: 300, maxMs: 5_000 };
+const acknowledgementSchema = signedSchema('Acknowledgement') as z.ZodType<Signed<Acknowledgement>>;
+
+/** Again after failures that may pass; the signal is that of the deadline. */
+async function persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await work();
+    } catch (error) {
+      const passes = (error instanceof TransportError || error instanceof StoreError) && error.retryable;
+      if (!passes || signal.aborted) throw error;
+      await pause(backOffMs(failures, RETRY), signal);
+      if (signal.aborted) throw error;
+    }
+  }
+}
+
+const chunkPath = ({ order, chunk }: Lock) => `/v1/chunks/${order}/${chunk}`;
+
+/** @throws NotLocked, LockEnded, ChunkError, TransportError, StoreError, LedgerError */
+export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signed<Acknowledgement>> {
+  const { link, signal } = held;
+  const lock = held.lock.message;
+  const answer = await takeLock(held);
+  held.stage = 'locked';
+  held.workUnits = answer.slices.reduce((n, s) => n + s.workUnits, 0);
+  await checkAnswer(work, held, answer);
+  const proven = await proveHeld(work, held, answer);
+  const proof = await upload(held, proven);
+  const digest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
+  const { order, chunk, attempt, prover } = lock;
+  const message = { order, chunk, attempt, prover, proofDigest: digest };
+  const receipt = await signMessage(work.identity.account, work.network, 'Receipt', message);
+  const delivery: Delivery = { receipt, proof };
+  held.stage = 'delivering';
+  await work.journal.receipt(lock, delivery);
+  const acknowledgement = await persist(signal, () =>
+    ended(() => link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true })),
+  );
+  const a = acknowledgement.message;
+  const ours = a.order === order && a.chunk === chunk && a.attempt === attempt && a.proofDigest === digest;
+  if (!ours || !(await isSignedBy(work.network, 'Acknowledgement', acknowledgement, a.gateway))) {
+    work.log.warn({ order, chunk, attempt, gateway: link.url }, 'the acknowledgement is not about our receipt');
+  } else {
+    await work.journal.acknowledged(lock, acknowledgement);
+  }
+  return acknowledgement;
+}
+
+async function takeLock(held: HeldChunk): Promise<LockAnswer> {
+  const { link, lock, signal } = held;
+  try {
+    // Signed once: the same lock sent again is answered again.
+    return await link.post(`${chunkPath(lock.message)}/lock`, lock, lockAnswerSchema, { signal, idempotent: true });
+  } catch (error) {
+    if (error instanceof TransportError && !error.retryable && error.code !== 'aborted') {
+      throw new NotLocked(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Refusals that nothing can be done about, as the end of the lock. */
+async function ended<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const over =
+      error instanceof TransportError && ['no-lock', 'lock-ended', 'late', 'unknown-order'].includes(error.code);
+    throw over ? new LockEnded(error.message, { cause: error }) : error;
+  }
+}
+
+/** The answer is about the order that was offered, and the chain holds its money. @throws ChunkError */
+async function checkAnswer(work: ChunkWork, held: HeldChunk, { order, slices }: LockAnswer): Promise<void> {
+  const { lock, fingerprint } = held;
+  const wrong = (what: string) => new ChunkError('failed', what);
+  if (!(await isSignedBy(work.network, 'Order', order, order.message.requester))) {
+    throw wrong('the order is not signed by its requester');
+  }
+  if (hashMessage(work.network, 'Order', order.message) !== lock.message.order) throw wrong('the order is another one');
+  if (fingerprint !== undefined && order.message.fingerprint !== `0x${fingerprint}`) {
+    throw wrong('the order is for another program than offered');
+  }
+  if (held.slices && held.slices.join() !== slices.map((s) => s.index).join()) {
+    throw wrong('the slices are not those that were offered');
+  }
+  const onChain = await work.ledger.order(lock.message.order);
+  if (onChain.state !== 'reserved' || onChain.reserved < lock.message.price) {
+    throw wrong(`the chain has not reserved the price: ${onChain.state}`);
+  }
+}
+
+async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): Promise<readonly ProvenSlice[]> {
+  const { link, signal } = held;
+  const lock = held.lock.message;
+  const { order, chunk } = lock;
+  const context = sealingContext.boundary(order, chunk, lock.prover);
+  const boundaryOf = async () => {
+    const path = `${chunkPath(lock)}/boundary`;
+    const sealed = await persist(signal, () => ended(() => link.getBytes(path, BOUNDARY_BYTES, { signal })));
+    try {
+      return decodeBundle(open(work.identity.encryptionKey.secretKey, sealed, context, nodeAead));
+    } catch (cause) {
+      throw new ChunkError('boundary-mismatch', 'the boundary values do not open', { cause });
+    }
+  };
+  const boundary = await boundaryOf();
+  const fingerprint = answer.order.message.fingerprint.slice(2);
+  const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), boundary };
+  return withPackages(
+    work,
+    answer.slices.map((s) => s.package),
+    signal,
+    async (paths) => {
+      const slices = answer.slices.map((s, i) => ({ index: s.index, digest: s.package, path: paths[i] }));
+      const began = performance.now();
+      const proven = await proveTwice(work, { ...job, slices }, signal);
+      work.onProven(lock, held.workUnits, (performance.now() - began) / 1000);
+      return proven;
+    },
+  );
+}
+
+/** A thread that died is started again, once. */
+async function proveTwice(work: ChunkWork, job: Parameters<ProveChunk>[0], signal: AbortSignal) {
+  try {
+    return await work.prove(job, signal);
+  } catch (error) {
+    if (!(error instanceof ChunkError) || error.code !== 'worker-died' || signal.aborted) throw error;
+    work.log.warn({ err: error }, 'the proving thread died; once more');
+    return work.prove(job, signal);
+  }
+}
+
+/** The packages on the disk, kept there while the work runs. @throws ChunkError `missing-package` */
+async function withPackages<T>(
+  { programs }: ChunkWork,
+  digests: readonly string[],
+  signal: AbortSignal,
+  work: (paths: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const nested = async (paths: readonly string[]): Promise<T> => {
+    if (paths.length === digests.length) return work(paths);
+    return programs.blobs.use(digests[paths.length], ({ path }) => nested([...paths, path]));
+  };
+  const fetched = async (digest: string) => {
+    try {
+      await persist(signal, () => programs.blobs.use(digest, () => {}));
+    } catch (error) {
+      if (signal.aborted) throw new ChunkError('aborted', 'the chunk was given up');
+      const code: ChunkErrorCode =
+        error instanceof StoreError && error.code === 'cache-full' ? 'out-of-memory' : 'missing-package';
+      throw new ChunkError(code, `the package ${digest} was not to be had`, { cause: error });
+    }
+  };
+  for (const digest of digests) await fetched(digest);
+  return nested([]);
+}
+
+async function upload({ link, signal }: HeldChunk, proven: readonly ProvenSlice[]): Promise<ChunkProof> {
+  const slices: ChunkProof['slices'] = [];
+  for (const { statement, proof } of proven) {
+    const digest = digestOfBytes(proof);
+    const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+    await persist(signal, () => link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal));
+    slices.push({
+      statement: { ...statement, commitments: { ...statement.commitments } },
+      proof: digest,
+      proofBytes: proof.length,
+    });
+  }
+  return { slices };
+}
+
+const RELEASE_REASON = {
+  'boundary-mismatch': 'boundary-mismatch',
+  'out-of-range': 'out-of-range',
+  'out-of-memory': 'no-capacity',
+  'missing-package': 'missing-package',
+  aborted: 'stopping',
+  'worker-died': 'no-capacity',
+  failed: 'no-capacity',
+} as const;
+
+export type ReleaseReason = (typeof RELEASE_REASON)[ChunkErrorCode];
+
+/** Why a chunk that could not be proven is given back. */
+export function releaseReason(error: unknown): { reason: ReleaseReason; detail: string } {
+  const { code, message } = chunkErrorOf(error);
+  return { reason: RELEASE_REASON[code], detail: message.slice(0, 500) };
+}
+
+/** Gives an offer or a lock back; that it has ended already is as good. */
+export async function release(
+  link: GatewayLink,
+  key: { readonly order: Hex; readonly chunk: number; readonly attempt: number },
+  reason: ReleaseReason,
+  detail?: string,
+): Promise<void> {
+  const { order, chunk, attempt } = key;
+  const body = toJson({ attempt, reason, detail });
+  try {
+    await link.post(`/v1/chunks/${order}/${chunk}/release`, body, z.unknown(), { idempotent: true });
+  } catch (error) {
+    if (!(error instanceof TransportError) || error.status !== 409) throw error;
+  }
+}

@@ -1,0 +1,171 @@
+/** An epoch as a validator checks it before it signs: everything computed here, from the signed messages and the chain. */
+import { decodeKey } from '@dsperse/core/verify';
+import { type Address, type Hex, zeroHash } from 'viem';
+import type { Ledger, SettlementHead } from '../../chain/ledger.js';
+import { marketPolicy, settlementParameters } from '../../chain/network-parameters.js';
+import { canonicalJson, commitmentOf, type EpochRoot } from '../../messages/index.js';
+import {
+  checkTrace,
+  type EpochTrace,
+  emptyState,
+  type Leaf,
+  PROVER_ROLE,
+  type Settlement,
+  type SettlementParameters,
+  type SettlementState,
+  settleEpoch,
+} from '../../scoring/index.js';
+import type { EpochDocument } from '../peer/epoch-document.js';
+import type { ValidatorJournal } from './validator-journal.js';
+
+export interface EpochContext {
+  readonly ledger: Ledger;
+  readonly validator: Address;
+  readonly journal: Pick<ValidatorJournal, 'verdict' | 'epoch'>;
+  /** The verifier key of a program. */
+  readonly keyOf: (fingerprint: string) => Promise<Uint8Array>;
+  /** The leaves of an earlier epoch, checked against the root that the chain has. */
+  readonly leavesOf: (epoch: number, root: Hex) => Promise<readonly Leaf[]>;
+  readonly preset: 'standard' | 'tiny';
+  /** In seconds. */
+  readonly now: number;
+  readonly clockSkewSeconds: number;
+}
+
+export type EpochOutcome =
+  | { readonly root: EpochRoot; readonly settlement: Settlement }
+  | { readonly refuse: string; readonly detail: string };
+
+const refuse = (code: string, detail: string): EpochOutcome => ({ refuse: code, detail });
+const lower = <H extends string>(text: H) => text.toLowerCase() as H;
+
+/** @throws TransportError, LedgerError, StoreError where something was not to be had now */
+export async function checkEpoch(document: EpochDocument, epoch: number, c: EpochContext): Promise<EpochOutcome> {
+  const { trace, previous } = document;
+  if (document.epoch !== epoch || trace.epoch !== epoch) return refuse('wrong-epoch', `it is about ${trace.epoch}`);
+  if (trace.closedAt > c.now + c.clockSkewSeconds) return refuse('wrong-times', 'it was closed in the future');
+  const head = await c.ledger.settlementHead();
+  if (epoch < head.next) return refuse('wrong-epoch', `the chain expects ${head.next} or later`);
+  const parameters = await settlementParameters(c.ledger, trace.closedAt);
+  const other = await checkPrevious(previous, head, parameters, c);
+  if (other) return refuse('wrong-previous', other);
+  const foreign = ownVerdictsFault(trace, c);
+  if (foreign) return refuse('foreign-verdict', foreign);
+  const faults = await checkTrace(trace, {
+    network: c.ledger.network,
+    previous,
+    market: await marketPolicy(c.ledger),
+    validators: await c.ledger.validators(),
+    reserves: await reservesOf(trace, c.ledger),
+    programs: await programsOf(trace, c),
+    proverAccounts: await accountsOf(trace, c.ledger),
+    clockSkewSeconds: c.clockSkewSeconds,
+  });
+  if (faults.length > 0) {
+    const [{ code, path, message }] = faults;
+    return refuse(code, `${path}: ${message} (${faults.length} in all)`);
+  }
+  const settlement = settleEpoch(trace, parameters, previous);
+  const { root, totals, leaves } = settlement;
+  return {
+    root: { epoch, previous: previous.root, root, spent: totals.spent, leaves: leaves.length },
+    settlement,
+  };
+}
+
+/** What is wrong with the state that the epoch builds on: ours where we have it, else what follows from the chain's roots. */
+async function checkPrevious(
+  previous: SettlementState,
+  head: SettlementHead,
+  parameters: SettlementParameters,
+  c: EpochContext,
+): Promise<string | undefined> {
+  if (previous.root !== lower(head.root)) return `its root is ${previous.root}, the chain's is ${head.root}`;
+  const isSame = (state: SettlementState) => canonicalJson(state) === canonicalJson(previous);
+  if (previous.root === zeroHash) return isSame(emptyState()) ? undefined : 'nothing has been settled before';
+  const ours = c.journal.epoch(previous.epoch);
+  if (ours?.state && ours.root.root === previous.root) {
+    return isSame(ours.state) ? undefined : 'it is not the state that we computed';
+  }
+  return checkStateByLeaves(previous, parameters, c);
+}
+
+async function checkStateByLeaves(
+  previous: SettlementState,
+  { rememberEpochs, emission }: SettlementParameters,
+  c: EpochContext,
+): Promise<string | undefined> {
+  const leaves = await c.leavesOf(previous.epoch, previous.root);
+  const listed = <K extends Leaf['kind']>(kind: K) =>
+    leaves.filter((l): l is Extract<Leaf, { kind: K }> => l.kind === kind);
+  const text = (items: readonly unknown[]) =>
+    items
+      .map((item) => canonicalJson(item))
+      .sort()
+      .join();
+  const without = (leaf: Leaf) => ({ ...leaf, kind: undefined });
+  if (text(previous.credits) !== text(listed(2).map(without))) return 'its credits are not those of the leaves';
+  if (text(previous.penalties) !== text(listed(3).map(without))) return 'its penalties are not those of the leaves';
+  if (emission.perEpoch === 0n && previous.minted !== 0n) return 'nothing is minted';
+  const orders: { id: Hex; epoch: number }[] = listed(1).map(({ order }) => ({ id: order, epoch: previous.epoch }));
+  for (let epoch = previous.epoch - 1; epoch > Math.max(0, previous.epoch - rememberEpochs); epoch--) {
+    const posted = await c.ledger.epoch(epoch);
+    if (!posted || posted.cancelled) continue;
+    for (const leaf of await c.leavesOf(epoch, posted.root)) {
+      if (leaf.kind === 1) orders.push({ id: leaf.order, epoch });
+    }
+  }
+  return text(previous.orders) === text(orders) ? undefined : 'its orders are not those of the leaves';
+}
+
+/** A verdict or commitment in our name that we did not sign. */
+function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContext): string | undefined {
+  const isOurs = (address: Address) => lower(address) === lower(validator);
+  for (const { chunks } of trace.orders) {
+    for (const { commits, verdicts, lock } of chunks.flatMap((chunk) => chunk.attempts)) {
+      const own = journal.verdict(lock.message);
+      const where = `${lock.message.order}/${lock.message.chunk}/${lock.message.attempt}`;
+      for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
+        if (!own || commitmentOf(own) !== message.commitment) return `commitment on ${where}`;
+      }
+      for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
+        if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on ${where}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+async function reservesOf(trace: EpochTrace, ledger: Ledger) {
+  const reserves = new Map<Hex, { amount: bigint; at: number }>();
+  for (const { id } of trace.orders) {
+    const { state, reserved } = await ledger.order(id);
+    // The chain does not say when it was reserved: prices are read from the first offering on.
+    if (state === 'reserved') reserves.set(lower(id), { amount: reserved, at: 0 });
+  }
+  return reserves;
+}
+
+async function programsOf(trace: EpochTrace, { keyOf, preset }: EpochContext) {
+  const programs = new Map<Hex, readonly number[]>();
+  for (const { order } of trace.orders) {
+    const fingerprint = lower(order.message.fingerprint);
+    if (programs.has(fingerprint)) continue;
+    const key = decodeKey(await keyOf(fingerprint.slice(2)), preset);
+    programs.set(
+      fingerprint,
+      key.slices.map((s) => s.workUnits),
+    );
+  }
+  return programs;
+}
+
+async function accountsOf(trace: EpochTrace, ledger: Ledger) {
+  const accounts = new Map<string, string>();
+  const operators = trace.orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)));
+  for (const operator of [...operators, ...trace.provers.map((p) => p.operator)]) {
+    if (accounts.has(lower(operator))) continue;
+    accounts.set(lower(operator), lower((await ledger.stakeOf(PROVER_ROLE, operator)).owner));
+  }
+  return accounts;
+}

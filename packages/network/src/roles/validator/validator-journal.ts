@@ -1,0 +1,144 @@
+/**
+ * What a validator has signed. It stands here before anything is sent, and what stands here is never signed otherwise:
+ * two verdicts on one attempt, or two roots of one epoch, are evidence against the validator.
+ */
+import { InputError } from '@dsperse/core/verify';
+import type { Hex } from 'viem';
+import { type EpochRoot, messageSchema, toJson, type VerdictMessage } from '../../messages/index.js';
+import type { SettlementState } from '../../scoring/index.js';
+import { type Journal, openJournal } from '../../store/index.js';
+import { settlementStateSchema } from '../peer/epoch-document.js';
+
+type ValidatorRecord =
+  | { readonly kind: 'verdict'; readonly atMs: number; readonly verdict: unknown }
+  | { readonly kind: 'epoch'; readonly atMs: number; readonly root: unknown; readonly state: unknown };
+
+const verdictSchema = messageSchema('Verdict');
+const rootSchema = messageSchema('EpochRoot');
+
+/** Longer than any order and its challenge window live. */
+const KEEP_MS = 90 * 24 * 3_600_000;
+const COMPACT_BYTES = 32 << 20;
+const STATES_KEPT = 4;
+
+export interface CaseKeyParts {
+  readonly order: Hex;
+  readonly chunk: number;
+  readonly attempt: number;
+}
+
+export const caseText = ({ order, chunk, attempt }: CaseKeyParts): string =>
+  `${order.toLowerCase()}/${chunk}/${attempt}`;
+
+export class ValidatorJournal {
+  readonly #verdicts = new Map<string, VerdictMessage>();
+  readonly #epochs = new Map<number, { readonly root: EpochRoot; readonly state: SettlementState | undefined }>();
+  /** Being written: a second one meanwhile is refused all the same. */
+  readonly #pending = new Map<string, Promise<VerdictMessage>>();
+  #records: ValidatorRecord[];
+
+  private constructor(
+    private readonly journal: Journal<ValidatorRecord>,
+    private readonly nowMs: () => number,
+  ) {
+    this.#records = [...journal.records];
+    for (const record of this.#records) this.#take(record);
+  }
+
+  static async open(path: string, nowMs: () => number = Date.now): Promise<ValidatorJournal> {
+    const opened = new ValidatorJournal(await openJournal<ValidatorRecord>(path), nowMs);
+    await opened.#compact();
+    return opened;
+  }
+
+  #take(record: ValidatorRecord): void {
+    if (record.kind === 'verdict') {
+      const verdict = verdictSchema.parse(record.verdict);
+      // The first counts, whatever comes behind it.
+      if (!this.#verdicts.has(caseText(verdict))) this.#verdicts.set(caseText(verdict), verdict);
+      return;
+    }
+    const root = rootSchema.parse(record.root);
+    const state = record.state === undefined ? undefined : settlementStateSchema.parse(record.state);
+    this.#epochs.set(root.epoch, { root, state });
+  }
+
+  verdict(key: CaseKeyParts): VerdictMessage | undefined {
+    return this.#verdicts.get(caseText(key));
+  }
+
+  /**
+   * Binds us to a verdict.
+   * @returns the one that is to be signed: this one, or the same verdict as it was written before, with its salt
+   * @throws InputError `second-verdict` where another verdict on this attempt has been written
+   */
+  async bind(verdict: VerdictMessage): Promise<VerdictMessage> {
+    const key = caseText(verdict);
+    const earlier = this.#verdicts.get(key) ?? (await this.#pending.get(key));
+    if (earlier) {
+      if (earlier.accepted === verdict.accepted && earlier.proofDigest === verdict.proofDigest) return earlier;
+      throw new InputError(
+        'second-verdict',
+        `another verdict on ${key} has been signed before`,
+        'a validator with one key runs once, on one data folder',
+      );
+    }
+    const writing = this.#append({ kind: 'verdict', atMs: this.nowMs(), verdict: toJson(verdict) }).then(() => verdict);
+    this.#pending.set(key, writing);
+    try {
+      return await writing;
+    } finally {
+      this.#pending.delete(key);
+    }
+  }
+
+  epoch(epoch: number): { readonly root: EpochRoot; readonly state: SettlementState | undefined } | undefined {
+    return this.#epochs.get(epoch);
+  }
+
+  /**
+   * Binds us to the root of an epoch.
+   * @param wasCancelled whether the chain shows that the epoch, as it was posted, is void
+   * @throws InputError `second-root`
+   */
+  async bindEpoch(root: EpochRoot, state: SettlementState, wasCancelled: () => Promise<boolean>): Promise<void> {
+    const earlier = this.#epochs.get(root.epoch);
+    const isSame = earlier && JSON.stringify(toJson(earlier.root)) === JSON.stringify(toJson(root));
+    if (isSame) return;
+    if (earlier && !(await wasCancelled())) {
+      throw new InputError(
+        'second-root',
+        `another root of epoch ${root.epoch} has been signed before`,
+        'wait until the chain shows what became of it',
+      );
+    }
+    await this.#append({ kind: 'epoch', atMs: this.nowMs(), root: toJson(root), state: toJson(state) });
+  }
+
+  async #append(record: ValidatorRecord): Promise<void> {
+    await this.journal.append(record);
+    this.#records.push(record);
+    this.#take(record);
+    if (this.journal.bytes > COMPACT_BYTES) await this.#compact();
+  }
+
+  /** Old records go, and all states but the last. */
+  async #compact(): Promise<void> {
+    const since = this.nowMs() - KEEP_MS;
+    const last = Math.max(0, ...this.#epochs.keys());
+    const kept = this.#records
+      .filter((r) => r.kind === 'epoch' || r.atMs >= since)
+      .map((r): ValidatorRecord => {
+        if (r.kind !== 'epoch' || r.state === undefined) return r;
+        return rootSchema.parse(r.root).epoch > last - STATES_KEPT ? r : { ...r, state: undefined };
+      });
+    const isSmaller = kept.length < this.#records.length || kept.some((r, i) => r !== this.#records[i]);
+    if (!isSmaller) return;
+    await this.journal.compact(kept);
+    this.#records = kept;
+  }
+
+  close(): Promise<void> {
+    return this.journal.close();
+  }
+}

@@ -1,0 +1,376 @@
+/** The validator: verifies every proof, commits to a verdict, reveals it, and signs epochs that it computed itself. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { InputError } from '@dsperse/core/verify';
+import { bytesToHex } from 'viem';
+import { z } from 'zod';
+import type { Ledger } from '../../chain/ledger.js';
+import {
+  type CaseDocument,
+  caseSchema,
+  commitmentOf,
+  type Duty,
+  decodeBundle,
+  digestOfBytes,
+  dutiesSchema,
+  hashMessage,
+  type NetworkId,
+  type Signed,
+  sealingContext,
+  signMessage,
+  type TensorBundle,
+  type VerdictCommit,
+  type VerdictMessage,
+} from '../../messages/index.js';
+import type { Identity, Logger, Metrics, Service } from '../../node/index.js';
+import { open, TransportError } from '../../transport/index.js';
+import { nodeAead } from '../../transport/server/node-aead.js';
+import { settlementOf } from '../peer/claim-earnings.js';
+import { runDutyLoop } from '../peer/duty-loop.js';
+import { epochDocumentSchema } from '../peer/epoch-document.js';
+import type { GatewayLink } from '../peer/gateway-link.js';
+import { ProgramCache } from '../peer/program-cache.js';
+import { checkEpoch } from './check-epoch.js';
+import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
+import { type VerifyCase, VerifyPool } from './verify-pool.js';
+
+export interface ValidatorSettings {
+  /** Cases verified at once. */
+  readonly workers: number;
+  /** Verifier keys on the disk. */
+  readonly cacheBytes: number;
+  /** Between polls that no event asks for. */
+  readonly pollSeconds: number;
+  readonly maxProofBytes?: number;
+  readonly clockSkewSeconds?: number;
+  /** `tiny` is for tests: its proofs prove nothing. */
+  readonly preset?: 'standard' | 'tiny';
+}
+
+export interface ValidatorOptions {
+  readonly identity: Identity;
+  readonly network: NetworkId;
+  readonly ledger: Ledger;
+  readonly links: readonly GatewayLink[];
+  readonly settings: ValidatorSettings;
+  readonly dataDirectory: string;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** In place of the verifying threads. */
+  readonly verify?: VerifyCase;
+}
+
+const VALUES_BYTES = 1 << 30;
+const CASE_BYTES = 64 << 20;
+const EPOCH_BYTES = 512 << 20;
+const PROOF_BYTES = 64 << 20;
+const SKEW_SECONDS = 300;
+/** After an abstention, for what was missing may have come. */
+const [FIRST_RETRY_MS, LAST_RETRY_MS] = [2_000, 60_000];
+const nothing = z.unknown();
+
+export function createValidator(options: ValidatorOptions): Service {
+  const validator = new Validator(options);
+  return {
+    name: 'validator',
+    start: () => validator.start(),
+    stop: () => validator.stop(),
+    health: () => validator.health(),
+  };
+}
+
+type CaseDuty = Extract<Duty, { kind: 'verify' | 'reveal' }>;
+
+class Validator {
+  readonly #log: Logger;
+  readonly #operator: VerdictMessage['validator'];
+  readonly #stopping = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  /** What is being done, by what it is about. */
+  readonly #tasks = new Map<string, Promise<void>>();
+  readonly #abstained = new Map<string, { untilMs: number; tries: number }>();
+  readonly #outbox = new Map<GatewayLink, Signed<VerdictCommit>[]>();
+  readonly #pool: VerifyPool | undefined;
+  readonly #verify: VerifyCase;
+  readonly #preset: 'standard' | 'tiny';
+  readonly #verdicts;
+  readonly #abstentions;
+  readonly #seconds;
+  readonly #epochs;
+  #programs!: ProgramCache;
+  #journal!: ValidatorJournal;
+
+  constructor(private readonly options: ValidatorOptions) {
+    const { metrics, settings } = options;
+    this.#log = options.log.child({ role: 'validator' });
+    this.#operator = options.identity.account.address.toLowerCase() as VerdictMessage['validator'];
+    this.#preset = settings.preset ?? 'standard';
+    if (!options.verify) this.#pool = new VerifyPool(settings.workers, { preset: this.#preset });
+    this.#verify = options.verify ?? ((request) => (this.#pool as VerifyPool).verify(request));
+    this.#verdicts = metrics.counter('dsperse_validator_verdicts_total', 'verdicts on chunks', ['verdict']);
+    this.#abstentions = metrics.counter('dsperse_validator_abstentions_total', 'cases that were not judged', ['code']);
+    this.#seconds = metrics.histogram('dsperse_validator_verify_seconds', 'checking of one case');
+    this.#epochs = metrics.counter('dsperse_validator_epochs_total', 'epochs, signed or refused', ['outcome']);
+  }
+
+  async start(): Promise<void> {
+    const { dataDirectory, links, settings } = this.options;
+    const directory = join(dataDirectory, 'validator');
+    this.#journal = await ValidatorJournal.open(join(directory, 'journal'));
+    this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
+    for (const link of links) {
+      this.#loops.push(
+        runDutyLoop({
+          link,
+          streamPath: '/v1/duties/events',
+          poll: () => this.#poll(link),
+          intervalMs: settings.pollSeconds * 1000,
+          signal: this.#stopping.signal,
+          log: this.#log,
+        }),
+      );
+    }
+  }
+
+  health() {
+    const { links } = this.options;
+    const connected = links.filter((l) => l.isConnected).length;
+    return { ok: connected > 0, detail: `${connected} of ${links.length} gateways; ${this.#tasks.size} duties` };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#pool?.stop();
+    await Promise.all([...this.#loops, ...this.#tasks.values()]);
+    await this.#programs?.close();
+    await this.#journal?.close();
+  }
+
+  async #poll(link: GatewayLink): Promise<void> {
+    const { duties } = await link.get('/v1/duties', dutiesSchema, { signal: this.#stopping.signal });
+    const reveals: CaseDuty[] = [];
+    for (const duty of duties) {
+      if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
+      else if (duty.kind === 'reveal') reveals.push(duty);
+      else this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+    }
+    if (reveals.length > 0) await this.#reveal(link, reveals);
+  }
+
+  /** Starts a task unless it runs already, or rests after an abstention. */
+  #begin(name: string, work: () => Promise<void>): void {
+    const resting = this.#abstained.get(name);
+    if (this.#tasks.has(name) || this.#stopping.signal.aborted || (resting && resting.untilMs > Date.now())) return;
+    const task = work()
+      .catch((err) => {
+        if (this.#stopping.signal.aborted) return;
+        this.#log.warn({ err, duty: name }, 'a duty failed and is tried again');
+        this.#rest(name);
+      })
+      .finally(() => this.#tasks.delete(name));
+    this.#tasks.set(name, task);
+  }
+
+  #rest(name: string): number {
+    const tries = (this.#abstained.get(name)?.tries ?? 0) + 1;
+    const untilMs = Date.now() + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 10));
+    this.#abstained.delete(name);
+    this.#abstained.set(name, { untilMs, tries });
+    for (const oldest of this.#abstained.keys()) {
+      if (this.#abstained.size <= 10_000) break;
+      this.#abstained.delete(oldest);
+    }
+    return tries;
+  }
+
+  async #judge(link: GatewayLink, duty: CaseKeyParts): Promise<void> {
+    const { order, chunk, attempt } = duty;
+    const key = { order, chunk, attempt };
+    const path = `/v1/chunks/${order}/${chunk}/${attempt}`;
+    const options = { signal: this.#stopping.signal, maxResponseBytes: CASE_BYTES };
+    const document = await link.get(path, caseSchema, options);
+    const proofDigest = document.delivery.receipt.message.proofDigest;
+    const earlier = this.#journal.verdict(key);
+    if (earlier) {
+      // Whatever was judged before stands: the other side may not have had it.
+      if (earlier.proofDigest === proofDigest) return this.#commit(link, earlier);
+      this.#abstain(key, 'second-delivery', 'another proof of this attempt was judged before');
+      return;
+    }
+    const began = performance.now();
+    const { outcome, seconds } = await this.#examine(link, key, document);
+    this.#seconds.observe(seconds);
+    if ('abstain' in outcome) {
+      if (outcome.abstain !== 'stopping') this.#abstain(key, outcome.abstain, outcome.path);
+      return;
+    }
+    const { accepted } = outcome;
+    const salt = bytesToHex(randomBytes(32));
+    const verdict = { ...key, proofDigest, accepted, validator: this.#operator, salt };
+    const bound = await this.#journal.bind(verdict);
+    this.#abstained.delete(caseText(key));
+    this.#verdicts.inc({ verdict: accepted ? 'accepted' : 'rejected' });
+    const why = outcome.accepted ? {} : { code: outcome.code, path: outcome.path };
+    const ms = Math.round(performance.now() - began);
+    this.#log[accepted ? 'info' : 'warn']({ ...key, accepted, ...why, ms }, 'judged');
+    await this.#commit(link, bound);
+  }
+
+  #abstain(key: CaseKeyParts, code: string, path: string): void {
+    this.#abstentions.inc({ code });
+    const tries = this.#rest(caseText(key));
+    this.#log[tries === 1 ? 'warn' : 'debug']({ ...key, code, path, tries }, 'abstained');
+  }
+
+  /** Fetches what the case rests on and has it checked. */
+  async #examine(link: GatewayLink, key: CaseKeyParts, document: CaseDocument) {
+    const { ledger, network, settings } = this.options;
+    const maxProofBytes = settings.maxProofBytes ?? PROOF_BYTES;
+    const fingerprint = document.manifest.fingerprint;
+    const [onChain, chainNow, values, keyBytes, proofs] = await Promise.all([
+      // By the order itself, not by what the gateway calls it.
+      ledger.order(hashMessage(network, 'Order', document.order.message)),
+      ledger.now(),
+      this.#values(link, key),
+      this.#programs.key(fingerprint).catch((err) => {
+        this.#log.warn({ err, fingerprint }, 'the key of a program is not to be had');
+        return undefined;
+      }),
+      this.#proofs(link, document, maxProofBytes),
+    ]);
+    return this.#verify({
+      ...key,
+      document,
+      network,
+      values,
+      keyBytes,
+      proofs,
+      now: Math.max(chainNow, Math.floor(Date.now() / 1000), Math.floor(link.nowMs() / 1000)),
+      toleranceSeconds: settings.clockSkewSeconds ?? SKEW_SECONDS,
+      onChain,
+      maxProofBytes,
+    });
+  }
+
+  async #values(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): Promise<TensorBundle> {
+    const path = `/v1/chunks/${order}/${chunk}/${attempt}/values`;
+    const sealed = await link.getBytes(path, VALUES_BYTES, { signal: this.#stopping.signal });
+    const { secretKey } = this.options.identity.encryptionKey;
+    try {
+      return decodeBundle(open(secretKey, sealed, sealingContext.values(order, this.#operator), nodeAead));
+    } catch (err) {
+      this.#log.warn({ err, order }, 'the public values do not open');
+      return new Map();
+    }
+  }
+
+  /** Those that are there; what is not, or is something else, is missing. */
+  async #proofs(link: GatewayLink, document: CaseDocument, maxBytes: number): Promise<Map<string, Uint8Array>> {
+    const proofs = new Map<string, Uint8Array>();
+    for (const { proof: digest, proofBytes } of document.delivery.proof.slices) {
+      if (proofBytes > maxBytes || proofs.has(digest)) continue;
+      try {
+        const bytes = await link.getBytes(`/v1/blobs/${digest}`, maxBytes, { signal: this.#stopping.signal });
+        if (digestOfBytes(bytes) === digest) proofs.set(digest, bytes);
+        else this.#log.warn({ digest, gateway: link.url }, 'the gateway sent other bytes than the proof');
+      } catch (err) {
+        if (!(err instanceof TransportError)) throw err;
+        this.#log.warn({ err, digest }, 'a proof is not to be had');
+      }
+    }
+    return proofs;
+  }
+
+  /** Commitments that come about the same time go together. */
+  async #commit(link: GatewayLink, verdict: VerdictMessage): Promise<void> {
+    const { identity, network } = this.options;
+    const { order, chunk, attempt, validator } = verdict;
+    const message = { order, chunk, attempt, validator, commitment: commitmentOf(verdict) };
+    const commit = await signMessage(identity.account, network, 'VerdictCommit', message);
+    const waiting = this.#outbox.get(link);
+    if (waiting && waiting.length < 256) {
+      waiting.push(commit);
+      return;
+    }
+    const batch = [commit];
+    this.#outbox.set(link, batch);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (this.#outbox.get(link) === batch) this.#outbox.delete(link);
+    // Where this fails, the duty is still there and the verdict is in the journal.
+    await link.post('/v1/commits', { commits: batch }, nothing, { idempotent: true, signal: this.#stopping.signal });
+  }
+
+  async #reveal(link: GatewayLink, duties: readonly CaseDuty[]): Promise<void> {
+    const { identity, network } = this.options;
+    const known = duties.flatMap((duty) => this.#journal.verdict(duty) ?? []);
+    if (known.length < duties.length) {
+      this.#log.error(
+        { missing: duties.length - known.length },
+        'verdicts are asked for that the journal does not have',
+      );
+    }
+    const options = { idempotent: true, signal: this.#stopping.signal };
+    for (let at = 0; at < known.length; at += 256) {
+      const verdicts = await Promise.all(
+        known.slice(at, at + 256).map((v) => signMessage(identity.account, network, 'Verdict', v)),
+      );
+      try {
+        await link.post('/v1/verdicts', { verdicts }, nothing, options);
+      } catch (error) {
+        if (!(error instanceof TransportError) || error.retryable || verdicts.length === 1) throw error;
+        // One that is refused must not hold back the others.
+        for (const verdict of verdicts) {
+          await link.post('/v1/verdicts', { verdicts: [verdict] }, nothing, options).catch((err) => {
+            this.#log.warn({ err, ...keyOf(verdict.message) }, 'a verdict was refused');
+          });
+        }
+      }
+    }
+  }
+
+  async #signEpoch(link: GatewayLink, epoch: number): Promise<void> {
+    const { identity, network, ledger, links, settings } = this.options;
+    const signal = this.#stopping.signal;
+    const document = await link.get(`/v1/epochs/${epoch}`, epochDocumentSchema, {
+      signal,
+      maxResponseBytes: EPOCH_BYTES,
+    });
+    const outcome = await checkEpoch(document, epoch, {
+      ledger,
+      validator: this.#operator,
+      journal: this.#journal,
+      keyOf: (fingerprint) => this.#programs.key(fingerprint),
+      leavesOf: async (n, root) => (await settlementOf(links, n, root)).leaves,
+      preset: this.#preset,
+      now: Math.max(await ledger.now(), Math.floor(Date.now() / 1000)),
+      clockSkewSeconds: settings.clockSkewSeconds ?? SKEW_SECONDS,
+    });
+    if ('refuse' in outcome) return this.#refuse(epoch, outcome.refuse, outcome.detail);
+    const wasCancelled = async () => (await ledger.epoch(epoch))?.cancelled === true;
+    try {
+      await this.#journal.bindEpoch(outcome.root, outcome.settlement.state, wasCancelled);
+    } catch (error) {
+      if (error instanceof InputError) return this.#refuse(epoch, error.code, error.message);
+      throw error;
+    }
+    const signed = await signMessage(identity.account, network, 'EpochRoot', outcome.root);
+    try {
+      await link.post(`/v1/epochs/${epoch}/signatures`, signed, nothing, { idempotent: true, signal });
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.code !== 'other-root') throw error;
+      return this.#refuse(epoch, 'other-root', 'the gateway computed another settlement');
+    }
+    this.#abstained.delete(`epoch ${epoch}`);
+    this.#epochs.inc({ outcome: 'signed' });
+    const { root, spent } = outcome.root;
+    this.#log.info({ epoch, root, spent: spent.toString(), orders: document.trace.orders.length }, 'epoch signed');
+  }
+
+  #refuse(epoch: number, code: string, detail: string): void {
+    this.#epochs.inc({ outcome: 'refused' });
+    const tries = this.#rest(`epoch ${epoch}`);
+    this.#log[tries === 1 ? 'error' : 'debug']({ epoch, code, detail }, 'the epoch is not signed');
+  }
+}
+
+const keyOf = ({ order, chunk, attempt }: CaseKeyParts) => ({ order, chunk, attempt });
