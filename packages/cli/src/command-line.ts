@@ -7,10 +7,12 @@ import { compileCommand } from './commands/compile.js';
 import { demoCommand } from './commands/demo.js';
 import { fullRunCommand } from './commands/full-run.js';
 import { inspectCommand } from './commands/inspect.js';
+import { nodeCommand } from './commands/node.js';
 import { proveCommand } from './commands/prove.js';
 import { proveSliceCommand } from './commands/prove-slice.js';
 import { runCommand } from './commands/run.js';
 import { sliceCommand } from './commands/slice.js';
+import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 
 const COMMANDS = [
@@ -24,6 +26,8 @@ const COMMANDS = [
   fullRunCommand,
   benchCommand,
   demoCommand,
+  upCommand,
+  nodeCommand,
 ];
 
 const EXAMPLES = `

@@ -42,8 +42,9 @@ function commandLineHelp(): string {
 const line = commandLine(async (options, work) => {
   json = options.json ?? false;
   const outcome: Outcome = await work(new Terminal(options));
-  if (json) process.stdout.write(`${jsonDocument(outcome.document)}\n`);
-  else if (!options.quiet && outcome.text !== '') process.stdout.write(`${outcome.text}\n`);
+  if (json) {
+    if (outcome.document) process.stdout.write(`${jsonDocument(outcome.document)}\n`);
+  } else if (!options.quiet && outcome.text !== '') process.stdout.write(`${outcome.text}\n`);
   exitCode = outcome.exitCode ?? EXIT.done;
 });
 

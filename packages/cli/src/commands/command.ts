@@ -9,8 +9,8 @@ export interface CommonOptions {
 
 /** What a command comes to. */
 export interface Outcome {
-  /** With --json: all of stdout. */
-  readonly document: object;
+  /** With --json: all of stdout. Undefined where the command has written its document while it ran. */
+  readonly document: object | undefined;
   /** Else: for people. */
   readonly text: string;
   /** 0 where nothing is said. */

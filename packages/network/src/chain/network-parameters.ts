@@ -24,7 +24,7 @@ export async function marketPolicy(ledger: Ledger): Promise<MarketPolicy> {
 }
 
 /** Of the canaries that a validator was given: below, it earns nothing. */
-const RECALL_FLOOR_BPS = 5_000;
+const RECALL_FLOOR_BPS = 9_000;
 
 /** @param at when the epoch was closed, in seconds: everyone settles it by the same parameters */
 export async function settlementParameters(ledger: Ledger, at: number): Promise<SettlementParameters> {

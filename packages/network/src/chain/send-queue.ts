@@ -17,6 +17,14 @@ export type Wallet = WalletClient<Transport, Chain | undefined, Account>;
 // biome-ignore lint/suspicious/noExplicitAny: the call's ABI types are checked where it is made.
 export type ContractCall = any;
 
+/**
+ * Gas for a call, with room: what a call writes depends on the second that it is mined in (checkpoints by time).
+ * Fails where the call would be refused.
+ */
+export async function gasFor(publicClient: PublicClient, call: ContractCall): Promise<bigint> {
+  return ((await publicClient.estimateContractGas(call)) * 13n) / 10n;
+}
+
 export class SendQueue {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -26,7 +34,7 @@ export class SendQueue {
     private readonly confirmMs: number,
   ) {}
 
-  /** Sends a call that was simulated first, so that a refusal costs nothing and says why. @throws LedgerError */
+  /** Sends a call that was tried first, so that a refusal costs nothing and says why. @throws LedgerError */
   send(call: ContractCall): Promise<TransactionReceipt> {
     const sent = this.#last.then(() => this.#sendNow(call));
     this.#last = sent.catch(() => {});
@@ -35,8 +43,8 @@ export class SendQueue {
 
   async #sendNow(call: ContractCall): Promise<TransactionReceipt> {
     try {
-      const { request } = await this.publicClient.simulateContract({ ...call, account: this.wallet.account });
-      const hash = await this.wallet.writeContract(request as ContractCall);
+      const gas = await gasFor(this.publicClient, { ...call, account: this.wallet.account });
+      const hash = await this.wallet.writeContract({ ...call, gas });
       const receipt = await this.publicClient.waitForTransactionReceipt({ hash, timeout: this.confirmMs });
       if (receipt.status === 'success') return receipt;
     } catch (error) {

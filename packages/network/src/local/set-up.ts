@@ -30,6 +30,7 @@ import {
   stringToHex,
   type WalletClient,
 } from 'viem';
+import { gasFor } from '../chain/send-queue.js';
 import { type Identity, NETWORK_FILE, readNetworkFile, writeNetworkFile } from '../node/index.js';
 import { PROVER_ROLE, VALIDATOR_ROLE } from '../scoring/index.js';
 import { deployerOf, type LocalMembers, ownerOf, REQUESTER } from './members.js';
@@ -131,8 +132,8 @@ async function chainAt(rpcUrl: string): Promise<ChainAt> {
     publicClient,
     wallet,
     async write(account, call) {
-      const { request } = await publicClient.simulateContract({ ...call, account } as never);
-      const hash = await wallet(account).writeContract(request);
+      const gas = await gasFor(publicClient, { ...call, account });
+      const hash = await wallet(account).writeContract({ ...call, gas } as never);
       const { status } = await publicClient.waitForTransactionReceipt({ hash });
       if (status !== 'success') throw new Error(`a transaction was reverted: ${hash}`);
     },

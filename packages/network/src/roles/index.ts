@@ -1,1 +1,4 @@
-export {};
+/** What a node does: gateway, prover, validator. */
+export { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.js';
+export { GATEWAY_DEFAULTS, type GatewaySettings } from './gateway/gateway-context.js';
+export { healthRoutes, type NodeParts, nodeServices } from './node-services.js';

@@ -1,29 +1,30 @@
 /** The services of one node, by its roles. */
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { NetworkAddresses } from '@dsperse/contracts';
-import type { Address } from 'viem';
+import { z } from 'zod';
 import { connectLedger, type EvmLedger } from '../chain/index.js';
 import type { Capability, EndpointDocument, NodeDocument, RoleName } from '../messages/index.js';
 import {
+  capabilityOf,
   type Identity,
   type Lifecycle,
   type Logger,
   type Metrics,
   makeEndpoint,
   measuredCapability,
-  capabilityOf,
+  type NodeConfig,
   networkOf,
   nextSequence,
-  type NodeConfig,
   type Service,
 } from '../node/index.js';
 import { openBlobs, openSql, type SqlStore } from '../store/index.js';
 import { createServer, jsonRoute, type Route, rawRoute } from '../transport/server/index.js';
 import { createGateway } from './gateway/gateway.js';
-import { createProver } from './prover/index.js';
+import { GatewayLink } from './peer/index.js';
+import { createProver, type ProverOptions } from './prover/index.js';
 import { createValidator } from './validator/index.js';
-import { z } from 'zod';
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -32,6 +33,8 @@ export interface NodeParts {
   readonly metrics: Metrics;
   /** The lifecycle that the services are run by: asked for readiness. */
   readonly lifecycle: () => Lifecycle;
+  /** In place of an honest prover's parts: for networks that show how others are caught. */
+  readonly prover?: Pick<ProverOptions, 'prove' | 'hooks'>;
   /** Where others reach this node's server, once it listens. */
   readonly onListen?: (url: string) => void;
 }
@@ -52,16 +55,19 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
     pollingMs: LOCAL_HOSTS.includes(new URL(rpcUrl).hostname) ? 100 : 2_000,
   });
   const capability = await capabilityFor(config);
-  const common = { identity, ledger, log, metrics, dataDirectory: config.dataDirectory, capability };
+  const record = new OwnRecord(parts, ledger, capability);
   const services: Service[] = [];
-  if (config.roles.includes('gateway')) services.push(...(await gatewayServices(parts, ledger, contracts, capability)));
-  const url = config.publicUrl ?? '';
-  const roles = config.roles as readonly RoleName[];
-  if (config.roles.includes('validator')) {
-    services.push(createValidator({ ...common, roles, url, gateways: config.gateways, settings: config.validator }));
-  }
+  if (config.roles.includes('gateway')) services.push(...(await gatewayServices(parts, ledger, record)));
+  const links = config.gateways.map((url) => {
+    const { network } = ledger;
+    return new GatewayLink({ url, identity, network, contracts: { ...contracts }, announce: () => record.make(), log });
+  });
+  const { dataDirectory } = config;
+  const common = { identity, network: ledger.network, ledger, links, capability, dataDirectory, log, metrics };
+  if (config.roles.includes('validator')) services.push(createValidator({ ...common, settings: config.validator }));
   if (config.roles.includes('prover')) {
-    services.push(createProver({ ...common, roles, url, gateways: config.gateways, settings: config.prover }));
+    const settings = { ...config.prover, workers: config.prover.workers ?? availableParallelism() };
+    services.push(createProver({ ...common, settings, ...parts.prover }));
   }
   if (config.metricsPort !== undefined) services.push(healthServer(parts, config.metricsPort));
   return services;
@@ -123,12 +129,7 @@ function healthServer(parts: NodeParts, port: number): Service {
   };
 }
 
-async function gatewayServices(
-  parts: NodeParts,
-  ledger: EvmLedger,
-  contracts: NetworkAddresses,
-  capability: Capability,
-): Promise<Service[]> {
+async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnRecord): Promise<Service[]> {
   const { config, identity, log, metrics } = parts;
   const directory = (name: string) => {
     const path = join(config.dataDirectory, name);
@@ -141,12 +142,11 @@ async function gatewayServices(
     ...(config.databaseUrl ? { url: config.databaseUrl } : {}),
     directory: directory('database'),
   });
-  const record = new OwnRecord(parts, ledger, capability);
   const limits = { blobBytes: config.gateway.maxBlobBytes, bodyBytes: config.gateway.maxBodyBytes };
   const gateway = createGateway({
     identity,
     ledger,
-    contracts: contracts as unknown as Record<string, Address>,
+    contracts: { ...ledger.contracts },
     sql,
     blobs,
     blobLocation,
@@ -159,7 +159,7 @@ async function gatewayServices(
     node: (): NodeDocument => ({
       endpoint: record.document.record,
       chainId: ledger.network.chainId,
-      contracts: { ...contracts },
+      contracts: { ...ledger.contracts },
       clockMs: Date.now(),
       limits,
     }),
@@ -212,7 +212,7 @@ async function gatewayServices(
   ];
 }
 
-/** The gateway's own endpoint record, renewed before it expires. */
+/** The node's own endpoint record; a gateway's is renewed before it expires. */
 class OwnRecord {
   #document: EndpointDocument | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -229,11 +229,10 @@ class OwnRecord {
     return this.#document;
   }
 
-  async renew(url = this.#url): Promise<void> {
+  async make(url = this.parts.config.publicUrl ?? this.#url): Promise<EndpointDocument> {
     const { config, identity } = this.parts;
-    this.#url = url;
     const nowSeconds = Math.floor(Date.now() / 1000);
-    this.#document = await makeEndpoint({
+    return makeEndpoint({
       network: this.ledger.network,
       identity,
       roles: config.roles as readonly RoleName[],
@@ -242,6 +241,11 @@ class OwnRecord {
       sequence: await nextSequence(config.dataDirectory, nowSeconds),
       nowSeconds,
     });
+  }
+
+  async renew(url = this.#url): Promise<void> {
+    this.#url = url;
+    this.#document = await this.make(url);
   }
 
   keep(): void {

@@ -54,7 +54,7 @@ async function traceOf(
   change: { lock?: Partial<Lock>; order?: Partial<Order>; workUnits?: number } = {},
 ): Promise<EpochTrace> {
   const at = { order: id, chunk: 0, attempt: 0 };
-  const terms = { price: 150n, collateral: 1_000n, deadline: 1_200 };
+  const terms = { price: 450n, collateral: 1_000n, deadline: 1_200 };
   const votes = await Promise.all([0, 1, 2].map((k) => verdictOf(k)));
   return {
     epoch: 1,
@@ -127,7 +127,7 @@ describe('checkTrace', () => {
   });
 
   it('names what is wrong with a lock', async () => {
-    expect(await codes(await traceOf({ lock: { price: 151n } }))).toEqual(['price-above-curve']);
+    expect(await codes(await traceOf({ lock: { price: 451n } }))).toEqual(['price-above-curve']);
     expect(await codes(await traceOf({ lock: { collateral: 899n } }))).toEqual(['collateral-too-low']);
     expect(await codes(await traceOf({ lock: { deadline: 1_906 } }))).toEqual(['deadline-too-long']);
     expect(await codes(await traceOf({ lock: { deadline: 1_060 } }))).toContain('deadline-too-short');

@@ -191,7 +191,7 @@ class Checker {
       await this.checkAttempt(order, chunk, attempt, at);
       const { result } = judgeAttempt(attempt, order.endedAt, this.trace.validators);
       if (result === 'accepted' && (price === undefined || lock.attempt < price.attempt)) {
-        price = { attempt: lock.attempt, amount: chunkPrice(lock.price, chunk.workUnits) };
+        price = { attempt: lock.attempt, amount: lock.price };
       }
     }
     return price?.amount;
@@ -237,17 +237,16 @@ class Checker {
       'released outside of its time',
     );
     this.require(
-      lock.price <= priceOrNone(terms, chunk.offeredAt, lockedAt),
+      lock.price <= chunkPrice(priceOrNone(terms, chunk.offeredAt, lockedAt), chunk.workUnits),
       'price-above-curve',
       path,
       `${lock.price} is above the curve`,
     );
-    const price = chunkPrice(lock.price, chunk.workUnits);
     this.require(
-      lock.collateral * 10_000n >= price * BigInt(market.collateralBps) && lock.collateral >= market.collateralMin,
+      lock.collateral * 10_000n >= lock.price * BigInt(market.collateralBps) && lock.collateral >= market.collateralMin,
       'collateral-too-low',
       path,
-      `${lock.collateral} for a price of ${price}`,
+      `${lock.collateral} for a price of ${lock.price}`,
     );
     const latest = terms.deadline - market.verifySeconds;
     this.require(lock.deadline <= latest + clockSkewSeconds, 'deadline-too-long', path, 'no time left to verify');

@@ -5,7 +5,7 @@
  */
 import { InputError } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
-import { chunkPrice, InvariantError } from '../market/index.js';
+import { InvariantError } from '../market/index.js';
 import { recallOf, recallScoreBps } from './canaries.js';
 import { checkParameters } from './check-parameters.js';
 import { cappedStakes, divideByWeight, dividePrice } from './divide.js';
@@ -187,9 +187,8 @@ function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
     const first = judged.find(([, { result }]) => result === 'accepted');
     if (first) {
       const lock = first[0].lock.message;
-      const price = chunkPrice(lock.price, chunk.workUnits);
-      const { workUnits } = chunk;
-      paid.push({ chunk: chunk.index, attempt: lock.attempt, prover: lower(lock.prover), workUnits, price });
+      const { attempt, prover, price } = lock;
+      paid.push({ chunk: chunk.index, attempt, prover: lower(prover), workUnits: chunk.workUnits, price });
       books.pay(paid[paid.length - 1], first[1].votes);
     }
     for (const [attempt, judgement] of judged) {

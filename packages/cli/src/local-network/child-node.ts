@@ -1,0 +1,104 @@
+/** A node in a process of its own, started again when it ends by itself. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { NodeReport } from './run-node.js';
+
+const DSPERSE = fileURLToPath(new URL('../../bin/dsperse.js', import.meta.url));
+const READY_MS = 60_000;
+const STOP_MS = 20_000;
+const RESTART_MS = [200, 1_000, 5_000, 15_000];
+const CALM_MS = 60_000;
+
+export interface ChildNodeOptions {
+  readonly name: string;
+  /** Config file of the node. */
+  readonly config: string;
+  /** What it prints. */
+  readonly output: string;
+  /** Another program that takes the same arguments, for nodes that are made to misbehave. */
+  readonly program?: readonly string[];
+  /** Told of ends that nobody asked for. */
+  readonly onEnd?: (name: string, what: string) => void;
+}
+
+export class ChildNode {
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #restarts = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #startedMs = 0;
+
+  constructor(private readonly options: ChildNodeOptions) {}
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the node is ready. */
+  start(): Promise<void> {
+    this.#stopping = false;
+    return this.#spawn();
+  }
+
+  #spawn(): Promise<void> {
+    const { name, config, output, program = [DSPERSE, 'node'] } = this.options;
+    const file = openSync(output, 'a');
+    const child = spawn(process.execPath, [...program, '--config', config, '--quiet'], {
+      stdio: ['ignore', file, file, 'ipc'],
+      // Apart from the terminal's group: Ctrl-C reaches this process, which stops nodes in order.
+      detached: true,
+    });
+    closeSync(file);
+    this.#child = child;
+    this.#startedMs = Date.now();
+    child.once('exit', (code, signal) => {
+      if (this.#child === child) this.#child = undefined;
+      if (!this.#stopping) this.#ended(signal ?? `code ${code}`);
+    });
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${name} was not ready in time: see ${output}`)), READY_MS);
+      child.on('message', (message: NodeReport) => {
+        if (message.kind !== 'ready') return;
+        clearTimeout(timer);
+        resolve();
+      });
+      child.once('exit', (code, signal) => {
+        clearTimeout(timer);
+        reject(new Error(`${name} ended with ${signal ?? `code ${code}`} before it was ready: see ${output}`));
+      });
+      child.once('error', reject);
+    });
+  }
+
+  #ended(what: string): void {
+    this.options.onEnd?.(this.name, what);
+    if (Date.now() - this.#startedMs > CALM_MS) this.#restarts = 0;
+    const wait = RESTART_MS[Math.min(this.#restarts++, RESTART_MS.length - 1)];
+    this.#timer = setTimeout(() => {
+      // A failed start ends the process, and that is seen as an end again.
+      if (!this.#stopping) this.#spawn().catch(() => {});
+    }, wait);
+  }
+
+  /** Ends the process as a crash would: it is started again. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (!child) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+}
