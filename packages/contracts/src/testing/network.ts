@@ -137,6 +137,11 @@ export async function startNetwork(
       ...options.genesis,
     },
   });
+  // The owner of everything, and the only caller of slash, settle and pay.
+  for (const address of [at.timelock, at.settlement]) {
+    await test.impersonateAccount({ address });
+    await test.setBalance({ address, value: 1_000n * TOKEN });
+  }
   const request = (actor: Actor | Address, contract: Contract, functionName: string, args: readonly unknown[]) =>
     ({ account: actor, address: at[contract], abi: ABIS[contract] as Abi, functionName, args }) as const;
 
