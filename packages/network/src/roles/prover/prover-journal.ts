@@ -86,20 +86,18 @@ export class ProverJournal {
     if (this.journal.bytes > COMPACT_BYTES) await this.#compact();
   }
 
-  /** Old records of what has ended go. */
+  /** Of what has ended only acknowledgements stay, for a time. */
   async #compact(): Promise<void> {
     const since = this.nowMs() - KEEP_MS;
-    const isOpen = (key: string) => this.#locks.has(key);
     const kept = this.#records.filter((r) => {
       const key = r.kind === 'lock' ? keyText(lockSchema.parse(r.lock).message) : r.key;
-      return isOpen(key) || (r.kind !== 'ended' && r.atMs >= since);
+      return this.#locks.has(key) || (r.kind === 'acknowledged' && r.atMs >= since);
     });
-    const ended = kept.filter((r) => r.kind === 'lock' && !isOpen(keyText(lockSchema.parse(r.lock).message)));
-    // A lock that has ended is evidence only with what was acknowledged; it is not open again after a restart.
-    const records = kept.filter((r) => !ended.includes(r));
-    if (records.length === this.#records.length) return;
-    await this.journal.compact(records);
-    this.#records = records;
+    if (kept.length === this.#records.length) return;
+    await this.journal.compact(kept);
+    this.#records = kept;
+    this.#acknowledged.clear();
+    for (const record of kept) this.#take(record);
   }
 
   /** Locks that were signed and of which no end is known. */

@@ -74,7 +74,8 @@ export class ValidatorJournal {
    */
   async bind(verdict: VerdictMessage): Promise<VerdictMessage> {
     const key = caseText(verdict);
-    const earlier = this.#verdicts.get(key) ?? (await this.#pending.get(key));
+    const pending = this.#pending.get(key);
+    const earlier = this.#verdicts.get(key) ?? (pending && (await pending));
     if (earlier) {
       if (earlier.accepted === verdict.accepted && earlier.proofDigest === verdict.proofDigest) return earlier;
       throw new InputError(
@@ -136,6 +137,9 @@ export class ValidatorJournal {
     if (!isSmaller) return;
     await this.journal.compact(kept);
     this.#records = kept;
+    this.#verdicts.clear();
+    this.#epochs.clear();
+    for (const record of kept) this.#take(record);
   }
 
   close(): Promise<void> {

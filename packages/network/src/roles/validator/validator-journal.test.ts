@@ -1,0 +1,97 @@
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Hex, numberToHex, pad } from 'viem';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EpochRoot, VerdictMessage } from '../../messages/index.js';
+import { emptyState } from '../../scoring/index.js';
+import { ValidatorJournal } from './validator-journal.js';
+
+const word = (k: number): Hex => pad(numberToHex(k), { size: 32 });
+const verdict: VerdictMessage = {
+  order: word(1),
+  chunk: 0,
+  attempt: 0,
+  proofDigest: word(2),
+  accepted: true,
+  validator: '0x00000000000000000000000000000000000000aa',
+  salt: word(3),
+};
+const root: EpochRoot = { epoch: 3, previous: word(0), root: word(4), spent: 10n ** 20n, leaves: 2 };
+const never = async () => false;
+
+let directory: string;
+let path: string;
+let journal: ValidatorJournal;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'dsperse-validator-'));
+  path = join(directory, 'journal');
+  journal = await ValidatorJournal.open(path);
+});
+afterEach(async () => {
+  await journal.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+async function reopen(nowMs?: () => number): Promise<void> {
+  await journal.close();
+  journal = await ValidatorJournal.open(path, nowMs);
+}
+
+describe('verdicts', () => {
+  it('are bound once: the same one again has the first salt, another is refused', async () => {
+    expect(await journal.bind(verdict)).toEqual(verdict);
+    expect(await journal.bind({ ...verdict, salt: word(9) })).toEqual(verdict);
+    for (const change of [{ accepted: false }, { proofDigest: word(9) }]) {
+      await expect(journal.bind({ ...verdict, ...change })).rejects.toMatchObject({ code: 'second-verdict' });
+    }
+    // Another attempt is another matter.
+    await journal.bind({ ...verdict, attempt: 1, accepted: false });
+  });
+
+  it('bind after a crash, also where the end of the file is torn', async () => {
+    await journal.bind(verdict);
+    await journal.close();
+    appendFileSync(path, '{"half');
+    journal = await ValidatorJournal.open(path);
+    expect(journal.verdict(verdict)).toEqual(verdict);
+    await expect(journal.bind({ ...verdict, accepted: false })).rejects.toMatchObject({ code: 'second-verdict' });
+  });
+
+  it('bind while they are being written', async () => {
+    const outcomes = await Promise.allSettled([
+      journal.bind(verdict),
+      journal.bind({ ...verdict, accepted: false }),
+      journal.bind({ ...verdict, salt: word(8) }),
+    ]);
+    expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((outcomes[2] as PromiseFulfilledResult<VerdictMessage>).value.salt).toBe(verdict.salt);
+  });
+
+  it('are forgotten long after', async () => {
+    await journal.bind(verdict);
+    await reopen(() => Date.now() + 91 * 24 * 3_600_000);
+    expect(journal.verdict(verdict)).toBeUndefined();
+  });
+});
+
+describe('roots of epochs', () => {
+  it('are bound once, over restarts, unless the chain shows that the first is void', async () => {
+    await journal.bindEpoch(root, emptyState(), never);
+    await journal.bindEpoch(root, emptyState(), never);
+    await reopen();
+    expect(journal.epoch(3)).toEqual({ root, state: emptyState() });
+    const other = { ...root, root: word(5) };
+    await expect(journal.bindEpoch(other, emptyState(), never)).rejects.toMatchObject({ code: 'second-root' });
+    await journal.bindEpoch(other, emptyState(), async () => true);
+    expect(journal.epoch(3)?.root).toEqual(other);
+  });
+
+  it('stay when their states go', async () => {
+    for (let epoch = 1; epoch <= 6; epoch++) await journal.bindEpoch({ ...root, epoch }, emptyState(), never);
+    await reopen();
+    expect(journal.epoch(1)).toEqual({ root: { ...root, epoch: 1 }, state: undefined });
+    expect(journal.epoch(6)?.state).toEqual(emptyState());
+    const other = { ...root, epoch: 1, root: word(7) };
+    await expect(journal.bindEpoch(other, emptyState(), never)).rejects.toMatchObject({ code: 'second-root' });
+  });
+});
