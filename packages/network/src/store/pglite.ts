@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { PGlite } from '@electric-sql/pglite';
 import { lockFile } from './lock.js';
 import type { Sql, SqlStore, SqlValue, TransactionOptions } from './sql.js';
 import { sqlError, stateError } from './sql-errors.js';
@@ -16,103 +16,128 @@ export interface PgliteOptions {
 /**
  * PostgreSQL within this process, on files. Statements run one after the other and hold up the process while they run;
  * there is no statement timeout. It does not fsync: what was committed survives the death of the process, but not
- * surely a power cut. InputError `in-use` where another process has the directory.
+ * surely a power cut. Where the database panics (a full disk), what runs fails retryably, and the next call opens it
+ * anew. InputError `in-use` where another process has the directory.
  */
 export async function openPglite({ directory }: PgliteOptions): Promise<SqlStore> {
   directory = resolve(directory);
   const unlock = await lockFile(join(directory, 'lock'), 'The database');
-  try {
+  const open = async () => {
     const data = join(directory, 'data');
     await mkdir(data, { recursive: true, mode: 0o700 });
-    const db = new PGlite(data, {
-      parsers: { [OID.int8]: parseInt8, [OID.numeric]: (text: string) => text },
-    });
+    const db = new PGlite(data, { parsers: { [OID.int8]: parseInt8, [OID.numeric]: (text: string) => text } });
     await db.waitReady;
-    return new PgliteStore(db, unlock);
+    return db;
+  };
+  try {
+    return new PgliteStore(await open(), open, unlock);
   } catch (error) {
     await unlock();
-    const known = sqlError(fileError(error, 'Opening the database'));
-    if (known !== error || known instanceof StoreError) throw known;
-    throw new StoreError('database-damaged', 'The database could not be opened.', false, 'Restore it or remove it.', {
-      cause: error,
-    });
+    const known = stateError(fileError(error, 'Opening the database'));
+    if (known instanceof Error && known !== error) throw known;
+    const hint = 'Free space on the disk; else restore the directory from a backup.';
+    throw new StoreError('database-damaged', 'The database could not be opened.', false, hint, { cause: error });
   }
+}
+
+/** Where its recovery finds no room, the database does not always say so, and never gets ready. */
+const REOPEN_MS = 10_000;
+
+interface Listener {
+  channel: string;
+  onNotification: (payload: string) => void;
+  onGap?: () => void;
+  unlisten: () => Promise<void>;
 }
 
 class PgliteStore implements SqlStore {
   readonly kind = 'pglite';
-  readonly #db: PGlite;
-  readonly #unlock: () => Promise<void>;
   readonly #guard = new TransactionGuard();
+  readonly #listeners = new Set<Listener>();
+  /** One thing after the other: nothing may reach a database that has panicked. */
+  #queue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #crash: StoreError | undefined;
 
-  constructor(db: PGlite, unlock: () => Promise<void>) {
-    this.#db = db;
-    this.#unlock = unlock;
-  }
+  constructor(
+    private db: PGlite,
+    private readonly open: () => Promise<PGlite>,
+    private readonly unlock: () => Promise<void>,
+  ) {}
 
   query<T>(sql: string, params?: readonly SqlValue[]): Promise<T[]> {
-    return this.#run((db) => db.query<T>(sql, params));
+    return this.#run(() => this.#statements().query<T>(sql, params));
   }
   execute(sql: string, params?: readonly SqlValue[]): Promise<number> {
-    return this.#run((db) => db.execute(sql, params));
+    return this.#run(() => this.#statements().execute(sql, params));
   }
   script(sql: string): Promise<void> {
-    return this.#run((db) => db.script(sql));
+    return this.#run(() => this.#statements().script(sql));
   }
   notify(channel: string, payload?: string): Promise<void> {
-    return this.#run((db) => db.notify(channel, payload));
+    return this.#run(() => this.#statements().notify(channel, payload));
   }
 
-  async transaction<R>(work: (tx: Sql) => Promise<R>, _options?: TransactionOptions): Promise<R> {
-    this.#checkOpen();
-    // One connection: transactions run one after the other, which is as serialisable as it gets.
-    return this.#guard.run(async () => {
-      try {
-        return await this.#db.transaction(async (tx) => {
-          let failed = false;
-          const result = await work(
-            this.#statements(tx, () => {
-              failed = true;
-            }),
-          );
-          // A statement failed and the work went on: what it did is lost, and is not to be taken for committed.
-          if (failed) await this.#statements(tx).query('select 1');
-          return result;
+  /** One connection: transactions run one after the other, which is as serialisable as it gets. */
+  transaction<R>(work: (tx: Sql) => Promise<R>, _options?: TransactionOptions): Promise<R> {
+    return this.#run((attempt) =>
+      attempt(async () => {
+        let failed = false;
+        const scope = { open: true };
+        const tx = this.#statements(scope, () => {
+          failed = true;
         });
-      } catch (error) {
-        throw isCrash(error) ? this.#crashed(error) : stateError(error);
-      }
-    });
+        await tx.script('begin');
+        try {
+          const result = await work(tx);
+          // A statement failed and the work went on: what it did is lost, and is not to be taken for committed.
+          if (failed) await tx.query('select 1');
+          await tx.script('commit');
+          return result;
+        } catch (error) {
+          if (!this.#crash) await tx.script('rollback').catch(() => {});
+          throw error;
+        } finally {
+          scope.open = false;
+        }
+      }),
+    );
   }
 
-  async listen(channel: string, onNotification: (payload: string) => void): Promise<() => Promise<void>> {
+  async listen(channel: string, onNotification: (payload: string) => void, onGap?: () => void) {
     channelName(channel);
-    const unlisten = await this.#run(() => this.#driver(() => this.#db.listen(channel, onNotification)));
+    const listener: Listener = { channel, onNotification, onGap, unlisten: async () => {} };
+    await this.#run(() => this.#attach(listener));
+    this.#listeners.add(listener);
     return async () => {
-      if (!this.#closing) await this.#run(() => this.#driver(() => unlisten()));
+      if (this.#listeners.delete(listener) && !this.#closing) await this.#run(() => this.#driver(listener.unlisten));
     };
   }
 
   close(): Promise<void> {
-    this.#closing ??= (async () => {
+    this.#closing ??= this.#queue.then(async () => {
       try {
-        if (!this.#db.closed && !this.#crash) await this.#db.close();
+        if (!this.#crash) await this.db.close();
       } finally {
-        await this.#unlock();
+        await this.unlock();
       }
-    })();
+    });
     return this.#closing;
   }
 
-  async #run<R>(work: (db: Sql) => Promise<R>): Promise<R> {
-    this.#checkOpen();
+  async #run<R>(work: (attempt: <T>(inside: () => Promise<T>) => Promise<T>) => Promise<R>): Promise<R> {
+    if (this.#closing) throw new StoreError('closed', 'The database is closed.', false);
     this.#guard.check();
-    return work(this.#statements(this.#db));
+    const running = this.#queue.then(async () => {
+      if (this.#crash) await this.#reopen();
+      return work((inside) => this.#guard.run(inside));
+    });
+    this.#queue = running.catch(() => {});
+    return running;
   }
 
   async #driver<R>(call: () => Promise<R>): Promise<R> {
+    if (this.#crash) throw this.#crash;
     try {
       return await call();
     } catch (error) {
@@ -120,44 +145,61 @@ class PgliteStore implements SqlStore {
     }
   }
 
-  /** A panic ends the database, not the process: WebAssembly aborts, and nothing can be asked of it any more. */
   #crashed(cause: unknown): StoreError {
-    this.#crash ??= new StoreError('database-crashed', 'The database has stopped.', false, 'Restart; see the cause.', {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const hint = 'Check the disk; the next call opens the database anew.';
+    this.#crash = new StoreError('database-crashed', `The database stopped: ${why}.`, true, hint, { cause });
     return this.#crash;
   }
 
-  #statements(db: Pick<Transaction, 'query' | 'exec'>, onFailure?: () => void): Sql {
-    const send = async <T>(sql: string, params?: readonly SqlValue[]) => {
-      const values = toParams(params);
-      return this.#driver(() => db.query<T>(sql, values)).catch((error) => {
+  /** A new database on the same files, which recovers what was committed. The old one is only forgotten. */
+  async #reopen(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('it does not start again')), REOPEN_MS);
+    });
+    try {
+      this.db = await Promise.race([this.open(), late]).finally(() => clearTimeout(timer));
+    } catch (error) {
+      throw this.#crashed(error);
+    }
+    this.#crash = undefined;
+    for (const listener of this.#listeners) await this.#attach(listener);
+    for (const listener of [...this.#listeners]) listener.onGap?.();
+  }
+
+  async #attach(listener: Listener): Promise<void> {
+    listener.unlisten = await this.#driver(() => this.db.listen(listener.channel, listener.onNotification));
+  }
+
+  #statements(scope = { open: true }, onFailure?: () => void): Sql {
+    const { db } = this;
+    const guarded = async <R>(call: () => Promise<R>) => {
+      if (!scope.open) throw new StoreError('closed', 'The transaction has ended.', false);
+      try {
+        return await this.#driver(call);
+      } catch (error) {
         onFailure?.();
         throw error;
-      });
+      }
     };
+    const send = <T>(sql: string, params?: readonly SqlValue[]) =>
+      guarded(async () => db.query<T>(sql, toParams(params)));
     return {
       query: async <T>(sql: string, params?: readonly SqlValue[]) => (await send<T>(sql, params)).rows as T[],
       execute: async (sql, params) => (await send(sql, params)).affectedRows ?? 0,
       script: async (sql) => {
-        await this.#driver(() => db.exec(sql)).catch((error) => {
-          onFailure?.();
-          throw error;
-        });
+        await guarded(() => db.exec(sql));
       },
       notify: async (channel, payload = '') => {
         await send('select pg_notify($1, $2)', [channelName(channel), payload]);
       },
     };
   }
-
-  #checkOpen(): void {
-    if (this.#closing) throw new StoreError('closed', 'The database is closed.', false);
-    if (this.#crash) throw this.#crash;
-  }
 }
 
+/** A panic ends the database, not the process: WebAssembly aborts, and nothing can be asked of it any more. */
 function isCrash(error: unknown): boolean {
-  const name = (error as Error | undefined)?.name;
-  return name === 'RuntimeError' || name === 'ExitStatus';
+  const { name, severity } = (error ?? {}) as { name?: string; severity?: string };
+  return name === 'RuntimeError' || name === 'ExitStatus' || severity === 'PANIC' || severity === 'FATAL';
 }
