@@ -1,0 +1,118 @@
+/** The checks on one chunk of a certificate: its lock, its receipt, its statements and proofs, its verdicts. */
+import type { SliceProof } from '@dsperse/core/verify';
+import { chunkPrice } from '@dsperse/network/market';
+import {
+  type Certificate,
+  canonicalBytes,
+  digestAsBytes32,
+  digestOfBytes,
+  isSignedBy,
+  type NetworkId,
+} from '@dsperse/network/messages';
+import { judgeQuorum, type QuorumResult } from '@dsperse/network/scoring';
+import type { Address, Hex } from 'viem';
+import { demand, Found, same } from './certificate-check.js';
+
+export interface CertifiedChunk {
+  readonly index: number;
+  readonly slices: readonly number[];
+  readonly prover: Address;
+  readonly attempt: number;
+  /** Token units, for the whole chunk. */
+  readonly price: bigint;
+  /** Validators whose signed verdicts accept and reject it. */
+  readonly accepting: readonly Address[];
+  readonly rejecting: readonly Address[];
+  /** Where stakes were given. */
+  readonly quorum?: QuorumResult;
+}
+
+export interface ChunkContext {
+  readonly network: NetworkId;
+  /** Of the order. */
+  readonly id: Hex;
+  readonly certificate: Certificate;
+  /** As the manifest has it. */
+  readonly planned: Certificate['manifest']['chunks'][number];
+  readonly delivered: Certificate['chunks'][number];
+}
+
+const receiptDigest = ({ delivered }: ChunkContext): Hex =>
+  digestAsBytes32(digestOfBytes(canonicalBytes(delivered.delivery.proof)));
+
+/** @returns the proofs of the chunk's slices */
+export async function checkDelivery(
+  context: ChunkContext,
+  proofs: ReadonlyMap<string, Uint8Array>,
+): Promise<SliceProof[]> {
+  const { network, id, certificate, planned, delivered } = context;
+  const path = `chunks/${planned.index}`;
+  const { lock, delivery } = delivered;
+  const { message: terms } = lock;
+  const order = certificate.order.message;
+  demand(same(terms.order, id), 'order', `${path}/lock/message/order`);
+  demand(await isSignedBy(network, 'Lock', lock, terms.prover), 'lock-signature', `${path}/lock/signature`);
+  const [least, most] = [order.priceMin, order.priceMax].map((p) => chunkPrice(p, planned.workUnits));
+  demand(terms.price >= least && terms.price <= most, 'price', `${path}/lock/message/price`);
+  demand(terms.deadline <= order.deadline, 'deadline', `${path}/lock/message/deadline`);
+  const { receipt } = delivery;
+  for (const field of ['order', 'chunk', 'attempt', 'prover'] as const) {
+    demand(same(String(receipt.message[field]), String(terms[field])), 'receipt', `${path}/receipt/message/${field}`);
+  }
+  demand(same(receipt.message.proofDigest, receiptDigest(context)), 'proof-digest', `${path}/receipt/message`);
+  const signed = await isSignedBy(network, 'Receipt', receipt, terms.prover);
+  demand(signed, 'receipt-signature', `${path}/receipt/signature`);
+  const { slices } = delivery.proof;
+  demand(slices.length === planned.slices.length, 'missing-slice', `${path}/slices`);
+  return slices.map(({ statement, proof, proofBytes }, i) => {
+    const at = `slices/${planned.slices[i]}`;
+    demand(statement.index === planned.slices[i], 'slice-index', `${at}/statement/index`);
+    demand(statement.fingerprint === certificate.manifest.fingerprint, 'fingerprint', `${at}/statement/fingerprint`);
+    demand(statement.nonce === id.slice(2), 'nonce', `${at}/statement/nonce`);
+    demand(statement.prover === terms.prover.toLowerCase(), 'prover', `${at}/statement/prover`);
+    for (const [name, commitment] of Object.entries(statement.commitments)) {
+      const told = certificate.manifest.commitments;
+      demand(Object.hasOwn(told, name) && told[name] === commitment, 'commitment', `${at}/statement/commitments`);
+    }
+    const bytes = proofs.get(proof);
+    if (!bytes) throw new Found('undecided', 'missing-artifact', `${at}/proof`);
+    demand(bytes.length === proofBytes && digestOfBytes(bytes) === proof, 'proof-digest', `${at}/proof`);
+    return { statement, proof: bytes };
+  });
+}
+
+/** Every verdict is signed, is on this proof, and is its validator's only one. */
+export async function weighVerdicts(
+  context: ChunkContext,
+  stakes: readonly { readonly operator: Address; readonly stake: bigint }[] | undefined,
+): Promise<CertifiedChunk> {
+  const { network, id, planned, delivered } = context;
+  const lock = delivered.lock.message;
+  const seen = new Set<string>();
+  const [accepting, rejecting]: [Address[], Address[]] = [[], []];
+  for (const [i, verdict] of delivered.verdicts.entries()) {
+    const path = `chunks/${planned.index}/verdicts/${i}`;
+    const { message } = verdict;
+    const aboutThis =
+      same(message.order, id) &&
+      message.chunk === lock.chunk &&
+      message.attempt === lock.attempt &&
+      same(message.proofDigest, receiptDigest(context));
+    demand(aboutThis, 'verdict', `${path}/message`);
+    demand(await isSignedBy(network, 'Verdict', verdict, message.validator), 'verdict-signature', `${path}/signature`);
+    demand(!seen.has(message.validator.toLowerCase()), 'second-verdict', path);
+    seen.add(message.validator.toLowerCase());
+    (message.accepted ? accepting : rejecting).push(message.validator);
+  }
+  const votes = delivered.verdicts.map(({ message }) => message);
+  return {
+    index: planned.index,
+    slices: planned.slices,
+    prover: lock.prover,
+    attempt: lock.attempt,
+    price: lock.price,
+    accepting,
+    rejecting,
+    ...(stakes ? { quorum: judgeQuorum(votes, stakes) } : {}),
+  };
+}

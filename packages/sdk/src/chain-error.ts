@@ -1,0 +1,56 @@
+/** What went wrong on the chain, as the errors that callers know. */
+import { InputError } from '@dsperse/core/verify';
+import { TransportError } from '@dsperse/network/transport';
+import { type Abi, BaseError, ContractFunctionRevertedError, decodeErrorResult, type Hex } from 'viem';
+
+/** What to do about refusals that people meet. */
+const HINTS: Readonly<Record<string, string>> = {
+  ERC20InsufficientBalance: 'the account holds fewer tokens than that',
+  InsufficientBalance: 'deposit more, or take less',
+  NotRequester: 'only the account that placed the order may do this',
+  NotReserved: 'the order is not reserved on the chain (any more)',
+  NotExitable: 'the time in brackets (seconds since 1970) is the first at which it may leave',
+  GovernorInsufficientProposerVotes: 'have votes delegated to the account first',
+  GovernorUnexpectedProposalState: 'the proposal is at another stage: see its status',
+};
+
+/** @param abis of contracts that may be called by the one that was called */
+export function chainError(error: unknown, what: string, abis: readonly Abi[] = []): Error {
+  if (error instanceof InputError || error instanceof TransportError) return error;
+  if (error instanceof BaseError) {
+    const revert = error.walk((e) => e instanceof ContractFunctionRevertedError);
+    if (revert instanceof ContractFunctionRevertedError) {
+      const { name, args } = reasonOf(revert, abis);
+      const said = args.length > 0 ? `${name}(${args.map(String).join(', ')})` : name;
+      const hint = HINTS[name] ?? 'see the contract’s documentation for what it demands';
+      return new InputError('refused', `${what}: the contract refuses: ${said}`, hint, undefined, { cause: error });
+    }
+    return new TransportError('chain', `${what}: ${error.shortMessage.split('\n')[0]}`, {
+      retryable: true,
+      hint: 'is the chain’s RPC running, and has the account ether for fees?',
+      cause: error,
+    });
+  }
+  return new TransportError('chain', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    retryable: true,
+    hint: 'is the chain’s RPC running?',
+    cause: error,
+  });
+}
+
+function reasonOf(
+  revert: ContractFunctionRevertedError,
+  abis: readonly Abi[],
+): { name: string; args: readonly unknown[] } {
+  const { data, raw, reason } = revert;
+  if (data?.errorName) return { name: data.errorName, args: data.args ?? [] };
+  for (const abi of raw && raw !== '0x' ? abis : []) {
+    try {
+      const { errorName, args } = decodeErrorResult({ abi, data: raw as Hex });
+      return { name: errorName, args: (args as readonly unknown[] | undefined) ?? [] };
+    } catch {
+      // Not one of its errors.
+    }
+  }
+  return { name: reason ?? 'no reason given', args: [] };
+}

@@ -1,0 +1,256 @@
+/** A requester's client of one gateway. Runs in browsers and in Node. */
+import type { NetworkAddresses } from '@dsperse/contracts';
+import type { Tensor } from '@dsperse/core/graph';
+import { quantizeInputs } from '@dsperse/core/program';
+import { decodeKey, fingerprintOf, InputError, type PublicValues } from '@dsperse/core/verify';
+import {
+  type Order,
+  orderViewSchema,
+  type ProgramDocument,
+  type QuoteDocument,
+  quoteSchema,
+  toJson,
+} from '@dsperse/network/messages';
+import { NodeClient, TransportError } from '@dsperse/network/transport';
+import type { Address, Hex } from 'viem';
+import type { LocalAccount } from 'viem/accounts';
+import { ChainAccess, type ChainOptions } from './chain-access.js';
+import { type Balances, balancesOf, deposit, forceExit, placeDirect, requestCancel, withdraw } from './deposits.js';
+import { fetchBlob, fetchKey, findProgram, type PublishableProgram, publishProgram } from './gateway-blobs.js';
+import { type ExpectedNetwork, type GatewayIdentity, meetGateway } from './gateway-identity.js';
+import { OrderHandle } from './order-handle.js';
+import { draftOrder, type OrderTerms, type PriceTerms, sealOrder } from './order-terms.js';
+import { type ActivationSource, type OrderInHand, openSavedOrder } from './saved-order.js';
+
+export interface ClientOptions {
+  readonly gatewayUrl: string;
+  /** Signs orders and requests. */
+  readonly account: LocalAccount;
+  /** The network that the gateway must be of; without it the gateway's word is taken for which network it is. */
+  readonly network?: ExpectedNetwork;
+  /** The chain, for deposits and exits: the URL of its RPC, or a wallet's clients. */
+  readonly chain?: Omit<ChainOptions, 'contracts' | 'account' | 'chainId'>;
+  readonly timeoutMs?: number;
+}
+
+export interface QuoteRequest {
+  readonly fingerprint: string;
+  readonly price: PriceTerms;
+  readonly deadlineSeconds: number;
+}
+
+/** The input: integers by tensor, or real numbers that are quantised here. */
+export type OrderInput =
+  | { readonly integers: PublicValues }
+  | { readonly tensors: ReadonlyMap<string, Tensor>; readonly clamp?: boolean };
+
+export interface OrderRequest extends OrderTerms {
+  /** `key`: the verifier key, where the caller has it; it must be that of the fingerprint, as a fetched one must. */
+  readonly program: { readonly fingerprint: string; readonly key?: Uint8Array };
+  readonly input: OrderInput;
+  /** Who runs the integer inference; the gateway where nothing is said. */
+  readonly activations?: ActivationSource;
+  /** Slice packages by index, for the requester's own inference; fetched by digest where it is not given. */
+  readonly readSlice?: (index: number) => Uint8Array | Promise<Uint8Array>;
+  /** Called with the handle before the order is sent: the place to save it. */
+  readonly onDrafted?: (handle: OrderHandle) => void | Promise<void>;
+}
+
+const SUBMIT_TIMEOUT_MS = 300_000;
+const MAX_PACKAGE_BYTES = 2 ** 31 - 1;
+const submitted = orderViewSchema.pick({ id: true });
+
+/** @throws TransportError `unreachable`, `other-network`, `bad-record`, `not-a-gateway` */
+export async function createClient(options: ClientOptions): Promise<Client> {
+  const { gatewayUrl: baseUrl, account, timeoutMs } = options;
+  const gateway = await meetGateway(new NodeClient({ baseUrl, timeoutMs, maxRetries: 1 }), options.network);
+  const { network, address: audience } = gateway;
+  return new Client(options, gateway, new NodeClient({ baseUrl, signer: account, network, audience, timeoutMs }));
+}
+
+export class Client {
+  private chainAccess: Promise<ChainAccess> | undefined;
+  private readonly keys = new Map<string, Promise<Uint8Array>>();
+
+  constructor(
+    private readonly options: ClientOptions,
+    readonly gateway: GatewayIdentity,
+    private readonly http: NodeClient,
+  ) {}
+
+  get account(): LocalAccount {
+    return this.options.account;
+  }
+
+  /** What the gateway says of a program; undefined where it does not have it. */
+  program(fingerprint: string): Promise<ProgramDocument | undefined> {
+    return findProgram(this.http, fingerprint);
+  }
+
+  /** The verifier key of a program, compared with its fingerprint. */
+  key(fingerprint: string): Promise<Uint8Array> {
+    const known = this.keys.get(fingerprint);
+    if (known) return known;
+    const fetched = this.requireProgram(fingerprint).then((p) => fetchKey(this.http, p, fingerprint));
+    this.keys.set(fingerprint, fetched);
+    fetched.catch(() => this.keys.delete(fingerprint));
+    return fetched;
+  }
+
+  /** Sends what the gateway lacks of a program. @returns whether anything was sent */
+  publish(program: PublishableProgram, onBlob?: (done: number, all: number) => void): Promise<boolean> {
+    return publishProgram(this.http, program, onBlob);
+  }
+
+  quote({ fingerprint, price, deadlineSeconds }: QuoteRequest): Promise<QuoteDocument> {
+    const body = {
+      fingerprint,
+      priceMin: price.min,
+      priceMax: price.max,
+      rampSeconds: price.rampSeconds,
+      deadlineSeconds,
+    };
+    return this.http.post('/v1/quotes', toJson(body), quoteSchema, { idempotent: true });
+  }
+
+  /**
+   * Commits to the input, signs and submits an order.
+   * @throws InputError `bad-input`, `out-of-range`, `other-program`, `unknown-program`, `bad-price-curve`; TransportError
+   */
+  async order(request: OrderRequest): Promise<OrderHandle> {
+    const { fingerprint, key } = request.program;
+    const document = await this.requireProgram(fingerprint);
+    if (key) this.holdKey(fingerprint, key);
+    const inputs = await this.integersOf(fingerprint, request.input);
+    const { account, gateway } = this;
+    const drafted = await draftOrder(account, gateway.network, document, inputs, request, this.nowSeconds());
+    const order: OrderInHand = { ...drafted, inputs, activations: request.activations ?? 'gateway' };
+    const handle = this.handleOf(order);
+    await request.onDrafted?.(handle);
+    await this.submit(order, document, request.readSlice);
+    return handle;
+  }
+
+  /**
+   * An order from what `handle.save()` gave; it is sent again where the gateway does not know it.
+   * @throws InputError `bad-saved-order`, `other-network`, `other-account`
+   */
+  async resume(saved: unknown, readSlice?: OrderRequest['readSlice']): Promise<OrderHandle> {
+    const order = openSavedOrder(saved, this.gateway.network);
+    const { requester, fingerprint } = order.order.message;
+    if (requester.toLowerCase() !== this.account.address.toLowerCase()) {
+      throw new InputError('other-account', `the order is of ${requester}`, 'use the key that signed it');
+    }
+    const handle = this.handleOf(order);
+    try {
+      await handle.view();
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.status !== 404) throw error;
+      await this.submit(order, await this.requireProgram(fingerprint.slice(2)), readSlice);
+    }
+    return handle;
+  }
+
+  /** The network's contracts. @throws InputError `no-rpc`, `wrong-chain` */
+  chain(): Promise<ChainAccess> {
+    const { chainId } = this.gateway.network;
+    const contracts = { ...this.gateway.contracts, ...this.options.network?.contracts } as Partial<NetworkAddresses>;
+    this.chainAccess ??= ChainAccess.connect({ ...this.options.chain, contracts, chainId, account: this.account });
+    this.chainAccess.catch(() => {
+      this.chainAccess = undefined;
+    });
+    return this.chainAccess;
+  }
+
+  async balance(): Promise<Balances> {
+    return balancesOf(await this.chain(), this.account.address);
+  }
+
+  /** Token units. @returns the transaction's hash */
+  async deposit(amount: bigint): Promise<Hex> {
+    return deposit(await this.chain(), amount);
+  }
+
+  async withdraw(amount: bigint, to?: Address): Promise<Hex> {
+    return withdraw(await this.chain(), amount, to);
+  }
+
+  /** On the chain, where the gateway does not answer. */
+  async requestCancel(id: Hex): Promise<Hex> {
+    return requestCancel(await this.chain(), id);
+  }
+
+  async forceExit(id: Hex): Promise<Hex> {
+    return forceExit(await this.chain(), id);
+  }
+
+  /** Reserves and publishes an order on the chain, where the gateway censors it. */
+  async placeDirect(order: Order): Promise<Hex> {
+    return placeDirect(await this.chain(), order);
+  }
+
+  private nowSeconds(): number {
+    return Math.floor((Date.now() + this.gateway.clockAheadMs) / 1000);
+  }
+
+  private async requireProgram(fingerprint: string): Promise<ProgramDocument> {
+    const document = await this.program(fingerprint);
+    if (document?.fingerprint === fingerprint) return document;
+    const hint = 'publish it there first';
+    throw new InputError('unknown-program', `the gateway has no program ${fingerprint}`, hint);
+  }
+
+  private holdKey(fingerprint: string, key: Uint8Array): void {
+    if (fingerprintOf(key) !== fingerprint) {
+      throw new InputError('other-program', 'the key is of another program', 'give the key of this fingerprint');
+    }
+    this.keys.set(fingerprint, Promise.resolve(key));
+  }
+
+  private async integersOf(fingerprint: string, input: OrderInput): Promise<PublicValues> {
+    if ('integers' in input) return input.integers;
+    const key = decodeKey(await this.key(fingerprint));
+    return quantizeInputs(key, input.tensors, { clamp: input.clamp }).integers;
+  }
+
+  private async submit(order: OrderInHand, program: ProgramDocument, readSlice: OrderRequest['readSlice']) {
+    const activations = order.activations === 'own' ? await this.activationsOf(order, program, readSlice) : undefined;
+    const document = sealOrder(order, order.inputs, this.gateway.encryptionKey, activations);
+    // Sent twice it is one order: its id says so.
+    const { id } = await this.http.post('/v1/orders', toJson(document), submitted, {
+      idempotent: true,
+      timeoutMs: SUBMIT_TIMEOUT_MS,
+    });
+    if (id !== order.id) {
+      throw new TransportError('bad-response', 'the gateway took another order than was sent', { retryable: false });
+    }
+  }
+
+  private async activationsOf(order: OrderInHand, program: ProgramDocument, readSlice: OrderRequest['readSlice']) {
+    const { computeActivations } = await import('./own-activations.js');
+    const read =
+      readSlice ??
+      ((index: number) => {
+        const { package: digest, packageBytes } = program.slices[index];
+        return fetchBlob(this.http, digest, Math.min(packageBytes, MAX_PACKAGE_BYTES));
+      });
+    return computeActivations(program, order.inputs, read);
+  }
+
+  private handleOf(order: OrderInHand): OrderHandle {
+    const { http, gateway, account: signer } = this;
+    const fingerprint = order.order.message.fingerprint.slice(2);
+    return new OrderHandle(
+      {
+        http,
+        gateway,
+        gatewayUrl: this.options.gatewayUrl,
+        network: gateway.network,
+        signer,
+        nowSeconds: () => this.nowSeconds(),
+        key: () => this.key(fingerprint),
+      },
+      order,
+    );
+  }
+}

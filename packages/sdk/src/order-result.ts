@@ -1,0 +1,161 @@
+/** What came of an order, judged by the requester itself. */
+import { dequantize } from '@dsperse/core/program';
+import { decodeKey, type PublicValues } from '@dsperse/core/verify';
+import {
+  type Certificate,
+  certificateSchema,
+  decodeBundle,
+  type OrderState,
+  type OrderView,
+  sealingContext,
+} from '@dsperse/network/messages';
+import { type NodeClient, open, TransportError } from '@dsperse/network/transport';
+import { type Hex, hexToBytes } from 'viem';
+import { fetchBlob } from './gateway-blobs.js';
+import type { GatewayIdentity } from './gateway-identity.js';
+import type { OrderInHand } from './saved-order.js';
+import { type CertificateVerdict, verifyCertificate } from './verify-certificate.js';
+
+export interface OutputTensor {
+  readonly dims: readonly number[];
+  /** Real numbers. */
+  readonly data: Float64Array;
+}
+
+export interface OrderResult {
+  readonly id: Hex;
+  readonly verdict: 'accepted' | 'rejected' | 'undecided';
+  /** Why it is not accepted: a code of the verdict, or the state in which the order ended. */
+  readonly code?: string;
+  readonly path?: string;
+  /** In the gateway's words, where the order was not delivered. */
+  readonly reason?: string;
+  readonly state: OrderState;
+  readonly fingerprint: string;
+  /** By name; only where the verdict is `accepted`. */
+  readonly outputs: ReadonlyMap<string, OutputTensor>;
+  readonly certificate?: Certificate;
+  readonly certified?: CertificateVerdict;
+  readonly keyBytes?: Uint8Array;
+  /** Proofs of all slices, by digest. */
+  readonly proofs?: ReadonlyMap<string, Uint8Array>;
+  /** Integers of the public tensors. */
+  readonly values?: PublicValues;
+  /** Token units: what the locks of the certificate come to; else what the gateway says. */
+  readonly spent: bigint;
+  readonly view: OrderView;
+  readonly verifyMs: number;
+}
+
+export const hasEnded = (state: OrderState): boolean => !['received', 'reserved', 'running'].includes(state);
+
+/** Also an order that is settled may have been delivered before. */
+export const isDelivered = (view: OrderView): boolean =>
+  hasEnded(view.state) && view.chunks.length > 0 && view.chunks.every((c) => c.state === 'accepted');
+
+const MAX_PROOF_BYTES = 2 ** 28;
+const MAX_VALUES_BYTES = 2 ** 29;
+const AT_ONCE = 4;
+
+/**
+ * Fetches what the verdict rests on, and judges it.
+ * @param key the verifier key, or how to get it
+ */
+export async function collectResult(
+  http: NodeClient,
+  gateway: GatewayIdentity,
+  order: OrderInHand,
+  view: OrderView,
+  key: () => Promise<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<OrderResult> {
+  const { id } = order;
+  const fingerprint = order.order.message.fingerprint.slice(2);
+  const known = { id, state: view.state, fingerprint, view, outputs: new Map<string, OutputTensor>() };
+  if (!isDelivered(view)) {
+    const { state, reason, spent } = view;
+    return { ...known, verdict: 'undecided', code: state, ...(reason ? { reason } : {}), spent, verifyMs: 0 };
+  }
+  const certificate = await http.get(`/v1/orders/${id}/certificate`, certificateSchema, {
+    signal,
+    maxResponseBytes: 1 << 28,
+  });
+  const [values, keyBytes, proofs] = await Promise.all([
+    fetchValues(http, order, signal),
+    key(),
+    fetchProofs(http, certificate, signal),
+  ]);
+  const began = performance.now();
+  const certified = await verifyCertificate({
+    certificate,
+    values,
+    keyBytes,
+    proofs,
+    fingerprint,
+    inputs: order.inputs,
+    inputSalt: order.secrets.inputSalt,
+    network: gateway.network,
+    order: id,
+    gateway: gateway.address,
+  });
+  const verifyMs = performance.now() - began;
+  const { verdict, code, path } = certified;
+  const outputs = new Map<string, OutputTensor>();
+  if (verdict === 'accepted') {
+    const { tensors } = decodeKey(keyBytes);
+    for (const [name, integers] of certified.outputs) {
+      const tensor = tensors.get(name);
+      if (tensor) outputs.set(name, { dims: tensor.dims, data: dequantize(tensor, integers) });
+    }
+  }
+  return {
+    ...known,
+    verdict,
+    ...(code === undefined ? {} : { code, path }),
+    outputs,
+    certificate,
+    certified,
+    keyBytes,
+    proofs,
+    values,
+    spent: verdict === 'accepted' ? certified.price : view.spent,
+    verifyMs,
+  };
+}
+
+/** The public values; empty where the gateway seals something that is no bundle for this order. */
+async function fetchValues(http: NodeClient, order: OrderInHand, signal?: AbortSignal): Promise<PublicValues> {
+  const sealed = await http.getBytes(`/v1/orders/${order.id}/values`, MAX_VALUES_BYTES, { signal });
+  const context = sealingContext.values(order.id, order.order.message.requester);
+  try {
+    const bundle = decodeBundle(open(hexToBytes(order.secrets.replySecretKey), sealed, context));
+    return new Map([...bundle].flatMap(([name, { values }]) => (values ? [[name, values] as const] : [])));
+  } catch {
+    // The verdict says what is missing.
+    return new Map();
+  }
+}
+
+/** What the gateway does not have stays away: the verdict is then undecided. Other bytes are given as they are. */
+async function fetchProofs(
+  http: NodeClient,
+  certificate: Certificate,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const wanted = certificate.chunks.flatMap((c) => c.delivery.proof.slices);
+  const proofs = new Map<string, Uint8Array>();
+  const next = wanted.values();
+  const fetchSome = async () => {
+    for (const { proof, proofBytes } of next) {
+      try {
+        proofs.set(proof, await fetchBlob(http, proof, Math.min(proofBytes, MAX_PROOF_BYTES), signal));
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        if (error.code === 'bad-response' || error.code === 'too-large') proofs.set(proof, new Uint8Array(0));
+        else if (error.status !== 404) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, fetchSome));
+  return proofs;
+}
