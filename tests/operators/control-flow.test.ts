@@ -227,12 +227,12 @@ describe('inspect', () => {
     const body: GraphSpec = {
       inputs: ['i', 'go', 'v'],
       outputs: ['go', 'v3'],
-      nodes: [node('Unique', ['v'], ['v2'], {}, 'within'), node('NonZero', ['v2'], ['v3'], {}, 'depending')],
+      nodes: [node('Unique', ['v'], ['v2'], {}, 'within'), node('NonMaxSuppression', ['v2'], ['v3'], {}, 'depending')],
     };
     const spec: ModelSpec = {
       nodes: [
         node('If', ['yes'], ['p'], {
-          then_branch: { graph: odd('Det', 'taken', 'a') },
+          then_branch: { graph: odd('Multinomial', 'taken', 'a') },
           else_branch: { graph: odd('StringConcat', 'untaken', 'b') },
         }),
         ...loop(body, ['m', 'yes', 'x'], ['q']),
@@ -246,6 +246,6 @@ describe('inspect', () => {
     const report = inspectModel(buildModel(spec), { semantics: semanticsOf });
     const names = report.unsupported.map((u) => u.node).sort();
     expect(names).toEqual(['after', 'depending', 'loop', 'taken', 'within']);
-    expect(report.operators).toMatchObject({ Loop: 1, Unique: 1, Det: 1, StringConcat: 1 });
+    expect(report.operators).toMatchObject({ Loop: 1, Unique: 1, Multinomial: 1, StringConcat: 1 });
   });
 });

@@ -17,6 +17,13 @@ export interface Case {
   readonly constants?: readonly (Tensor | '')[];
   readonly attributes?: Readonly<Record<string, AttributeSpec>>;
   readonly opset?: number;
+  /** How many outputs are compared; 1 where nothing is said. */
+  readonly outputs?: number;
+  /** Where the first constant stands among the inputs: their positions, and `c` for it. */
+  readonly order?: readonly (number | 'c')[];
+  /** onnx.TensorProto.DataType that the first input is cast to before. */
+  readonly cast?: number;
+  readonly domain?: string;
   readonly check?: OperatorCheck;
 }
 
@@ -25,15 +32,21 @@ export function only(op: string, cases: readonly Case[]): void {
     cases.forEach((c, i) => {
       it(c.name ?? `case ${i + 1}`, () => {
         const constants = c.constants ?? [];
-        const names = [...c.x.map((_, k) => `x${k}`), ...constants.map((t, k) => (t === '' ? '' : `c${k}`))];
+        const xs = c.x.map((_, k) => `x${k}`);
+        const names = c.order
+          ? c.order.map((k) => (k === 'c' ? 'c0' : xs[k]))
+          : [...xs, ...constants.map((t, k) => (t === '' ? '' : `c${k}`))];
+        const outputs = Array.from({ length: c.outputs ?? 1 }, (_, k) => (k === 0 ? 'y' : `y${k}`));
+        const cast = c.cast === undefined ? [] : [node('Cast', ['x0'], ['real'], { to: c.cast })];
+        if (c.cast !== undefined) names[0] = 'real';
         checkOperator(
           kernels,
           {
             opset: c.opset,
-            nodes: [node(op, names, ['y'], c.attributes)],
+            nodes: [...cast, { ...node(op, names, outputs, c.attributes), domain: c.domain }],
             inputs: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dims])),
             types: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dtype])),
-            outputs: ['y'],
+            outputs,
             initializers: Object.fromEntries(constants.flatMap((t, k) => (t === '' ? [] : [[`c${k}`, t]]))),
           },
           Object.fromEntries(c.x.map((t, k) => [`x${k}`, t])),

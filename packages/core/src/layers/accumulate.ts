@@ -7,7 +7,8 @@ import type { Tensor } from '../graph/graph.js';
 import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
 import { type Addend, ceilLog2, type LowerContext, type Lowered, roundToInt } from './lowering.js';
-import { overflow, quotientGrid, rescale, shiftFits } from './rescale.js';
+import { gridFor, overflow, quotientGrid, rescale, shiftFits } from './rescale.js';
+import type { Grid } from './tables.js';
 
 /** Largest shift of a sum whose constants ask for it; remainders beyond one table are looked up in limbs. */
 const MOST_SHIFT = 22;
@@ -25,7 +26,22 @@ export interface SumPart {
 /** Adds the parts and the layer's addends, rounds, and applies the activation. `dims`: the output's. */
 export function lowerSum(c: LowerContext, dims: readonly number[], parts: readonly SumPart[]): Lowered {
   const all = [...parts, ...c.addends.map((a) => addendPart(c, a, dims))];
-  const q = quotientGrid(c);
+  const planned = quotientGrid(c);
+  // A result far smaller than what it is summed from is given at the finest resolution that there is.
+  for (let coarser = 0; coarser <= MOST_COARSER; coarser++) {
+    const scale = planned.scale * 2 ** coarser;
+    const q = coarser === 0 ? planned : gridFor(scale, scale * 2 ** c.widths.bits, c.widths.bits);
+    const sum = sumOnGrid(c, dims, all, q);
+    if (sum) return sum;
+  }
+  throw overflow(c);
+}
+
+/** How many times an output's unit is doubled where its sum does not fit. */
+const MOST_COARSER = 24;
+
+/** The sum rounded to a grid, at the finest unit that fits; undefined where none does. */
+function sumOnGrid(c: LowerContext, dims: readonly number[], all: readonly SumPart[], q: Grid): Lowered | undefined {
   const fits = (shift: number): Interval | undefined => {
     const z = sumOf(all.map((p) => p.bound(q.scale / 2 ** shift)));
     return z && shiftFits(z, q, shift) ? z : undefined;
@@ -38,16 +54,10 @@ export function lowerSum(c: LowerContext, dims: readonly number[], parts: readon
     const unit = q.scale / 2 ** shift;
     const z = fits(shift);
     if (!z) continue;
-    const sum = c.builder.linear(
-      `${c.name}/z`,
-      dims,
-      all.flatMap((p) => p.terms(unit)),
-      0,
-      z,
-    );
-    return rescale(c, sum, shift, q);
+    const terms = all.flatMap((p) => p.terms(unit));
+    return rescale(c, c.builder.linear(`${c.name}/z`, dims, terms, 0, z), shift, q);
   }
-  throw overflow(c);
+  return undefined;
 }
 
 function sumOf(bounds: readonly (Interval | undefined)[]): Interval | undefined {

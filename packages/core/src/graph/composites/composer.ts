@@ -110,6 +110,12 @@ export class Composer {
     return this.add('Reshape', [x, this.ints(dims)]);
   }
 
+  /** Indices, those that count from the end of an axis of n replaced. */
+  fromStart(indices: string, n: number): string {
+    const negative = this.add('Cast', [this.add('Less', [indices, this.scalar(0)])], { to: dtypeCode('int64') });
+    return this.add('Add', [indices, this.add('Mul', [negative, this.scalar(n)])]);
+  }
+
   /** Gives the results the names of the composite's outputs. */
   finish(results: readonly string[]): GraphNode[] {
     // An output that is an input or a constant, or another output too, is handed on by a node.

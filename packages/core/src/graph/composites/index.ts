@@ -7,6 +7,8 @@ import { CONTRIB, swish } from './contrib.js';
 import { convTranspose } from './conv-transpose.js';
 import { einsum } from './einsum.js';
 import { gemm } from './gemm.js';
+import { maxPoolWithIndices, maxUnpool } from './max-pool.js';
+import { clip, convWithBias, dropoutWithMask, MOVEMENT } from './movement.js';
 import {
   groupNormalization,
   instanceNormalization,
@@ -20,11 +22,15 @@ import { power } from './power.js';
 import { QUANTIZED } from './quantized.js';
 import { recurrent } from './recurrent.js';
 import { REDUCTIONS } from './reductions.js';
-import { interpolation } from './resize.js';
+import { interpolation, keepingAspect } from './resize.js';
+import { isWrittenOut, scatter } from './scatter.js';
 import { COMPUTED_INDICES, SELECTION } from './selection.js';
 import { topK } from './top-k.js';
 
 const isInterpolated = (n: GraphNode): boolean => ['linear', 'cubic'].includes(String(n.attributes.mode));
+
+const keepsAspect = ({ attributes }: GraphNode): boolean =>
+  Boolean(attributes.keep_aspect_ratio_policy) && attributes.keep_aspect_ratio_policy !== 'stretch';
 
 interface Composite {
   readonly write: Compose;
@@ -39,6 +45,7 @@ const always: [string, Compose][] = [
   ['SimplifiedLayerNormalization', rmsNormalization],
   ['Swish', swish(1)],
   ['TopK', topK],
+  ...MOVEMENT,
   ...REDUCTIONS,
   ...QUANTIZED,
   ['ConvTranspose', convTranspose],
@@ -49,6 +56,7 @@ const always: [string, Compose][] = [
   ['LSTM', recurrent],
   ['LayerNormalization', layerNormalization],
   ['LpNormalization', lpNormalization],
+  ['MaxUnpool', maxUnpool],
   ['Mean', mean],
   ['RNN', recurrent],
   ['RMSNormalization', rmsNormalization],
@@ -61,9 +69,25 @@ const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
   ...[...COMPUTED_INDICES].map(
     ([op, write]) => [op, { write, when: (_, isComputed) => isComputed(1) }] as [string, Composite],
   ),
-  ...['Resize', 'Upsample'].map(
-    (op) => [op, { write: interpolation, when: (n) => isInterpolated(n) }] as [string, Composite],
+  [
+    'Resize',
+    {
+      write: (c) => (keepsAspect(c.node) ? keepingAspect(c) : interpolation(c)),
+      when: (n) => keepsAspect(n) || isInterpolated(n),
+    },
+  ],
+  ['Upsample', { write: interpolation, when: isInterpolated }],
+  ...['Scatter', 'ScatterElements', 'ScatterND'].map(
+    (op) =>
+      [op, { write: scatter, when: (n, isComputed) => isWrittenOut(n.op, n.attributes.reduction, isComputed(1)) }] as [
+        string,
+        Composite,
+      ],
   ),
+  ['Clip', { write: clip, when: (_, isComputed) => isComputed(1) || isComputed(2) }],
+  ['Conv', { write: convWithBias, when: (n, isComputed) => isComputed(1) && Boolean(n.inputs[2]) }],
+  ['Dropout', { write: dropoutWithMask, when: (n) => Boolean(n.outputs[1]) }],
+  ['MaxPool', { write: maxPoolWithIndices, when: (n) => Boolean(n.outputs[1]) }],
   ['Pow', { write: power, when: (_, isComputed) => isComputed(0) && isComputed(1) }],
   ['Gemm', { write: gemm, when: (n, isComputed) => isComputed(0) && isComputed(1) && Boolean(n.inputs[2]) }],
 ]);

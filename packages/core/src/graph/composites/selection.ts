@@ -64,16 +64,10 @@ const hardmax: Compose = (c) => {
   return [c.reshape(c.add('Cast', [hot], { to: FLOAT }), dims)];
 };
 
-/** Indices with those that count from the end of an axis of n replaced. */
-function fromStart(c: Composer, indices: string, n: number): string {
-  const negative = isTrue(c, c.add('Less', [indices, c.scalar(0)]));
-  return c.add('Add', [indices, c.add('Mul', [negative, c.scalar(n)])]);
-}
-
 /** One-hot vectors over n positions along a new last axis, as truth values. */
 export function oneHot(c: Composer, indices: string, dims: readonly number[], n: number): string {
   if (!(n >= 1 && sizeOf(dims) * n <= MAX_CELLS)) throw badShape(c.node, `${n} positions for indices [${dims}]`);
-  return c.add('Equal', [c.reshape(fromStart(c, indices, n), [...dims, 1]), c.ints(range(n))]);
+  return c.add('Equal', [c.reshape(c.fromStart(indices, n), [...dims, 1]), c.ints(range(n))]);
 }
 
 const oneHotNode: Compose = (c) => {
@@ -134,7 +128,7 @@ const gather: Compose = (c) => {
   const rest = from.filter((_, i) => i !== axis);
   if (isTable(c, sizeOf(from), sizeOf(dims) * n)) {
     // Along the first axis, negative offsets count from the end of the list too.
-    const index = axis === 0 ? c.node.inputs[1] : fromStart(c, c.node.inputs[1], n);
+    const index = axis === 0 ? c.node.inputs[1] : c.fromStart(c.node.inputs[1], n);
     return [lookUp(c, blockOffsets(c, index, dims, from, axis))];
   }
   const hot = c.reshape(oneHot(c, c.node.inputs[1], dims, n), [sizeOf(dims), n]);
@@ -158,7 +152,7 @@ const gatherElements: Compose = (c) => {
   const strides = stridesOf(from);
   const own = stridesOf(dims);
   if (isTable(c, sizeOf(from), sizeOf(dims) * n)) {
-    const index = fromStart(c, c.node.inputs[1], n);
+    const index = c.fromStart(c.node.inputs[1], n);
     const offsets = range(sizeOf(dims), (flat) =>
       dims.reduce((sum, d, i) => (i === axis ? sum : sum + (Math.floor(flat / own[i]) % d) * strides[i]), 0),
     );
@@ -182,7 +176,7 @@ const gatherElements: Compose = (c) => {
 };
 
 /** Offsets of the blocks that rows of indices name by their leading coordinates: [rows]. */
-function rowOffsets(
+export function rowOffsets(
   c: Composer,
   from: readonly number[],
   batch: number,
@@ -199,7 +193,7 @@ function rowOffsets(
   const strides = stridesOf(span);
   const parts = range(depth).map((k) => {
     const column = c.reshape(c.add('Slice', [table, c.ints([k]), c.ints([k + 1]), c.ints([1])]), [rows]);
-    const index = fromStart(c, column, span[k]);
+    const index = c.fromStart(column, span[k]);
     return strides[k] === 1 ? index : c.add('Mul', [index, c.scalar(strides[k])]);
   });
   const sum = parts.reduce((a, b) => c.add('Add', [a, b]));
@@ -223,19 +217,12 @@ const gatherND: Compose = (c) => {
   return [c.reshape(picked, out)];
 };
 
-/** data·(1 - Σ_k onehot_k) + Σ_k onehot_k·update_k; positions named twice have no meaning in ONNX. */
-const scatterND: Compose = (c) => {
-  const from = c.dims(0);
-  const { offsets, rows, depth } = rowOffsets(c, from, 0);
-  const n = sizeOf(from.slice(0, depth));
-  const width = sizeOf(from.slice(depth));
-  return [c.reshape(scattered(c, offsets, rows, n, width), from)];
-};
-
-/** The data as [n, width], with the rows at offsets replaced by, or (`reduction`) joined with, those of the updates. */
-function scattered(c: Composer, offsets: string, rows: number, n: number, width: number): string {
-  const reduction = c.node.attributes.reduction ?? 'none';
-  if (reduction !== 'none' && reduction !== 'add') throw c.unsupported(`reduction ${reduction}`, 'use none or add');
+/**
+ * The data as [n, width], with the rows at offsets replaced by, or (`reduction`) added to, those of the updates:
+ * data·(1 - Σ_k onehot_k) + Σ_k onehot_k·update_k. Positions named twice have no meaning where they replace.
+ */
+export function scattered(c: Composer, offsets: string, rows: number, n: number, width: number): string {
+  const isAdded = c.node.attributes.reduction === 'add';
   const hot = c.add('Cast', [oneHot(c, offsets, [rows], n)], { to: c.typeCode(0) });
   const updates = c.add('MatMul', [
     c.add('Transpose', [hot], { perm: [1, 0] }),
@@ -243,28 +230,12 @@ function scattered(c: Composer, offsets: string, rows: number, n: number, width:
   ]);
   if (c.info(0).value?.data.every((x) => x === 0)) return updates;
   const data = c.reshape(c.node.inputs[0], [n, width]);
-  if (reduction === 'add') return c.add('Add', [data, updates]);
+  if (isAdded) return c.add('Add', [data, updates]);
   const named = c.reshape(c.add('ReduceMax', [hot], { axes: [0], keepdims: 0 }), [n, 1]);
   const isKept = c.add('Cast', [c.add('Not', [c.add('Cast', [named], { to: 9 })])], { to: 9 });
   const zero = c.typed([0], []);
   return c.add('Add', [c.add('Where', [isKept, data, zero]), updates]);
 }
-
-/** As scatterND, over the flattened tensor. */
-const scatterElements: Compose = (c) => {
-  const [from, dims] = [c.dims(0), c.dims(1)];
-  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', 0), from.length);
-  if (dims.length !== from.length || dims.some((d, i) => i !== axis && d > from[i]))
-    throw badShape(c.node, `indices [${dims}] do not fit [${from}]`);
-  const strides = stridesOf(from);
-  const own = stridesOf(dims);
-  const base = range(sizeOf(dims), (flat) =>
-    dims.reduce((sum, d, i) => (i === axis ? sum : sum + (Math.floor(flat / own[i]) % d) * strides[i]), 0),
-  );
-  const index = fromStart(c, c.reshape(c.node.inputs[1], [sizeOf(dims)]), from[axis]);
-  const offsets = c.add('Add', [c.add('Mul', [index, c.scalar(strides[axis])]), c.ints(base)]);
-  return [c.reshape(scattered(c, offsets, sizeOf(dims), sizeOf(from), 1), from)];
-};
 
 export const SELECTION: ReadonlyMap<string, Compose> = new Map([
   ['ArgMax', argExtremum(false)],
@@ -278,7 +249,4 @@ export const COMPUTED_INDICES: ReadonlyMap<string, Compose> = new Map([
   ['Gather', gather],
   ['GatherElements', gatherElements],
   ['GatherND', gatherND],
-  ['ScatterElements', scatterElements],
-  ['Scatter', scatterElements],
-  ['ScatterND', scatterND],
 ]);

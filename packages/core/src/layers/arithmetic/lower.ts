@@ -22,6 +22,9 @@ import { modulo } from './op.js';
 
 const isAddition = (node: GraphNode): boolean => node.op === 'Add' || node.op === 'Sub' || node.op === 'Sum';
 
+/** How much coarser than the result operands may be to take a constant as it is. */
+const COARSE = 4;
+
 /** Σ ±x_i. A constant that fits the input's own integers is added there without rounding. */
 function lowerAddition(c: LowerContext): Lowered {
   if (isWhole(c)) return wholeSum(c, (i) => (c.node.op === 'Sub' && i === 1 ? -1 : 1));
@@ -36,8 +39,11 @@ function lowerAddition(c: LowerContext): Lowered {
     const numbers = constants.map(({ t }) => quantize(t, scale));
     const reach = 2 ** (c.widths.bits + 1);
     const small = numbers.every((n) => n && Math.max(-intervalOf(n).lo, intervalOf(n).hi) < reach);
+    // Integers much coarser than the result (whole numbers, often) would take the constant's fraction with them.
+    const coarse = scale > COARSE * c.outputs[0].scale;
+    const exact = constants.every(({ t }, k) => t.data.every((x, i) => x === (numbers[k]?.[i] ?? 0) * scale));
     const wide = xs.reduce((s, x) => s + Math.max(-c.builder.get(x.value).lo, c.builder.get(x.value).hi), 0);
-    if (small && wide < reach) {
+    if (small && wide < reach && (exact || !coarse)) {
       const terms: LinearTerm[] = xs.map((x, k) => ({ src: x.value, coef: sign(computed[k]), map: map(computed[k]) }));
       constants.forEach(({ t }, k) => {
         const src = c.builder.constant(`${c.name}/constant`, t.dims, numbers[k] as Int32Array);

@@ -8,7 +8,8 @@ import type { Tensor } from '../../graph/graph.js';
 import { axis } from '../../relation/builder.js';
 import type { AxisIndex } from '../../relation/relation.js';
 import { lowerSum, type SumPart, weightedPart } from '../accumulate.js';
-import { type LowerContext, type Lowered, type Lowering, unsupported } from '../lowering.js';
+import type { LowerContext, Lowered, Lowering } from '../lowering.js';
+import { lowerProduct } from '../product.js';
 import { type ConvShape, convDims, convShape } from './op.js';
 
 /** [O, C/g, k…] → [k, O, C/g]. */
@@ -24,8 +25,8 @@ function weightsByTap(s: ConvShape, w: Tensor): Tensor {
   return { dtype: w.dtype, dims: [taps, outputs, s.inputs], data };
 }
 
-/** The sum of a convolution of `x`. Groups are an axis of their own in the contraction. */
-export function convPart(c: LowerContext, s: ConvShape, x: Lowered, w: Tensor, bias: Tensor | undefined): SumPart {
+/** How the contraction reads input and weights; groups are an axis of their own in it. */
+function readings(s: ConvShape) {
   const outputs = s.groups * s.outputs;
   const grouped = s.groups > 1;
   // Indices: n, (g,) o, spatial…, then the sums c, kernel…
@@ -41,14 +42,12 @@ export function convPart(c: LowerContext, s: ConvShape, x: Lowered, w: Tensor, b
     ],
   });
   const outChannel = grouped ? split(s.outputs, 2) : axis(1);
-  const kStrides = stridesOf(s.kernel);
-  const part = {
-    x,
-    weights: weightsByTap(s, w),
-    rowOf: (i: number) => Math.floor(i / s.inputs) % outputs,
-    rows: outputs,
+  return {
     dims,
     sums: [s.inputs, ...s.kernel],
+    outChannel,
+    input: axis(cAt),
+    taps: s.kernel.map((_, d) => kAt + d),
     axesX: [
       axis(0),
       grouped ? split(s.inputs, cAt) : axis(cAt),
@@ -62,11 +61,23 @@ export function convPart(c: LowerContext, s: ConvShape, x: Lowered, w: Tensor, b
         }),
       ),
     ],
-    axesW: [
-      { start: 0, terms: s.kernel.map((_, d) => ({ index: kAt + d, step: kStrides[d] })) },
-      outChannel,
-      axis(cAt),
-    ],
+  };
+}
+
+/** The sum of a convolution of `x` with constant weights. */
+export function convPart(c: LowerContext, s: ConvShape, x: Lowered, w: Tensor, bias: Tensor | undefined): SumPart {
+  const outputs = s.groups * s.outputs;
+  const { dims, sums, outChannel, input, taps, axesX } = readings(s);
+  const kStrides = stridesOf(s.kernel);
+  const part = {
+    x,
+    weights: weightsByTap(s, w),
+    rowOf: (i: number) => Math.floor(i / s.inputs) % outputs,
+    rows: outputs,
+    dims,
+    sums,
+    axesX,
+    axesW: [{ start: 0, terms: taps.map((index, d) => ({ index, step: kStrides[d] })) }, outChannel, input],
     // The bias is added to the output, whose channels are one axis.
     bias: bias && { data: bias.data, axes: [axis(1)] },
   };
@@ -75,14 +86,20 @@ export function convPart(c: LowerContext, s: ConvShape, x: Lowered, w: Tensor, b
 
 function lower(c: LowerContext): Lowered[] {
   const w = c.constant(1);
-  if (!w) throw unsupported(c.node, 'its weights are computed at run time', 'export the weights as initializers');
-  const s = convShape(c.node, c.dims(0), w.dims);
+  const s = convShape(c.node, c.dims(0), c.dims(1));
+  if (!w) {
+    const { dims, sums, outChannel, input, taps, axesX } = readings(s);
+    const axesB = [outChannel, input, ...taps.map((index) => axis(index))];
+    return [
+      lowerProduct(c, { a: c.operand(0), b: c.operand(1), dims, sums, axesA: axesX, axesB, outDims: convDims(s) }),
+    ];
+  }
   return [lowerSum(c, convDims(s), [convPart(c, s, c.operand(0), w, c.constant(2))])];
 }
 
 export const convLowering: Lowering = {
   ops: ['Conv'],
   fusesFunction: () => true,
-  fusesAddend: () => true,
+  fusesAddend: (_, inputs) => Boolean(inputs[1]?.value),
   lower,
 };

@@ -2,8 +2,8 @@
 import { sizeOf, stridesOf } from '../../base/dims.js';
 import { badShape, listAttribute, numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor } from '../../graph/graph.js';
+import { gridOffsets, type Windows, windows } from '../../graph/spatial.js';
 import { addRow } from '../matrix-product.js';
-import { gridOffsets, type Windows, windows } from '../spatial.js';
 
 export interface ConvShape extends Windows {
   readonly batch: number;

@@ -180,7 +180,8 @@ function spaceAndDepth(node: GraphNode, inputs: Inputs): Reading[] {
     ];
   };
   if (node.op === 'SpaceToDepth') {
-    return permuted([n, c, h / b, b, w / b, b], [0, 3, 5, 1, 2, 4], [n, c * b * b, h / b, w / b]);
+    const order = stringAttribute(node, 'mode', 'DCR') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+    return permuted([n, c, h / b, b, w / b, b], order, [n, c * b * b, h / b, w / b]);
   }
   const dims = [n, c / (b * b), h * b, w * b];
   return stringAttribute(node, 'mode', 'DCR') === 'DCR'

@@ -45,7 +45,9 @@ export function resize(node: GraphNode, inputs: Inputs, opset: number): Reading[
     );
   }
   const sizes = inputs[3] ? constantNumbers(node, inputs, 3, 'sizes') : undefined;
-  const scales = sizes?.length ? undefined : constantNumbers(node, inputs, old ? 1 : 2, 'scales');
+  const given =
+    inputs[old ? 1 : 2] || !sizes?.length ? constantNumbers(node, inputs, old ? 1 : 2, 'scales') : undefined;
+  const scales = given?.length ? given : undefined;
   const axes = listAttribute(node, 'axes')?.map((a) => normalAxis(node, a, from.length)) ?? from.map((_, i) => i);
   if ((sizes?.length ? sizes : scales)?.length !== axes.length)
     throw badShape(node, `sizes [${sizes ?? []}] or scales [${scales ?? []}] do not fit [${from}]`);

@@ -1,11 +1,11 @@
 /** Pools. Averages are sums with one rounding; maxima go axis by axis, pair by pair. */
 import { sizeOf } from '../../base/dims.js';
+import type { Windows } from '../../graph/spatial.js';
 import { axis, identityMap } from '../../relation/builder.js';
 import type { AxisIndex, LinearTerm, ValueId } from '../../relation/relation.js';
 import { lowerSum, scaledPart, weightedPart } from '../accumulate.js';
 import type { LowerContext, Lowered, Lowering } from '../lowering.js';
 import { axisMax, copyOf, pairwiseMax, windowMap } from '../maximum.js';
-import type { Windows } from '../spatial.js';
 import { averageCounts, poolWindows } from './op.js';
 
 function lowerAverage(c: LowerContext, s: Windows): Lowered {

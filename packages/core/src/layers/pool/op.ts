@@ -2,8 +2,8 @@
 import { sizeOf } from '../../base/dims.js';
 import { badShape, listAttribute, numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, OpSemantics, Tensor } from '../../graph/graph.js';
+import { type Windows, windows } from '../../graph/spatial.js';
 import { unravel } from '../conv/op.js';
-import { type Windows, windows } from '../spatial.js';
 
 export function poolWindows(node: GraphNode, x: readonly number[]): Windows {
   if (x.length < 3) throw badShape(node, `input [${x}] has no spatial axes`);

@@ -1,7 +1,7 @@
 /** Windows of convolutions and pools: kernel, strides, pads, dilations and the resulting size of every spatial axis. */
 import { sizeOf } from '../base/dims.js';
-import { badShape, listAttribute, numberAttribute, stringAttribute } from '../graph/attributes.js';
-import type { GraphNode } from '../graph/graph.js';
+import { badShape, listAttribute, numberAttribute, stringAttribute } from './attributes.js';
+import type { GraphNode } from './graph.js';
 
 export interface Windows {
   readonly kernel: readonly number[];
