@@ -1,6 +1,6 @@
 /** A whole network on this machine, in processes of their own and one directory. */
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { freePort, isFreePort, type LocalAnvil, startLocalAnvil } from '@dsperse/network/chain';
@@ -17,7 +17,15 @@ import {
   passwordFile,
   setUpNetwork,
 } from '@dsperse/network/local';
-import { type DataLock, type Identity, lockDirectory, NETWORK_FILE } from '@dsperse/network/node';
+import {
+  CAPABILITY_FILE,
+  CONFIG_KEYS,
+  type DataLock,
+  type Identity,
+  lockDirectory,
+  measuredCapability,
+  NETWORK_FILE,
+} from '@dsperse/network/node';
 import { ChildNode } from './child-node.js';
 
 /** What `up.json` says: how the network was first started. */
@@ -93,6 +101,11 @@ export async function startNetwork(options: NetworkOptions): Promise<RunningNetw
     }
     tell('starting the gateway');
     await nodes[0].start();
+    tell('measuring this machine');
+    await measureOnce(
+      directory,
+      members.provers.map((name) => join(directory, 'nodes', name)),
+    );
     tell('starting validators and provers');
     await Promise.all(nodes.slice(1).map((n) => n.start()));
     const stop = () => stopAll(nodes, anvil, lock);
@@ -106,6 +119,13 @@ export async function startNetwork(options: NetworkOptions): Promise<RunningNetw
     await stopAll(nodes, anvil, lock);
     throw error;
   }
+}
+
+/** All provers share the machine: measuring it in each at the same time would tell little. */
+async function measureOnce(directory: string, places: readonly string[]): Promise<void> {
+  const memoryBytes = CONFIG_KEYS['prover.maxMemoryBytes'].fallback as number;
+  await measuredCapability({ dataDirectory: directory, memoryBytes });
+  for (const place of places) await copyFile(join(directory, CAPABILITY_FILE), join(place, CAPABILITY_FILE));
 }
 
 /** Provers and validators first: the gateway waits for nobody. */

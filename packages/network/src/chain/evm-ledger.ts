@@ -150,7 +150,9 @@ export class EvmLedger implements Ledger {
   }
 
   async now(): Promise<number> {
-    return Number((await this.#read('the latest block', this.publicClient.getBlock())).timestamp);
+    // A chain that mines on demand has an old latest block: the next one is what a transaction would see.
+    const block = await this.#read('the next block', this.publicClient.getBlock({ blockTag: 'pending' }));
+    return Number(block.timestamp);
   }
 
   async parameters<N extends ParameterName>(names: readonly N[], at?: number): Promise<Record<N, bigint>> {

@@ -60,7 +60,7 @@ export interface Stake {
 export interface Ledger {
   readonly network: NetworkId;
   readonly contracts: NetworkAddresses;
-  /** Time of the latest block, in seconds. */
+  /** The chain's time, in seconds: what a transaction that is sent now would see. */
   now(): Promise<number>;
   /** Governed parameters by name (docs/parameters.md), as they are or as they were at a time in seconds. */
   parameters<N extends ParameterName>(names: readonly N[], at?: number): Promise<Record<N, bigint>>;

@@ -38,7 +38,7 @@ export interface CachedMeasureOptions extends MeasureOptions {
   readonly nowMs?: number;
 }
 
-const CACHE_FILE = 'capability.json';
+export const CAPABILITY_FILE = 'capability.json';
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
 /** Four dense layers of width 128 with Relu on 256 rows: a hundred million work units. */
@@ -53,7 +53,7 @@ function describeMachine({ workers = Math.min(8, availableParallelism()), memory
 /** The measurement of the data folder, where it is of this machine and not too old; else a new one, kept there. */
 export async function measuredCapability(options: CachedMeasureOptions): Promise<MeasuredCapability> {
   const { dataDirectory, maxAgeMs = WEEK_MS, nowMs = Date.now() } = options;
-  const path = join(dataDirectory, CACHE_FILE);
+  const path = join(dataDirectory, CAPABILITY_FILE);
   const machine = describeMachine(options);
   const cached = readCache(path);
   if (cached) {

@@ -1,6 +1,7 @@
 /** What every node needs, whatever its roles. */
 
 export {
+  CAPABILITY_FILE,
   type CachedMeasureOptions,
   capabilityOf,
   type MeasuredCapability,

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { NetworkAddresses } from '@dsperse/contracts';
+import { PROTOCOL_VERSION } from '@dsperse/core/verify';
 import { z } from 'zod';
 import { connectLedger, type EvmLedger } from '../chain/index.js';
 import type { Capability, EndpointDocument, NodeDocument, RoleName } from '../messages/index.js';
@@ -75,6 +76,9 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
 
 async function capabilityFor(config: NodeConfig): Promise<Capability> {
   const { ask, capacity, workers, maxMemoryBytes } = config.prover;
+  if (!config.roles.includes('prover')) {
+    return { protocolVersion: PROTOCOL_VERSION, workUnitsPerSecond: 0, capacity: 0, ask: 0n, memoryBytes: 0, cores: 0 };
+  }
   const measured = await measuredCapability({
     dataDirectory: config.dataDirectory,
     ...(workers === undefined ? {} : { workers }),

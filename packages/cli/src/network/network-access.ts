@@ -1,0 +1,146 @@
+/** Which network a command is about, where its gateway and its chain are, and whose key signs. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { NetworkAddresses } from '@dsperse/contracts';
+import { InputError } from '@dsperse/core/graph';
+import {
+  type Identity,
+  keystoreAddress,
+  loadConfig,
+  NETWORK_FILE,
+  type NetworkFile,
+  openKeystore,
+  readNetworkFile,
+  readPassword,
+} from '@dsperse/network/node';
+import { ChainAccess, type Client, createClient, type ExpectedNetwork } from '@dsperse/sdk';
+import type { Command } from 'commander';
+import type { Hex } from './identifiers.js';
+
+export const LOCAL_NETWORK = 'dsperse-network';
+
+export interface NetworkOptions {
+  readonly network?: string;
+  readonly gateway?: string;
+  readonly rpc?: string;
+  readonly keystore?: string;
+  readonly passwordFile?: string;
+}
+
+export interface NetworkPlace {
+  /** Of the network file; of a local network all lies there. */
+  readonly directory?: string;
+  readonly file?: NetworkFile;
+  readonly gatewayUrl?: string;
+  readonly rpcUrl?: string;
+}
+
+export function withNetworkOptions(command: Command): Command {
+  return command
+    .option('--network <file>', `network.json, or the directory it is in; ./${LOCAL_NETWORK} where that is there`)
+    .option('--gateway <url>', 'the gateway; DSPERSE_GATEWAYS, or that of the local network')
+    .option('--rpc <url>', "the chain's JSON-RPC; RPC_URL, or that of the local network")
+    .option('--keystore <file>', 'the key that signs; a key of the local network where nothing is said')
+    .option('--password-file <file>', 'its first line is the password; DSPERSE_PASSWORD, or asked for');
+}
+
+/** @throws InputError `no-network-file`, `network-file` */
+export function findNetwork(options: NetworkOptions, environment: NodeJS.ProcessEnv = process.env): NetworkPlace {
+  const given = options.network ?? environment.DSPERSE_NETWORK_FILE;
+  const path = given ?? LOCAL_NETWORK;
+  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const file = resolve(isDirectory ? join(path, NETWORK_FILE) : path);
+  const known = given !== undefined || existsSync(file);
+  const directory = known ? dirname(file) : undefined;
+  const local = directory === undefined ? {} : localUrls(directory);
+  const gatewayUrl = options.gateway ?? environment.DSPERSE_GATEWAYS?.split(',')[0]?.trim() ?? local.gatewayUrl;
+  const rpcUrl = options.rpc ?? environment.RPC_URL ?? local.rpcUrl;
+  return {
+    ...(directory === undefined ? {} : { directory, file: readNetworkFile(file) }),
+    ...(gatewayUrl ? { gatewayUrl } : {}),
+    ...(rpcUrl ? { rpcUrl } : {}),
+  };
+}
+
+/** What `dsperse up` wrote for the gateway of the network in this directory. */
+function localUrls(directory: string): { gatewayUrl?: string; rpcUrl?: string } {
+  const file = join(directory, 'nodes', 'gateway', 'dsperse-node.json');
+  if (!existsSync(file)) return {};
+  const { listen, rpcUrl } = loadConfig({ file, environment: {} });
+  return { gatewayUrl: `http://${listen.host}:${listen.port}`, ...(rpcUrl === undefined ? {} : { rpcUrl }) };
+}
+
+const localKey = (place: NetworkPlace, name: string): string | undefined => {
+  const path = place.directory === undefined ? undefined : join(place.directory, 'keys', `${name}.json`);
+  return path !== undefined && existsSync(path) ? path : undefined;
+};
+
+/**
+ * The key that signs.
+ * @param name of the key in a local network, where no keystore is given
+ * @throws InputError `no-keystore`, `wrong-password`, `no-password`
+ */
+export async function openAccount(options: NetworkOptions, place: NetworkPlace, name: string): Promise<Identity> {
+  const local = localKey(place, name);
+  const path = options.keystore ?? process.env.DSPERSE_KEYSTORE ?? local;
+  if (path === undefined) {
+    throw new InputError('no-keystore', 'no key is given', 'give --keystore; `dsperse node --init` makes one');
+  }
+  const localPassword = place.directory === undefined ? undefined : join(place.directory, 'password');
+  const isLocal = path === local && localPassword !== undefined && existsSync(localPassword);
+  const passwordFile = options.passwordFile ?? (isLocal ? localPassword : undefined);
+  // The password in the environment is that of the caller's own key.
+  const environment = isLocal && options.passwordFile === undefined ? {} : process.env;
+  return openKeystore(path, await readPassword({ environment, ...(passwordFile ? { passwordFile } : {}) }));
+}
+
+/** The address of a member of a local network by its name. @throws InputError `unknown-name` */
+export async function addressOfMember(place: NetworkPlace, name: string): Promise<Hex> {
+  const path = localKey(place, name);
+  const address = path === undefined ? undefined : await keystoreAddress(path);
+  if (address) return address;
+  throw new InputError('unknown-name', `there is no key ${name} in the network's directory`, 'give an address');
+}
+
+/** What a gateway must agree with. */
+export function expectedNetwork(place: NetworkPlace): ExpectedNetwork | undefined {
+  return place.file && { chainId: place.file.chainId, contracts: place.file.contracts };
+}
+
+/** @throws InputError `no-gateway` */
+export function openClient(place: NetworkPlace, identity: Identity): Promise<Client> {
+  const { gatewayUrl, rpcUrl } = place;
+  if (gatewayUrl === undefined) {
+    const hint = 'give --gateway <url>, or start a network of your own with `dsperse up`';
+    throw new InputError('no-gateway', 'no gateway is given', hint);
+  }
+  const network = expectedNetwork(place);
+  return createClient({
+    gatewayUrl,
+    account: identity.account,
+    ...(network ? { network } : {}),
+    ...(rpcUrl === undefined ? {} : { chain: chainOptions(place) }),
+  });
+}
+
+const chainOptions = ({ rpcUrl, file }: NetworkPlace) => ({
+  rpcUrl,
+  ...(file?.fromBlock === undefined ? {} : { fromBlock: BigInt(file.fromBlock) }),
+  pollingMs: 200,
+});
+
+/** The network's contracts. @throws InputError `no-network-file`, `no-rpc`, `wrong-chain` */
+export function openChain(place: NetworkPlace, identity?: Identity): Promise<ChainAccess> {
+  const { file, rpcUrl } = place;
+  if (!file) {
+    const hint = 'give --network <network.json>, or start a network of your own with `dsperse up`';
+    throw new InputError('no-network-file', 'no network is given', hint);
+  }
+  if (rpcUrl === undefined) throw new InputError('no-rpc', 'the chain is not known', 'give --rpc <url> or set RPC_URL');
+  return ChainAccess.connect({
+    ...chainOptions(place),
+    contracts: file.contracts as Partial<NetworkAddresses>,
+    chainId: file.chainId,
+    ...(identity ? { account: identity.account } : {}),
+  });
+}
