@@ -19,6 +19,8 @@ export interface SumPart {
   bound(unit: number): Interval | undefined;
   /** Relative error that rounding its constants to this unit can add up to, all inputs being alike. */
   distortion(unit: number): number;
+  /** How far the rounding of its operands may have moved it, in reals; 0 where it is not said. */
+  readonly doubt?: number;
   /** Its terms over the output's dims. */
   terms(unit: number): LinearTerm[];
 }
@@ -28,7 +30,9 @@ export function lowerSum(c: LowerContext, dims: readonly number[], parts: readon
   const all = [...parts, ...c.addends.map((a) => addendPart(c, a, dims))];
   const planned = quotientGrid(c);
   // A result far smaller than what it is summed from is given at the finest resolution that there is.
-  for (let coarser = 0; coarser <= MOST_COARSER; coarser++) {
+  const doubt = all.reduce((sum, p) => sum + (p.doubt ?? 0), 0);
+  const first = ceilLog2((2 * doubt) / (planned.scale * 2 ** c.widths.bits));
+  for (let coarser = first; coarser <= MOST_COARSER; coarser++) {
     const scale = planned.scale * 2 ** coarser;
     const q = coarser === 0 ? planned : gridFor(scale, scale * 2 ** c.widths.bits, c.widths.bits);
     const sum = sumOnGrid(c, dims, all, q);
@@ -97,6 +101,7 @@ export function scaledPart(c: LowerContext, x: Lowered, factor: number, map: Lin
   const { lo, hi } = c.builder.get(x.value);
   const coef = (unit: number) => roundToInt((factor * x.scale) / unit);
   return {
+    doubt: (Math.abs(factor) * x.scale * count) / 2,
     bound(unit) {
       const m = coef(unit);
       if (!(Math.abs(m) < 2 ** 30)) return undefined;
