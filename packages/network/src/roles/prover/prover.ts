@@ -161,13 +161,16 @@ class Prover {
     return { ok: connected > 0, detail: `${connected} of ${links.length} gateways; ${this.#held.size} chunks held` };
   }
 
+  get #graceMs(): number {
+    return this.options.settings.stopGraceMs ?? 5_000;
+  }
+
   /** Finishes what is nearly done, gives the rest back. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const { stopGraceMs = 5_000 } = this.options.settings;
     for (const held of this.#held.values()) if (held.stage !== 'delivering') held.ending.abort('stopping');
     const all = Promise.allSettled([...this.#held.values()].map((h) => h.done));
-    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, stopGraceMs).unref())]);
+    await Promise.race([all, new Promise((resolve) => setTimeout(resolve, this.#graceMs).unref())]);
     for (const held of this.#held.values()) held.ending.abort('stopping');
     await Promise.all([...this.#loops, this.#thread?.stop()]);
     await this.#programs?.close();
@@ -327,7 +330,11 @@ class Prover {
       if (error instanceof LockEnded || ending.signal.reason === 'ended') return 'ended';
       if (ending.signal.reason === 'deadline') return 'missed';
       if (ending.signal.reason === 'stopping') {
-        await release(link, lock, 'stopping').catch((err) => this.#log.debug({ err }, 'the release did not arrive'));
+        // Tried for less time than stop() waits: whoever is not reached finds out by the deadline.
+        const signal = AbortSignal.timeout(Math.max(100, this.#graceMs - 500));
+        await release(link, lock, 'stopping', undefined, signal).catch((err) =>
+          this.#log.debug({ err }, 'the release did not arrive'),
+        );
         return 'stopping';
       }
       if (error instanceof TransportError && held.stage === 'locking') return 'unreachable';

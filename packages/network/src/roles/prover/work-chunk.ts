@@ -192,14 +192,26 @@ async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): 
   );
 }
 
+/** What was given up is not waited for, whatever it does. */
+function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new ChunkError('aborted', 'the chunk was given up'));
+    if (signal.aborted) return giveUp();
+    signal.addEventListener('abort', giveUp);
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
+
 /** A thread that died is started again, once. */
 async function proveTwice(work: ChunkWork, job: Parameters<ProveChunk>[0], signal: AbortSignal) {
   try {
-    return await work.prove(job, signal);
+    return await unlessAborted(signal, () => work.prove(job, signal));
   } catch (error) {
     if (!(error instanceof ChunkError) || error.code !== 'worker-died' || signal.aborted) throw error;
     work.log.warn({ err: error }, 'the proving thread died; once more');
-    return work.prove(job, signal);
+    return unlessAborted(signal, () => work.prove(job, signal));
   }
 }
 
@@ -267,11 +279,12 @@ export async function release(
   key: { readonly order: Hex; readonly chunk: number; readonly attempt: number },
   reason: ReleaseReason,
   detail?: string,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { order, chunk, attempt } = key;
   const body = toJson({ attempt, reason, detail });
   try {
-    await link.post(`/v1/chunks/${order}/${chunk}/release`, body, z.unknown(), { idempotent: true });
+    await link.post(`/v1/chunks/${order}/${chunk}/release`, body, z.unknown(), { idempotent: true, signal });
   } catch (error) {
     if (!(error instanceof TransportError) || error.status !== 409) throw error;
   }

@@ -1,0 +1,295 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeSlicePackage } from '@dsperse/core/prove';
+import type { Ledger } from '@dsperse/network/chain';
+import {
+  type ChunkProof,
+  type Delivery,
+  digestOfBytes,
+  encodeBundle,
+  isSignedBy,
+  type Lock,
+  type Offer,
+  type Signed,
+  sealingContext,
+  signMessage,
+} from '@dsperse/network/messages';
+import { type Service, silentLogger } from '@dsperse/network/node';
+import { seal } from '@dsperse/network/transport';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { ProveChunk } from '../../packages/network/src/roles/prover/prove-chunk.js';
+import { createProver, type ProverSettings } from '../../packages/network/src/roles/prover/prover.js';
+import { checkCase } from '../../packages/network/src/roles/validator/check-case.js';
+import { vanishing } from './dishonest-provers.js';
+import { type Asked, FakeGateway, identity, jsonOf, metrics, refusal, until } from './fake-gateway.js';
+import {
+  caseOf,
+  gateway as gatewayAccount,
+  network,
+  proveJob,
+  prover as proverAccount,
+  requester,
+  type SmallOrder,
+  type SmallProgram,
+  smallOrder,
+  smallProgram,
+} from './small-order.js';
+
+const KEY = 2;
+let program: SmallProgram;
+let order: SmallOrder;
+let packages: Map<string, Uint8Array>;
+let digests: string[];
+beforeAll(async () => {
+  program = await smallProgram();
+  order = smallOrder(program);
+  const encoded = program.slices.map(encodeSlicePackage);
+  digests = encoded.map(digestOfBytes);
+  packages = new Map(encoded.map((bytes, i) => [digests[i], bytes]));
+});
+afterAll(() => program.kernels.close());
+
+let directory: string;
+let fake: FakeGateway;
+let services: Service[];
+let offers: Offer[];
+let locks: Signed<Lock>[];
+let uploads: Map<string, Uint8Array>;
+let deliveries: Delivery[];
+let releases: { attempt: number; reason: string }[];
+let state: 'reserved' | 'none';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dsperse-prover-'));
+  fake = new FakeGateway();
+  fake.handler = answer;
+  services = [];
+  offers = [offer()];
+  locks = [];
+  uploads = new Map();
+  deliveries = [];
+  releases = [];
+  state = 'reserved';
+});
+afterEach(async () => {
+  for (const service of services) await service.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const path = () => `/v1/chunks/${order.id}/0`;
+function offer(change: Partial<Offer> = {}): Offer {
+  const { slices, workUnits } = order.manifest.chunks[0];
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    order: order.id,
+    chunk: 0,
+    attempt: 0,
+    fingerprint: program.fingerprint,
+    slices,
+    workUnits,
+    price: 10n ** 15n,
+    collateral: 5n,
+    deadline: now + 60,
+    standsUntilMs: Date.now() + 10_000,
+    ...change,
+  };
+}
+
+async function answer(asked: Asked) {
+  const { method, path: at } = asked;
+  if (at === '/v1/work') return { json: { offers, locks } };
+  if (at === `${path()}/lock`) {
+    const lock = jsonOf(asked) as Signed<Lock>;
+    offers = [];
+    if (!locks.some((l) => l.signature === lock.signature)) locks.push(lock);
+    const slices = order.manifest.chunks[0].slices.map((index) => ({
+      index,
+      package: digests[index],
+      packageBytes: packages.get(digests[index])?.length,
+      workUnits: program.slices[index].workUnits,
+      inputs: program.slices[index].inputs,
+      outputs: program.slices[index].outputs,
+    }));
+    return { json: { order: await signMessage(requester, network, 'Order', order.order), slices } };
+  }
+  if (at === `${path()}/boundary`) {
+    const context = sealingContext.boundary(order.id, 0, proverAccount.address);
+    const key = identity(KEY).encryptionKey.publicKey;
+    return { bytes: seal(key, encodeBundle(order.boundaryOf(0)), context) };
+  }
+  if (at === `${path()}/release`) {
+    releases.push(jsonOf(asked) as { attempt: number; reason: string });
+    offers = [];
+    locks = [];
+    return { json: {} };
+  }
+  if (at === `${path()}/receipt`) {
+    const delivery = jsonOf(asked) as Delivery;
+    deliveries.push(delivery);
+    locks = [];
+    const { message } = delivery.receipt;
+    return {
+      json: await signMessage(gatewayAccount, network, 'Acknowledgement', {
+        order: message.order,
+        chunk: message.chunk,
+        attempt: message.attempt,
+        proofDigest: message.proofDigest,
+        gateway: gatewayAccount.address,
+        receivedAt: 1,
+      }),
+    };
+  }
+  if (at.startsWith('/v1/blobs/')) {
+    const digest = at.slice('/v1/blobs/'.length);
+    if (method === 'GET') return packages.has(digest) ? { bytes: packages.get(digest) } : refusal(404, 'unknown-blob');
+    uploads.set(digest, asked.body.slice());
+    return { json: {} };
+  }
+  return undefined;
+}
+
+const ledger = {
+  network,
+  order: async () => ({ state, reserved: 10n ** 18n, cancelRequested: false }),
+  stakeOf: async () => ({ owner: proverAccount.address, active: 1_000n }),
+} as unknown as Ledger;
+
+async function start(prove?: ProveChunk, settings: Partial<ProverSettings> = {}): Promise<Service> {
+  const service = createProver({
+    identity: identity(KEY),
+    network,
+    ledger,
+    links: [fake.link(KEY, ['prover'])],
+    settings: {
+      ask: 1n,
+      capacity: 1,
+      workers: 1,
+      maxMemoryBytes: 1 << 28,
+      cacheBytes: 1 << 28,
+      allowPrograms: [],
+      denyPrograms: [],
+      pollMs: 30,
+      stopGraceMs: 2_000,
+      ...settings,
+    },
+    capability: { workUnitsPerSecond: 1e9 },
+    dataDirectory: directory,
+    log: silentLogger(),
+    metrics: metrics(),
+    prove: prove ?? ((job) => proveJob(program, job)),
+  });
+  services.push(service);
+  await service.start();
+  return service;
+}
+
+it('takes an offer, and delivers what a validator accepts', async () => {
+  await start();
+  await until(() => deliveries.length === 1, 'the delivery');
+  const [{ receipt, proof }] = deliveries;
+  expect(await isSignedBy(network, 'Receipt', receipt, proverAccount.address)).toBe(true);
+  expect((proof as ChunkProof).slices.map((s) => uploads.get(s.proof)?.length)).toEqual(
+    proof.slices.map((s) => s.proofBytes),
+  );
+  const proven = proof.slices.map(({ statement, proof: digest }) => ({
+    statement,
+    proof: uploads.get(digest) as Uint8Array,
+  }));
+  expect(await checkCase(await caseOf(program, order, 0, { proven }))).toEqual({ accepted: true });
+});
+
+it('lets an offer below its ask pass at once', async () => {
+  await start(undefined, { ask: 10n ** 30n });
+  await until(() => releases.length === 1, 'the release');
+  expect(fake.times('POST', /lock$/)).toBe(0);
+});
+
+it('announces itself again where the gateway has forgotten it', async () => {
+  let hasForgotten = false;
+  fake.handler = (asked) => {
+    if (asked.path !== '/v1/work' || hasForgotten) return answer(asked);
+    hasForgotten = true;
+    return refusal(404, 'unknown-operator');
+  };
+  await start();
+  await until(() => deliveries.length === 1, 'the delivery');
+  expect(fake.announced.length).toBe(2);
+});
+
+it('takes a lock up again after a crash, without signing another', async () => {
+  const first = await start(vanishing());
+  await until(() => locks.length === 1, 'the lock');
+  const [signed] = locks;
+  // A process that dies tells nobody.
+  fake.handler = () => refusal(503, 'away');
+  await first.stop();
+  services = [];
+  const before = fake;
+  fake = new FakeGateway();
+  fake.handler = answer;
+  locks = [signed];
+  await start();
+  await until(() => deliveries.length === 1, 'the delivery');
+  const sent = [...before.asked, ...fake.asked].filter((a) => a.path.endsWith('/lock'));
+  expect(new Set(sent.map((a) => (jsonOf(a) as Signed<Lock>).signature))).toEqual(new Set([signed.signature]));
+  expect(sent.length).toBe(2);
+});
+
+it('gives back what it cannot prove, and says why', async () => {
+  const broken = order.boundaryOf(0);
+  fake.handler = async (asked) => {
+    if (!asked.path.endsWith('/boundary')) return answer(asked);
+    const context = sealingContext.boundary(order.id, 0, proverAccount.address);
+    const wrong = new Map([...broken].slice(1));
+    return { bytes: seal(identity(KEY).encryptionKey.publicKey, encodeBundle(wrong), context) };
+  };
+  await start();
+  await until(() => releases.length === 1, 'the release');
+  expect(releases[0]).toMatchObject({ attempt: 0, reason: 'boundary-mismatch' });
+});
+
+it('does not work for an order that the chain has not reserved', async () => {
+  state = 'none';
+  await start();
+  await until(() => releases.length === 1, 'the release');
+  expect(uploads.size).toBe(0);
+});
+
+it('uploads again what did not arrive', async () => {
+  let failures = 0;
+  fake.handler = (asked) =>
+    asked.method === 'PUT' && asked.path.startsWith('/v1/blobs/') && failures++ < 5
+      ? refusal(503, 'storage-unavailable')
+      : answer(asked);
+  await start();
+  await until(() => deliveries.length === 1, 'the delivery', 20_000);
+  expect(failures).toBeGreaterThan(5);
+});
+
+it('gives up when the deadline has passed, and when the gateway has taken the chunk away', async () => {
+  let begun = 0;
+  let aborted = 0;
+  const slow: ProveChunk = (job, signal) => {
+    begun++;
+    signal.addEventListener('abort', () => aborted++);
+    return vanishing()(job, signal);
+  };
+  offers = [offer({ deadline: Math.ceil(Date.now() / 1000) + 1 })];
+  await start(slow);
+  await until(() => aborted === 1, 'the end at the deadline');
+  locks = [];
+  offers = [offer({ attempt: 1 })];
+  await until(() => begun === 2, 'the second lock');
+  locks = [];
+  fake.tell('released', { order: order.id, chunk: 0, attempt: 1, outcome: 'ended' });
+  await until(() => aborted === 2, 'the end by the gateway');
+  expect(deliveries).toEqual([]);
+});
+
+it('gives back what it holds when it stops', async () => {
+  const service = await start(vanishing());
+  await until(() => locks.length === 1 && fake.times('GET', /boundary$/) === 1, 'the lock');
+  await service.stop();
+  services = [];
+  expect(releases).toMatchObject([{ attempt: 0, reason: 'stopping' }]);
+});
