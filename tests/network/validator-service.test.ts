@@ -1,0 +1,378 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Ledger } from '@dsperse/network/chain';
+import {
+  commitmentOf,
+  type Duty,
+  digestOfBytes,
+  type EpochRoot,
+  encodeBundle,
+  isSignedBy,
+  type Signed,
+  sealingContext,
+  signMessage,
+  type VerdictCommit,
+  type VerdictMessage,
+} from '@dsperse/network/messages';
+import { type Service, silentLogger } from '@dsperse/network/node';
+import { type EpochTrace, emptyState, settleEpoch } from '@dsperse/network/scoring';
+import { seal } from '@dsperse/network/transport';
+import { type Hex, zeroHash } from 'viem';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { settlementParameters } from '../../packages/network/src/chain/network-parameters.js';
+import type { EpochDocument } from '../../packages/network/src/roles/peer/epoch-document.js';
+import type { ProvenSlice } from '../../packages/network/src/roles/prover/prove-chunk.js';
+import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
+import { createValidator } from '../../packages/network/src/roles/validator/validator.js';
+import { wrongProof } from './dishonest-provers.js';
+import { type Asked, FakeGateway, identity, jsonOf, metrics, until } from './fake-gateway.js';
+import {
+  accountOf,
+  caseOf,
+  gateway,
+  jobOf,
+  lockOf,
+  network,
+  proveJob,
+  prover,
+  type SmallOrder,
+  type SmallProgram,
+  smallOrder,
+  smallProgram,
+} from './small-order.js';
+
+const KEY = 5;
+const me = accountOf(KEY);
+const address = me.address.toLowerCase() as Hex;
+const never = new AbortController().signal;
+const nowSeconds = () => Math.floor(Date.now() / 1000);
+
+let program: SmallProgram;
+let order: SmallOrder;
+let proven: readonly ProvenSlice[];
+beforeAll(async () => {
+  program = await smallProgram();
+  order = smallOrder(program, { deadline: nowSeconds() + 3600 });
+  proven = await proveJob(program, jobOf(program, order, 0));
+});
+afterAll(() => program.kernels.close());
+
+let directory: string;
+let fake: FakeGateway;
+let services: Service[];
+let duties: Duty[];
+let request: CaseRequest;
+let commits: Signed<VerdictCommit>[];
+let verdicts: Signed<VerdictMessage>[];
+let signatures: Signed<EpochRoot>[];
+let epoch: EpochDocument | undefined;
+let head: { last: number; next: number; root: Hex };
+let cancelled: boolean;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'dsperse-validator-'));
+  fake = new FakeGateway();
+  fake.handler = answer;
+  services = [];
+  duties = [{ kind: 'verify', order: order.id, chunk: 0, attempt: 0 }];
+  request = await caseOf(program, order, 0, { proven });
+  commits = [];
+  verdicts = [];
+  signatures = [];
+  epoch = undefined;
+  head = { last: 0, next: 1, root: zeroHash };
+  cancelled = false;
+});
+afterEach(async () => {
+  for (const service of services) await service.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function answer(asked: Asked) {
+  const { path } = asked;
+  if (path === '/v1/duties') return { json: { duties } };
+  if (path === `/v1/chunks/${order.id}/0/0`) return { json: request.document };
+  if (path === `/v1/chunks/${order.id}/0/0/values`) {
+    const key = identity(KEY).encryptionKey.publicKey;
+    return { bytes: seal(key, encodeBundle(order.values), sealingContext.values(order.id, address)) };
+  }
+  if (path === `/v1/programs/${program.fingerprint}`) {
+    const slices = program.slices.map((s, index) => ({
+      index,
+      package: digestOfBytes(new Uint8Array([index])),
+      packageBytes: 1,
+      workUnits: s.workUnits,
+      inputs: s.inputs,
+      outputs: s.outputs,
+    }));
+    const key = digestOfBytes(program.key);
+    const { fingerprint, outputs } = program;
+    const names = { name: 'small', inputs: ['x'], outputs };
+    const format = 'dsperse-network-program/1';
+    return { json: { format, fingerprint, protocolVersion: 1, key, keyBytes: program.key.length, ...names, slices } };
+  }
+  if (path === `/v1/blobs/${digestOfBytes(program.key)}`) return { bytes: program.key };
+  if (path.startsWith('/v1/blobs/')) {
+    const bytes = request.proofs.get(path.slice('/v1/blobs/'.length));
+    return bytes && { bytes };
+  }
+  if (path === '/v1/commits') {
+    commits.push(...(jsonOf(asked) as { commits: Signed<VerdictCommit>[] }).commits);
+    duties = duties.filter((d) => d.kind !== 'verify');
+    return { json: {} };
+  }
+  if (path === '/v1/verdicts') {
+    verdicts.push(...(jsonOf(asked) as { verdicts: Signed<VerdictMessage>[] }).verdicts);
+    duties = duties.filter((d) => d.kind !== 'reveal');
+    return { json: {} };
+  }
+  if (path === '/v1/epochs/1' && epoch) return { json: epoch };
+  if (path === '/v1/epochs/1/signatures') {
+    const signed = jsonOf(asked) as Signed<EpochRoot>;
+    signatures.push({ ...signed, message: { ...signed.message, spent: BigInt(signed.message.spent) } });
+    duties = [];
+    return { json: {} };
+  }
+  return undefined;
+}
+
+const PARAMETERS: Record<string, bigint> = {
+  feeBps: 1_000n,
+  feeValidatorBps: 5_000n,
+  feeBurnBps: 2_500n,
+  stakeCapBps: 10_000n,
+  missedLockBps: 10_000n,
+  rejectedProofBps: 20_000n,
+  releaseBps: 1_000n,
+  rememberEpochs: 100n,
+  recallFloorBps: 5_000n,
+  shareCapBps: 10_000n,
+  lockFloorSeconds: 10n,
+  lockMultipleBps: 30_000n,
+  verifySeconds: 10n,
+  collateralBps: 0n,
+  collateralMin: 1n,
+};
+const stakes = [{ operator: address, account: address, stake: 10n }];
+const ledger = {
+  network,
+  contracts: { treasury: accountOf(20).address },
+  now: async () => nowSeconds(),
+  parameters: async (names: readonly string[]) => Object.fromEntries(names.map((n) => [n, PARAMETERS[n] ?? 0n])),
+  order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false }),
+  stakeOf: async () => ({ owner: prover.address, active: 100n }),
+  validators: async () => stakes,
+  settlementHead: async () => head,
+  epoch: async (n: number) => ({ epoch: n, root: zeroHash, postedAt: 0, finalAt: 0, cancelled }),
+} as unknown as Ledger;
+
+async function start(): Promise<Service> {
+  const service = createValidator({
+    identity: identity(KEY),
+    network,
+    ledger,
+    links: [fake.link(KEY, ['validator'])],
+    settings: { workers: 1, cacheBytes: 1 << 26, pollSeconds: 0.03, preset: 'tiny' },
+    dataDirectory: directory,
+    log: silentLogger(),
+    metrics: metrics(),
+    verify: async ({ keyBytes, ...rest }) => ({
+      outcome: await checkCase({ ...rest, key: keyBytes && openCaseKey(keyBytes, 'tiny') }),
+      seconds: 0.1,
+    }),
+  });
+  services.push(service);
+  await service.start();
+  return service;
+}
+const crash = async (service: Service) => {
+  await service.stop();
+  services = [];
+};
+const reveal = () => {
+  duties = [{ kind: 'reveal', order: order.id, chunk: 0, attempt: 0 }];
+};
+
+describe('verdicts', () => {
+  it('are committed to, and revealed when they are asked for', async () => {
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    expect(verdicts).toEqual([]);
+    expect(await isSignedBy(network, 'VerdictCommit', commits[0], address)).toBe(true);
+    reveal();
+    await until(() => verdicts.length === 1, 'the verdict');
+    const [{ message }] = verdicts;
+    expect(message).toMatchObject({ accepted: true, validator: address, order: order.id });
+    expect(commitmentOf(message)).toBe(commits[0].message.commitment);
+    expect(await isSignedBy(network, 'Verdict', verdicts[0], address)).toBe(true);
+  });
+
+  it('on a wrong proof are rejections', async () => {
+    const wrong = await wrongProof((job) => proveJob(program, job))(jobOf(program, order, 0), never);
+    request = await caseOf(program, order, 0, { proven: wrong });
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    reveal();
+    await until(() => verdicts.length === 1, 'the verdict');
+    expect(verdicts[0].message.accepted).toBe(false);
+  });
+
+  it('stay the same over a crash between commitment and reveal, and over a lost commitment', async () => {
+    await crash(
+      await start().then(async (s) => {
+        await until(() => commits.length === 1, 'the commitment');
+        return s;
+      }),
+    );
+    // The gateway lost it and asks again.
+    duties = [{ kind: 'verify', order: order.id, chunk: 0, attempt: 0 }];
+    await start();
+    await until(() => commits.length === 2, 'the second commitment');
+    expect(commits[1]).toEqual(commits[0]);
+    reveal();
+    await until(() => verdicts.length === 1, 'the verdict');
+    expect(commitmentOf(verdicts[0].message)).toBe(commits[0].message.commitment);
+  });
+
+  it('are never given on a second proof of one attempt', async () => {
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    const wrong = await wrongProof((job) => proveJob(program, job))(jobOf(program, order, 0), never);
+    request = await caseOf(program, order, 0, { proven: wrong });
+    duties = [{ kind: 'verify', order: order.id, chunk: 0, attempt: 0 }];
+    const asked = fake.times('GET', `/v1/chunks/${order.id}/0/0`);
+    await until(() => fake.times('GET', `/v1/chunks/${order.id}/0/0`) > asked, 'another look');
+    await until(() => fake.times('GET', '/v1/duties') > asked + 5, 'some polls');
+    expect(commits.length).toBe(1);
+  });
+
+  it('wait where a proof is missing, and come when it is there', async () => {
+    const { proofs } = request;
+    request = { ...request, proofs: new Map() };
+    await start();
+    await until(() => fake.times('GET', /blobs/) > 1, 'the question for the proof');
+    expect(commits).toEqual([]);
+    request = { ...request, proofs };
+    await until(() => commits.length === 1, 'the commitment');
+  });
+});
+
+describe('epochs', () => {
+  async function traceOf(verdict: Signed<VerdictMessage>, commit: Signed<VerdictCommit>): Promise<EpochTrace> {
+    const now = nowSeconds();
+    const { order: signed, delivery } = request.document;
+    const lock = await signMessage(prover, network, 'Lock', lockOf(order, 0, { deadline: now + 60 }));
+    const { proofDigest } = delivery.receipt.message;
+    const acknowledgement = { order: order.id, chunk: 0, attempt: 0, proofDigest, receivedAt: now };
+    const attempt = {
+      lock,
+      lockedAt: now - 5,
+      receipt: delivery.receipt,
+      acknowledgement: await signMessage(gateway, network, 'Acknowledgement', {
+        ...acknowledgement,
+        gateway: gateway.address.toLowerCase() as Hex,
+      }),
+      commits: [commit],
+      verdicts: [verdict],
+    };
+    const [first, second] = order.manifest.chunks.map((chunk) => ({ ...chunk, offeredAt: now - 10, attempts: [] }));
+    return {
+      epoch: 1,
+      closedAt: now,
+      validators: stakes,
+      provers: [{ operator: prover.address.toLowerCase() as Hex, account: prover.address.toLowerCase() as Hex }],
+      orders: [
+        {
+          id: order.id,
+          order: signed,
+          outcome: 'cancelled',
+          endedAt: now,
+          chunks: [{ ...first, attempts: [attempt] }, second],
+        },
+      ],
+      canaries: [],
+    };
+  }
+
+  async function judged(): Promise<EpochTrace> {
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    reveal();
+    await until(() => verdicts.length === 1, 'the verdict');
+    return traceOf(verdicts[0], commits[0]);
+  }
+  const propose = (trace: EpochTrace) => {
+    epoch = { epoch: 1, trace, previous: emptyState() };
+    duties = [{ kind: 'epoch', epoch: 1 }];
+  };
+  const refused = async () => {
+    await until(() => fake.times('GET', '/v1/epochs/1') > 0, 'the look at the epoch');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(signatures).toEqual([]);
+  };
+
+  it('are signed with the root that follows from the trace', async () => {
+    const trace = await judged();
+    propose(trace);
+    await until(() => signatures.length === 1, 'the signature');
+    const settled = settleEpoch(trace, await settlementParameters(ledger, trace.closedAt), emptyState());
+    expect(signatures[0].message).toEqual({
+      epoch: 1,
+      previous: zeroHash,
+      root: settled.root,
+      spent: settled.totals.spent,
+      leaves: settled.leaves.length,
+    });
+    expect(settled.totals.spent).toBeGreaterThan(0n);
+    expect(await isSignedBy(network, 'EpochRoot', signatures[0], address)).toBe(true);
+  });
+
+  it('are signed once: another trace only where the chain shows that the first is void', async () => {
+    const trace = await judged();
+    propose(trace);
+    await until(() => signatures.length === 1, 'the signature');
+    const other = {
+      ...trace,
+      orders: trace.orders.map((o) => ({ ...o, chunks: o.chunks.map((c) => ({ ...c, attempts: [] })) })),
+    };
+    signatures = [];
+    await crash(services[0]);
+    await start();
+    fake.asked.length = 0;
+    propose(other);
+    await refused();
+    cancelled = true;
+    await until(() => signatures.length === 1, 'the signature on the other root');
+  });
+
+  it('are not signed with a verdict that is not ours', async () => {
+    const trace = await judged();
+    const message = { ...verdicts[0].message, salt: `0x${'77'.repeat(32)}` as Hex };
+    const forged = await signMessage(me, network, 'Verdict', message);
+    const { order: id, chunk, attempt, validator } = message;
+    const commit = await signMessage(me, network, 'VerdictCommit', {
+      ...{ order: id, chunk, attempt, validator },
+      commitment: commitmentOf(message),
+    });
+    propose(await traceOf(forged, commit));
+    expect(trace.orders.length).toBe(1);
+    await refused();
+  });
+
+  it('are not signed upon a state that the chain does not have', async () => {
+    head = { last: 0, next: 1, root: `0x${'99'.repeat(32)}` };
+    propose(await judged());
+    await refused();
+  });
+
+  it('are not signed where stakes, accounts or work are other than they are', async () => {
+    const trace = await judged();
+    propose({ ...trace, validators: [{ ...stakes[0], stake: 11n }] });
+    await refused();
+    fake.asked.length = 0;
+    const [only] = trace.orders;
+    const chunks = only.chunks.map((c) => ({ ...c, workUnits: c.workUnits + 1 }));
+    propose({ ...trace, orders: [{ ...only, chunks }] });
+    await refused();
+  });
+});
