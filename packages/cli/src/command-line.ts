@@ -5,13 +5,17 @@ import { benchCommand } from './commands/bench.js';
 import type { Perform } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
 import { demoCommand } from './commands/demo.js';
+import { doctorCommand } from './commands/doctor.js';
 import { fullRunCommand } from './commands/full-run.js';
+import { govCommand } from './commands/gov.js';
 import { inspectCommand } from './commands/inspect.js';
 import { nodeCommand } from './commands/node.js';
+import { orderCommand } from './commands/order.js';
 import { proveCommand } from './commands/prove.js';
 import { proveSliceCommand } from './commands/prove-slice.js';
 import { runCommand } from './commands/run.js';
 import { sliceCommand } from './commands/slice.js';
+import { stakeCommand } from './commands/stake.js';
 import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 
@@ -28,6 +32,10 @@ const COMMANDS = [
   demoCommand,
   upCommand,
   nodeCommand,
+  orderCommand,
+  stakeCommand,
+  govCommand,
+  doctorCommand,
 ];
 
 const EXAMPLES = `

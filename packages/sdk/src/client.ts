@@ -5,6 +5,7 @@ import { quantizeInputs } from '@dsperse/core/program';
 import { decodeKey, fingerprintOf, InputError, type PublicValues } from '@dsperse/core/verify';
 import {
   type Order,
+  type OrderView,
   orderViewSchema,
   type ProgramDocument,
   type QuoteDocument,
@@ -18,7 +19,7 @@ import { ChainAccess, type ChainOptions } from './chain-access.js';
 import { type Balances, balancesOf, deposit, forceExit, placeDirect, requestCancel, withdraw } from './deposits.js';
 import { fetchBlob, fetchKey, findProgram, type PublishableProgram, publishProgram } from './gateway-blobs.js';
 import { type ExpectedNetwork, type GatewayIdentity, meetGateway } from './gateway-identity.js';
-import { OrderHandle } from './order-handle.js';
+import { cancelOrder, OrderHandle, viewOrder } from './order-handle.js';
 import { draftOrder, type OrderTerms, type PriceTerms, sealOrder } from './order-terms.js';
 import { type ActivationSource, type OrderInHand, openSavedOrder } from './saved-order.js';
 
@@ -149,6 +150,16 @@ export class Client {
       await this.submit(order, await this.requireProgram(fingerprint.slice(2)), readSlice);
     }
     return handle;
+  }
+
+  /** State, chunks and attempts of an order of this account. */
+  view(id: Hex): Promise<OrderView> {
+    return viewOrder(this.http, id);
+  }
+
+  /** No further work on an order of this account. */
+  cancel(id: Hex): Promise<OrderView> {
+    return cancelOrder(this.http, this.account, this.gateway.network, id, this.nowSeconds());
   }
 
   /** The network's contracts. @throws InputError `no-rpc`, `wrong-chain` */

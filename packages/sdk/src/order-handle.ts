@@ -56,7 +56,7 @@ export class OrderHandle {
   }
 
   view(options: { readonly signal?: AbortSignal } = {}): Promise<OrderView> {
-    return this.context.http.get(`/v1/orders/${this.id}`, orderViewSchema, options);
+    return viewOrder(this.context.http, this.id, options.signal);
   }
 
   /**
@@ -79,11 +79,9 @@ export class OrderHandle {
   }
 
   /** No further work; what provers hold a lock on is still taken and paid. */
-  async cancel(): Promise<OrderView> {
+  cancel(): Promise<OrderView> {
     const { http, network, signer, nowSeconds } = this.context;
-    const message = { order: this.id, issuedAt: nowSeconds() };
-    const signed = await signMessage(signer, network, 'Cancel', message);
-    return http.post(`/v1/orders/${this.id}/cancel`, toJson(signed), orderViewSchema, { idempotent: true });
+    return cancelOrder(http, signer, network, this.id, nowSeconds());
   }
 
   /** Waits until the order has ended. @throws TransportError `timeout`, `aborted` */
@@ -141,6 +139,22 @@ export class OrderHandle {
       throw error;
     }
   }
+}
+
+export function viewOrder(http: NodeClient, id: Hex, signal?: AbortSignal): Promise<OrderView> {
+  return http.get(`/v1/orders/${id}`, orderViewSchema, { signal });
+}
+
+/** @param issuedAt seconds since 1970 */
+export async function cancelOrder(
+  http: NodeClient,
+  signer: Signer,
+  network: NetworkId,
+  id: Hex,
+  issuedAt: number,
+): Promise<OrderView> {
+  const signed = await signMessage(signer, network, 'Cancel', { order: id, issuedAt });
+  return http.post(`/v1/orders/${id}/cancel`, toJson(signed), orderViewSchema, { idempotent: true });
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));

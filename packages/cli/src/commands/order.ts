@@ -1,10 +1,7 @@
 import { InputError } from '@dsperse/core/graph';
 import type { Command } from 'commander';
 import { AMOUNT_HELP } from '../network/amounts.js';
-import { moneyCommands } from '../network/money-commands.js';
-import { type NetworkOptions, withNetworkOptions } from '../network/network-access.js';
-import { openOrderCommands } from '../network/open-order-commands.js';
-import { placeOrder } from '../network/place-order.js';
+import { type NetworkOptions, withNetworkOptions } from '../network/network-options.js';
 import { withSubcommands } from '../network/subcommands.js';
 import { type CommonOptions, collect, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 import { INPUT_HELP } from './run.js';
@@ -53,8 +50,65 @@ export function orderCommand(perform: Perform): Command {
       if (options.resume === undefined && (program === undefined || options.input === undefined)) {
         throw new InputError('usage', 'give a program and -i <input>, or --resume <id>', 'dsperse order --help');
       }
+      const { placeOrder } = await import('../network/place-order.js');
       return placeOrder(program, options, terminal);
     }),
   );
   return withSubcommands(command, [...openOrderCommands(perform), ...moneyCommands(perform)]);
+}
+
+interface OpenOrderOptions extends CommonOptions, NetworkOptions {
+  readonly onChain?: boolean;
+}
+
+const finish = (command: Command): Command => withCommonOptions(withNetworkOptions(command));
+// The network's libraries are loaded by its commands only.
+const openOrders = () => import('../network/open-orders.js');
+const money = () => import('../network/money.js');
+
+function openOrderCommands(perform: Perform): Command[] {
+  const about = (name: string, summary: string) => newCommand(name, undefined, summary).argument('<id>', 'the order');
+  return [
+    finish(about('status', 'state, chunks and attempts of an order')).action((id: string, options: OpenOrderOptions) =>
+      perform(options, async () => (await openOrders()).orderStatus(id, options)),
+    ),
+    finish(
+      about('cancel', 'no further work on an order; what is locked is still paid').option(
+        '--on-chain',
+        'on the chain, without the gateway',
+      ),
+    ).action((id: string, options: OpenOrderOptions) =>
+      perform(options, async () => (await openOrders()).cancelOpenOrder(id, options, options.onChain ?? false)),
+    ),
+    finish(about('exit', 'take the reserve of an order back that nobody settles')).action(
+      (id: string, options: OpenOrderOptions) =>
+        perform(options, async () => (await openOrders()).exitOrder(id, options)),
+    ),
+  ];
+}
+
+interface MoneyOptions extends CommonOptions, NetworkOptions {
+  readonly to?: string;
+}
+
+function moneyCommands(perform: Perform): Command[] {
+  const ofAmount = (name: string, summary: string) =>
+    newCommand(name, undefined, summary).argument('<amount>', AMOUNT_HELP);
+  return [
+    finish(ofAmount('deposit', 'put tokens into the market, for orders')).action(
+      (amount: string, options: MoneyOptions) =>
+        perform(options, async () => (await money()).depositTokens(amount, options)),
+    ),
+    finish(
+      ofAmount('withdraw', 'take free tokens out of the market').option(
+        '--to <address>',
+        'who gets them; the account itself otherwise',
+      ),
+    ).action((amount: string, options: MoneyOptions) =>
+      perform(options, async () => (await money()).withdrawTokens(amount, options, options.to)),
+    ),
+    finish(newCommand('balance', undefined, 'tokens in the market and on the account')).action(
+      (options: MoneyOptions) => perform(options, async () => (await money()).showBalance(options)),
+    ),
+  ];
 }

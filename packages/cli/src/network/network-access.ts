@@ -14,18 +14,8 @@ import {
   readPassword,
 } from '@dsperse/network/node';
 import { ChainAccess, type Client, createClient, type ExpectedNetwork } from '@dsperse/sdk';
-import type { Command } from 'commander';
 import type { Hex } from './identifiers.js';
-
-export const LOCAL_NETWORK = 'dsperse-network';
-
-export interface NetworkOptions {
-  readonly network?: string;
-  readonly gateway?: string;
-  readonly rpc?: string;
-  readonly keystore?: string;
-  readonly passwordFile?: string;
-}
+import { LOCAL_NETWORK, type NetworkOptions } from './network-options.js';
 
 export interface NetworkPlace {
   /** Of the network file; of a local network all lies there. */
@@ -33,15 +23,6 @@ export interface NetworkPlace {
   readonly file?: NetworkFile;
   readonly gatewayUrl?: string;
   readonly rpcUrl?: string;
-}
-
-export function withNetworkOptions(command: Command): Command {
-  return command
-    .option('--network <file>', `network.json, or the directory it is in; ./${LOCAL_NETWORK} where that is there`)
-    .option('--gateway <url>', 'the gateway; DSPERSE_GATEWAYS, or that of the local network')
-    .option('--rpc <url>', "the chain's JSON-RPC; RPC_URL, or that of the local network")
-    .option('--keystore <file>', 'the key that signs; a key of the local network where nothing is said')
-    .option('--password-file <file>', 'its first line is the password; DSPERSE_PASSWORD, or asked for');
 }
 
 /** @throws InputError `no-network-file`, `network-file` */

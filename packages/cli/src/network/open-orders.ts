@@ -1,41 +1,15 @@
-/** `dsperse order status | cancel | exit`: about an order that was placed. */
+/** What `dsperse order status | cancel | exit` do: about an order that was placed. */
 import { toJson } from '@dsperse/network/messages';
 import { forceExit, requestCancel, reservedOrder } from '@dsperse/sdk';
-import type { Command } from 'commander';
-import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonOptions } from '../commands/command.js';
+import type { Outcome } from '../commands/command.js';
 import { EXIT } from '../terminal/describe-error.js';
 import { renderFacts } from '../terminal/table.js';
 import { reservedWords, statusOutcome } from './describe-order.js';
 import { formatTime, parseOrderId } from './identifiers.js';
-import {
-  findNetwork,
-  type NetworkOptions,
-  openAccount,
-  openChain,
-  openClient,
-  withNetworkOptions,
-} from './network-access.js';
+import { findNetwork, openAccount, openChain, openClient } from './network-access.js';
+import type { NetworkOptions } from './network-options.js';
 
-interface IdOptions extends CommonOptions, NetworkOptions {
-  readonly onChain?: boolean;
-}
-
-export function openOrderCommands(perform: Perform): Command[] {
-  const command = (name: string, summary: string, work: (id: string, options: IdOptions) => Promise<Outcome>) => {
-    const made = newCommand(name, undefined, summary).argument('<id>', 'the order');
-    if (name === 'cancel') made.option('--on-chain', 'without the gateway: on the chain');
-    return withCommonOptions(withNetworkOptions(made)).action((id: string, options: IdOptions) =>
-      perform(options, () => work(id, options)),
-    );
-  };
-  return [
-    command('status', 'state, chunks and attempts of an order', status),
-    command('cancel', 'no further work on an order; what is locked is still paid', cancel),
-    command('exit', 'take the reserve of an order back that nobody settles', exit),
-  ];
-}
-
-async function status(text: string, options: IdOptions): Promise<Outcome> {
+export async function orderStatus(text: string, options: NetworkOptions): Promise<Outcome> {
   const id = parseOrderId(text);
   const place = findNetwork(options);
   const client = await openClient(place, await openAccount(options, place, 'requester'));
@@ -44,11 +18,11 @@ async function status(text: string, options: IdOptions): Promise<Outcome> {
   return statusOutcome(view, reserved);
 }
 
-async function cancel(text: string, options: IdOptions): Promise<Outcome> {
+export async function cancelOpenOrder(text: string, options: NetworkOptions, onChain: boolean): Promise<Outcome> {
   const id = parseOrderId(text);
   const place = findNetwork(options);
   const identity = await openAccount(options, place, 'requester');
-  if (!options.onChain) {
+  if (!onChain) {
     const client = await openClient(place, identity);
     return statusOutcome(await client.cancel(id), undefined);
   }
@@ -65,7 +39,7 @@ async function cancel(text: string, options: IdOptions): Promise<Outcome> {
 }
 
 /** In two steps where it has to be cancelled first: the contract wants time for what was done before. */
-async function exit(text: string, options: IdOptions): Promise<Outcome> {
+export async function exitOrder(text: string, options: NetworkOptions): Promise<Outcome> {
   const id = parseOrderId(text);
   const place = findNetwork(options);
   const chain = await openChain(place, await openAccount(options, place, 'requester'));

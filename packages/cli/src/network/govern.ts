@@ -1,0 +1,109 @@
+/** What the commands of `dsperse gov` do. */
+import { InputError } from '@dsperse/core/graph';
+import {
+  type ChainAccess,
+  castVote,
+  delegateVotes,
+  executeProposal,
+  findProposal,
+  type GovernedCall,
+  listParameters,
+  listProposals,
+  parameterCalls,
+  propose,
+  queueProposal,
+  VOTES,
+  type Vote,
+} from '@dsperse/sdk';
+import type { Outcome } from '../commands/command.js';
+import { parameterOutcome, proposalOutcome, proposalsOutcome } from './describe-governance.js';
+import { parseAddress } from './identifiers.js';
+import { findNetwork, openAccount, openChain } from './network-access.js';
+import type { NetworkOptions } from './network-options.js';
+import { parseParameterChanges, parseProposalId } from './parse-governance.js';
+
+/** The key of a local network that holds enough votes to propose. */
+const LOCAL_KEY = 'deployer';
+
+const reading = (options: NetworkOptions): Promise<ChainAccess> => openChain(findNetwork(options));
+
+async function sending(options: NetworkOptions): Promise<ChainAccess> {
+  const place = findNetwork(options);
+  return openChain(place, await openAccount(options, place, LOCAL_KEY));
+}
+
+export async function showParameters(options: NetworkOptions): Promise<Outcome> {
+  return parameterOutcome(await listParameters(await reading(options)));
+}
+
+export async function showProposals(options: NetworkOptions, id: string | undefined): Promise<Outcome> {
+  const chain = await reading(options);
+  if (id === undefined) return proposalsOutcome(await listProposals(chain));
+  return proposalOutcome(await findProposal(chain, parseProposalId(id)));
+}
+
+export interface ProposeOptions extends NetworkOptions {
+  readonly description: string;
+  readonly target?: string;
+  readonly calldata?: string;
+}
+
+export async function proposeChanges(changes: readonly string[], options: ProposeOptions): Promise<Outcome> {
+  const parsed = parseParameterChanges(changes);
+  const raw = rawCall(options);
+  if (parsed.size === 0 && !raw) {
+    throw new InputError('usage', 'nothing is proposed', 'give name=value, or --target and --calldata');
+  }
+  const chain = await sending(options);
+  const calls = [...(await parameterCalls(chain, parsed)), ...(raw ? [raw] : [])];
+  const id = await propose(chain, { calls, description: options.description });
+  return proposalOutcome(await findProposal(chain, id));
+}
+
+/** @throws InputError `usage` */
+function rawCall({ target, calldata }: ProposeOptions): GovernedCall | undefined {
+  if (target === undefined && calldata === undefined) return undefined;
+  if (target === undefined || calldata === undefined) {
+    throw new InputError('usage', 'a raw call has a target and data', 'give --target and --calldata');
+  }
+  if (!/^0x([0-9a-fA-F]{2})*$/.test(calldata)) {
+    throw new InputError('usage', '--calldata is not understood', 'write 0x and hexadecimal bytes');
+  }
+  return { target: parseAddress('--target', target), data: calldata as `0x${string}` };
+}
+
+export async function voteOn(
+  text: string,
+  vote: string,
+  options: NetworkOptions & { readonly reason?: string },
+): Promise<Outcome> {
+  const id = parseProposalId(text);
+  if (!VOTES.includes(vote as Vote)) throw new InputError('usage', `${vote} is no vote`, `write ${VOTES.join(', ')}`);
+  const chain = await sending(options);
+  await castVote(chain, id, vote as Vote, options.reason);
+  return proposalOutcome(await findProposal(chain, id));
+}
+
+export async function advanceProposal(
+  step: 'queue' | 'execute',
+  text: string,
+  options: NetworkOptions,
+): Promise<Outcome> {
+  const id = parseProposalId(text);
+  const chain = await sending(options);
+  const proposal = await findProposal(chain, id);
+  await (step === 'queue' ? queueProposal : executeProposal)(chain, proposal);
+  return proposalOutcome(await findProposal(chain, id));
+}
+
+export async function delegateTo(options: NetworkOptions & { readonly to?: string }): Promise<Outcome> {
+  const given = options.to === undefined ? undefined : parseAddress('--to', options.to);
+  const chain = await sending(options);
+  const account = chain.account.address;
+  const delegate = given ?? account;
+  const transaction = await delegateVotes(chain, delegate);
+  return {
+    document: { account, delegate, transaction },
+    text: `the tokens of ${account} count as votes of ${delegate} for what is proposed from now on`,
+  };
+}
