@@ -34,7 +34,7 @@ export class ModelBuilder {
   private readonly random: Random;
   private readonly nodes: GraphNode[] = [];
   private readonly initializers = new Map<string, Tensor>();
-  private inputEdge: Edge | undefined;
+  private readonly inputs: { readonly edge: Edge; readonly dtype: 'float32' | 'int64' }[] = [];
 
   constructor(
     private readonly modelName: string,
@@ -43,10 +43,17 @@ export class ModelBuilder {
     this.random = new Random(seed);
   }
 
-  /** The model's only input, of numbers with the given mean square. */
-  input(name: string, dims: readonly number[], power: number): Edge {
-    this.inputEdge = { name, dims, power };
-    return this.inputEdge;
+  /** An input of the model, of numbers with the given mean square. */
+  input(name: string, dims: readonly number[], power: number, dtype: 'float32' | 'int64' = 'float32'): Edge {
+    const edge = { name, dims, power };
+    this.inputs.push({ edge, dtype });
+    return edge;
+  }
+
+  /** The tensor under a name of its own, as an output. */
+  named(name: string, x: Edge): Edge {
+    this.nodes.push({ name, op: 'Identity', domain: '', inputs: [x.name], outputs: [name], attributes: {} });
+    return { ...x, name };
   }
 
   /** A node with one output. */
@@ -177,17 +184,16 @@ export class ModelBuilder {
   }
 
   /** The ONNX file, opset 13. */
-  finish(output: Edge): Uint8Array {
-    const { inputEdge } = this;
-    const edges = inputEdge ? [inputEdge, output] : [output];
+  finish(...outputs: readonly Edge[]): Uint8Array {
+    const edges = [...this.inputs, ...outputs.map((edge) => ({ edge, dtype: 'float32' as const }))];
     return encodeOnnx({
       name: this.modelName,
       opset: 13,
-      inputs: inputEdge ? [inputEdge.name] : [],
-      outputs: [output.name],
+      inputs: this.inputs.map(({ edge }) => edge.name),
+      outputs: outputs.map((o) => o.name),
       nodes: this.nodes,
       initializers: this.initializers,
-      tensors: new Map(edges.map((e) => [e.name, { dtype: 'float32', dims: e.dims }])),
+      tensors: new Map(edges.map(({ edge, dtype }) => [edge.name, { dtype, dims: edge.dims }])),
     });
   }
 
