@@ -10,6 +10,7 @@ import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { fuseFunctions } from './fuse-functions.js';
 import { fuseNormalizations } from './fuse-normalizations.js';
 import { fuseSelections } from './fuse-selections.js';
+import { fuseWeightedSums } from './fuse-weighted-sums.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
@@ -34,7 +35,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
-  graph = fuseFunctions(fuseSelections(dropDead(fuseNormalizations(graph))));
+  graph = fuseWeightedSums(fuseFunctions(fuseSelections(dropDead(fuseNormalizations(graph)))));
   checkFinite(graph);
   if (graph.nodes.length === 0) {
     throw new InputError('empty-model', 'the model computes nothing from its inputs', 'check the file and its outputs');

@@ -19,6 +19,7 @@ import { softmaxLowering } from './softmax/lower.js';
 import { standardizeLowering } from './standardize/lower.js';
 import { tableLookupLowering } from './table-lookup/lower.js';
 import { unaryLowering } from './unary/lower.js';
+import { weightedSumLowering } from './weighted-sum/lower.js';
 
 const ROOMS: readonly Lowering[] = [
   arithmeticLowering,
@@ -40,6 +41,7 @@ const ROOMS: readonly Lowering[] = [
   standardizeLowering,
   tableLookupLowering,
   unaryLowering,
+  weightedSumLowering,
 ];
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));

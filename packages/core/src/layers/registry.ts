@@ -21,6 +21,7 @@ import { softmax } from './softmax/op.js';
 import { standardize } from './standardize/op.js';
 import { tableLookup } from './table-lookup/op.js';
 import { unary } from './unary/op.js';
+import { weightedSum } from './weighted-sum/op.js';
 
 const ROOMS: readonly OpSemantics[] = [
   arithmetic,
@@ -44,10 +45,11 @@ const ROOMS: readonly OpSemantics[] = [
   standardize,
   tableLookup,
   unary,
+  weightedSum,
 ];
 
 /** Operators that only composites are written in. */
-const INTERNAL = new Set(['Composed', 'Fixed', 'Pick', 'Standardize', 'TableLookup']);
+const INTERNAL = new Set(['Composed', 'Fixed', 'Pick', 'Standardize', 'TableLookup', 'WeightedSum']);
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
 

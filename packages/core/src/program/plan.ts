@@ -47,6 +47,41 @@ function carried(
   return loweringOf(node.op)?.sameScale?.(node, inputs) ? from : 0;
 }
 
+/** Operators that hand a position on as it is. */
+const HANDING_ON = new Set([
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Identity',
+  'Cast',
+  'Transpose',
+  'Expand',
+  'Slice',
+]);
+
+/** Largest position that an input of the model may be asked for: a token beyond those that calibration saw is one too. */
+function positionReaches(graph: Graph): Map<string, number> {
+  const producer = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
+  const found = new Map<string, number>();
+  for (const lookup of graph.nodes.filter((n) => n.op === 'TableLookup')) {
+    let most = (graph.initializers.get(lookup.inputs[0])?.data.length ?? 1) - 1;
+    let [, name] = lookup.inputs;
+    for (let n = producer.get(name); n; n = producer.get(name)) {
+      const constant = n.inputs.findIndex((i) => graph.initializers.has(i));
+      const value = graph.initializers.get(n.inputs[constant] ?? '')?.data;
+      if (HANDING_ON.has(n.op)) [name] = n.inputs;
+      else if (value && n.op === 'Add') name = n.inputs[1 - constant];
+      else if (value?.length === 1 && value[0] >= 1 && n.op === 'Mul') {
+        name = n.inputs[1 - constant];
+        most = Math.floor(most / value[0]);
+      } else break;
+    }
+    if (graph.inputs.includes(name)) found.set(name, Math.max(most, found.get(name) ?? 0));
+  }
+  return found;
+}
+
 /** Plans of inputs and computed tensors, by name. */
 export function planTensors(graph: Graph, ranges: Ranges, precision: Precision): Map<string, TensorPlan> {
   const widths = WIDTHS[precision];
@@ -61,7 +96,8 @@ export function planTensors(graph: Graph, ranges: Ranges, precision: Precision):
     const own = Math.max(-lo, hi) * headroom;
     reach.set(name, Math.min(Math.max(own > 0 ? own : 1, least), bound ?? Number.POSITIVE_INFINITY));
   };
-  for (const name of graph.inputs) note(name, HEADROOM);
+  const positions = positionReaches(graph);
+  for (const name of graph.inputs) note(name, HEADROOM, undefined, positions.get(name));
   // Tensors that share a scale, as a forest; a tree in which several operands meet is forced to one scale.
   const parent = new Map<string, string>();
   const find = (x: string): string => {
