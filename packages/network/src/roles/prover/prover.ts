@@ -140,6 +140,7 @@ class Prover {
     this.#journal = await ProverJournal.open(join(directory, 'journal'));
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
     this.#rate = readRate(join(directory, RATE_FILE)) ?? this.#rate;
+    this.#thread?.warm();
     for (const link of links) {
       this.#loops.push(
         runDutyLoop({

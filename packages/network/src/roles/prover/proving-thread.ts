@@ -28,6 +28,11 @@ export class ProvingThread {
 
   constructor(private readonly options: ProvingOptions) {}
 
+  /** Starts the thread before it is needed. */
+  warm(): void {
+    if (!this.#isStopped) this.#started();
+  }
+
   /** @throws ChunkError; `aborted` by the signal also in the midst of proving, `worker-died` may be tried again */
   prove(job: ProveJob, signal: AbortSignal): Promise<readonly ProvenSlice[]> {
     if (this.#isStopped || signal.aborted) return Promise.reject(new ChunkError('aborted', 'the chunk was given up'));

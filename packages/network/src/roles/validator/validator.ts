@@ -118,6 +118,7 @@ class Validator {
     const directory = join(dataDirectory, 'validator');
     this.#journal = await ValidatorJournal.open(join(directory, 'journal'));
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
+    this.#pool?.warm();
     for (const link of links) {
       this.#loops.push(
         runDutyLoop({

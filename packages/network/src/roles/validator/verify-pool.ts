@@ -35,6 +35,11 @@ export class VerifyPool {
     private readonly options: VerifyOptions,
   ) {}
 
+  /** Starts the threads before they are needed. */
+  warm(): void {
+    while (!this.#isStopped && this.#idle.length + this.#busy.size < this.size) this.#idle.push(this.#start());
+  }
+
   /** Never rejects: a thread that dies makes an abstention. */
   verify(request: VerifyRequest): Promise<VerifyAnswer> {
     return new Promise((resolve) => {
