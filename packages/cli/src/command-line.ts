@@ -59,6 +59,8 @@ export function commandLine(perform: Perform): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this; after a command: its options')
     .helpCommand(false)
+    // What stands behind a command is the command's.
+    .enablePositionalOptions()
     .addHelpText('after', EXAMPLES);
   for (const command of COMMANDS) line.addCommand(command(perform));
   // Errors are printed by main.ts.

@@ -52,8 +52,8 @@ export async function checkDelivery(
   const order = certificate.order.message;
   demand(same(terms.order, id), 'order', `${path}/lock/message/order`);
   demand(await isSignedBy(network, 'Lock', lock, terms.prover), 'lock-signature', `${path}/lock/signature`);
-  const [least, most] = [order.priceMin, order.priceMax].map((p) => chunkPrice(p, planned.workUnits));
-  demand(terms.price >= least && terms.price <= most, 'price', `${path}/lock/message/price`);
+  const most = chunkPrice(order.priceMax, planned.workUnits);
+  demand(terms.price <= most, 'price', `${path}/lock/message/price`);
   demand(terms.deadline <= order.deadline, 'deadline', `${path}/lock/message/deadline`);
   const { receipt } = delivery;
   for (const field of ['order', 'chunk', 'attempt', 'prover'] as const) {

@@ -21,7 +21,7 @@ import {
   readPassword,
   runServices,
 } from '@dsperse/network/node';
-import { nodeServices } from '@dsperse/network/roles';
+import { type NodeParts, nodeServices } from '@dsperse/network/roles';
 import type { Outcome } from '../commands/command.js';
 import { formatBytes, formatCount } from '../terminal/format.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
@@ -86,7 +86,12 @@ export async function initNode(sources: ConfigSources, file: string | undefined,
   };
 }
 
-export async function runNode(sources: ConfigSources, terminal: Terminal): Promise<Outcome> {
+/** @param prover in place of an honest prover's parts */
+export async function runNode(
+  sources: ConfigSources,
+  terminal: Terminal,
+  prover?: NodeParts['prover'],
+): Promise<Outcome> {
   const config = loadConfig(sources);
   if (config.roles.length === 0) {
     throw new InputError('no-role', 'the node has no role', 'give --role prover, validator or gateway');
@@ -108,6 +113,7 @@ export async function runNode(sources: ConfigSources, terminal: Terminal): Promi
     identity,
     log,
     metrics,
+    ...(prover ? { prover } : {}),
     lifecycle: () => (lifecycle as () => Lifecycle)(),
     onListen: (url) => report({ kind: 'listens', url }),
   });

@@ -23,6 +23,17 @@ export async function marketPolicy(ledger: Ledger): Promise<MarketPolicy> {
   };
 }
 
+/** How long steps between nodes take, in seconds. */
+export interface NetworkTiming {
+  readonly epochSeconds: number;
+  readonly commitSeconds: number;
+}
+
+export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
+  const p = await ledger.parameters(['epochSeconds', 'commitSeconds']);
+  return { epochSeconds: Number(p.epochSeconds), commitSeconds: Number(p.commitSeconds) };
+}
+
 /** Of the canaries that a validator was given: below, it earns nothing. */
 const RECALL_FLOOR_BPS = 9_000;
 

@@ -2,3 +2,5 @@
 export { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.js';
 export { GATEWAY_DEFAULTS, type GatewaySettings } from './gateway/gateway-context.js';
 export { healthRoutes, type NodeParts, nodeServices } from './node-services.js';
+export { epochDocumentSchema, epochSettlementSchema, GatewayLink } from './peer/index.js';
+export { type ProveChunk, type ProveJob, type ProvenSlice, type ProverOptions, ProvingThread } from './prover/index.js';

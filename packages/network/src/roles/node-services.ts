@@ -20,10 +20,11 @@ import {
   nextSequence,
   type Service,
 } from '../node/index.js';
+import { PROVER_ROLE, VALIDATOR_ROLE } from '../scoring/index.js';
 import { openBlobs, openSql, type SqlStore } from '../store/index.js';
 import { createServer, jsonRoute, type Route, rawRoute } from '../transport/server/index.js';
 import { createGateway } from './gateway/gateway.js';
-import { GatewayLink } from './peer/index.js';
+import { createClaims, GatewayLink } from './peer/index.js';
 import { createProver, type ProverOptions } from './prover/index.js';
 import { createValidator } from './validator/index.js';
 
@@ -49,11 +50,12 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
   const network = networkOf(config);
   const contracts = network.contracts as unknown as NetworkAddresses;
   const rpcUrl = config.rpcUrl as string;
+  const isLocal = LOCAL_HOSTS.includes(new URL(rpcUrl).hostname);
   const ledger = await connectLedger({
     rpcUrl,
     contracts,
     account: identity.account,
-    pollingMs: LOCAL_HOSTS.includes(new URL(rpcUrl).hostname) ? 100 : 2_000,
+    pollingMs: isLocal ? 100 : 2_000,
   });
   const capability = await capabilityFor(config);
   const record = new OwnRecord(parts, ledger, capability);
@@ -69,6 +71,14 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
   if (config.roles.includes('prover')) {
     const settings = { ...config.prover, workers: config.prover.workers ?? availableParallelism() };
     services.push(createProver({ ...common, settings, ...parts.prover }));
+  }
+  const earning = ([PROVER_ROLE, VALIDATOR_ROLE] as const).filter((role) =>
+    config.roles.includes(role === PROVER_ROLE ? 'prover' : 'validator'),
+  );
+  if (earning.length > 0) {
+    const operator = identity.account.address;
+    const intervalMs = isLocal ? 2_000 : 300_000;
+    services.push(createClaims({ ledger, links, operator, roles: earning, log, metrics, intervalMs }));
   }
   if (config.metricsPort !== undefined) services.push(healthServer(parts, config.metricsPort));
   return services;

@@ -1,6 +1,7 @@
 /** What every part of the gateway works with. */
 import type { Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
+import type { NetworkTiming } from '../../chain/network-parameters.js';
 import type { MarketPolicy } from '../../market/index.js';
 import type { NetworkId } from '../../messages/index.js';
 import type { Identity } from '../../node/index.js';
@@ -14,14 +15,10 @@ export interface GatewaySettings {
   readonly maxChunks: number;
   /** How long an offer stands before it passes to the next prover. */
   readonly offerMs: number;
-  /** From a receipt until verdicts are revealed although validators are missing. */
-  readonly commitMs: number;
   /** A prover that said nothing for this long gets no offers. */
   readonly silenceMs: number;
   /** How often what is running is looked at when nothing wakes it. */
   readonly tickMs: number;
-  /** Between closing an epoch and the next. */
-  readonly epochMs: number;
   readonly maxOrdersPerEpoch: number;
   /** After settlement, until an order and its blobs are forgotten. */
   readonly retainMs: number;
@@ -36,10 +33,8 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   chunkWorkUnits: 200_000_000,
   maxChunks: 16,
   offerMs: 2_000,
-  commitMs: 5_000,
   silenceMs: 20_000,
   tickMs: 1_000,
-  epochMs: 60_000,
   maxOrdersPerEpoch: 500,
   retainMs: 24 * 3_600_000,
   maxBlobBytes: 1 << 30,
@@ -65,8 +60,9 @@ export interface GatewayContext {
   readonly sql: SqlStore;
   readonly blobs: BlobStore;
   readonly settings: GatewaySettings;
-  /** The market's governed parameters, read from the chain. */
+  /** Governed parameters, read from the chain. */
   policy(): Promise<MarketPolicy>;
+  timing(): Promise<NetworkTiming>;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
   /** Looks at the order soon. */

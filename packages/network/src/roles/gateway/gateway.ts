@@ -1,7 +1,7 @@
 /** The gateway as a service: its loops, its tables, its interface. */
 import type { Address, Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
-import { marketPolicy } from '../../chain/network-parameters.js';
+import { marketPolicy, networkTiming } from '../../chain/network-parameters.js';
 import type { NodeDocument } from '../../messages/index.js';
 import type { Identity } from '../../node/index.js';
 import type { Metrics } from '../../node/metrics.js';
@@ -82,6 +82,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
       return policy.value;
     },
+    timing: () => networkTiming(ledger),
     log,
     metrics: {
       orders: metrics.counter('dsperse_gateway_orders_total', 'Orders by the state that they reached', ['state']),

@@ -41,8 +41,9 @@ export async function judgeChunk(
   }
   const validators = await g.ledger.validators();
   const committed = await voters(g.sql, 'commits', attempt);
-  const revealAt = (attempt.receivedMs as number) + g.settings.commitMs;
-  if (!attempt.revealing) {
+  const commitMs = (await g.timing()).commitSeconds * 1000;
+  if (attempt.revealingMs === undefined) {
+    const revealAt = (attempt.receivedMs as number) + commitMs;
     const stake = (addresses: ReadonlySet<string>) =>
       validators.reduce((sum, v) => (addresses.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
     const total = validators.reduce((sum, v) => sum + v.stake, 0n);
@@ -54,8 +55,9 @@ export async function judgeChunk(
     }
     await g.sql.transaction(async (tx) => {
       const changed = await tx.execute(
-        `update attempts set revealing = true where order_id = $1 and idx = $2 and attempt = $3 and not revealing`,
-        [chunk.order, chunk.index, attempt.attempt],
+        `update attempts set revealing_ms = $4
+         where order_id = $1 and idx = $2 and attempt = $3 and revealing_ms is null`,
+        [chunk.order, chunk.index, attempt.attempt, now],
       );
       if (changed === 0) return;
       await tellOrder(tx, 'committed', chunk.order, now, keyOf(chunk, attempt));
@@ -71,6 +73,11 @@ export async function judgeChunk(
     rows.map((r) => verdictSchema.parse(r.signed).message),
     validators,
   );
+  // A prover is convicted by more verdicts than are needed to turn a proof down: those that were committed to are waited
+  // for, for a while.
+  const patience = attempt.revealingMs + commitMs;
+  const isWaiting = rows.length < committed.size && now < patience;
+  if (result.decision !== 'accepted' && isWaiting) return Math.min(now + g.settings.tickMs, patience);
   if (result.decision === 'undecided' && result.acceptable) return now + g.settings.tickMs;
   await conclude(g, chunk, attempt, result);
   return now;
@@ -121,7 +128,7 @@ async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow,
 
 /** Whether the attempt awaits verdicts: proven, not ended, and its order has a manifest. */
 export const DUTIES_SQL = `
-  select a.order_id, a.idx, a.attempt, a.revealing from attempts a
+  select a.order_id, a.idx, a.attempt, a.revealing_ms is not null as revealing from attempts a
   join chunks c on c.order_id = a.order_id and c.idx = a.idx and c.attempt = a.attempt
   join orders o on o.id = a.order_id
   where c.state = 'proven' and a.outcome is null and o.manifest is not null`;

@@ -41,7 +41,10 @@ export async function offerChunks(
       curve: terms,
       startedAt,
       orderDeadline: order.deadline,
-      failedBy: attempts.filter((a) => a.index === chunk.index && a.outcome !== undefined).map((a) => a.prover),
+      // Who gave this chunk back or up does not get it again; who let the order down gets nothing more of it.
+      failedBy: attempts
+        .filter((a) => (a.index === chunk.index && a.outcome !== undefined) || isFailure(a))
+        .map((a) => a.prover),
     };
     const declined = (address: Address) => passed.has(passKey(chunk.index, chunk.attempt, address));
     const candidates = matchChunk(demand, standing, policy, seconds);
@@ -111,6 +114,8 @@ function nextAsk(
   const times = provers.map((p) => earliestTimeFor(curve, startedAt, p.ask)).filter((t) => t !== undefined && t > now);
   return times.length === 0 ? undefined : Math.min(...(times as number[])) * 1000;
 }
+
+const isFailure = (a: AttemptRow) => a.outcome === 'missed' || a.outcome === 'rejected';
 
 const passKey = (chunk: number, attempt: number, prover: Address) => `${chunk} ${attempt} ${prover.toLowerCase()}`;
 

@@ -68,7 +68,8 @@ export interface AttemptRow {
   readonly delivery: Delivery | undefined;
   readonly acknowledgement: Signed<Acknowledgement> | undefined;
   readonly receivedMs: number | undefined;
-  readonly revealing: boolean;
+  /** Since when verdicts are revealed. */
+  readonly revealingMs: number | undefined;
   readonly outcome: AttemptOutcome | undefined;
   readonly reason: string | undefined;
 }
@@ -137,7 +138,7 @@ export function attemptRow(r: Raw): AttemptRow {
     delivery: maybe(r.delivery, (x) => deliverySchema.parse(x)),
     acknowledgement: maybe(r.acknowledgement, (x) => acknowledgementSchema.parse(x)),
     receivedMs: absent(r.received_ms),
-    revealing: r.revealing,
+    revealingMs: absent(r.revealing_ms),
     outcome: absent(r.outcome),
     reason: absent(r.reason),
   };

@@ -14,8 +14,8 @@ import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../pe
 import { buildTrace } from './build-trace.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
-import { orderRow } from './order-rows.js';
 import type { GatewayContext } from './gateway-context.js';
+import { orderRow } from './order-rows.js';
 
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
@@ -54,7 +54,7 @@ export class EpochRunner {
       `select * from epochs where state <> 'abandoned' order by epoch desc limit 1`,
     );
     if (last && last.state !== 'settled') return this.#continue(last);
-    if (last && last.created_ms + g.settings.epochMs > now) return;
+    if (last && last.created_ms + (await g.timing()).epochSeconds * 1000 > now) return;
     await this.#open(last);
   }
 
@@ -81,8 +81,11 @@ export class EpochRunner {
   /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
   async #settleable(): Promise<Hex[]> {
     const { g } = this;
-    const ended = await g.sql.query('select * from orders where epoch is null and reserved and ended_ms is not null '
-      + 'order by ended_ms, id limit $1', [g.settings.maxOrdersPerEpoch]);
+    const ended = await g.sql.query(
+      'select * from orders where epoch is null and reserved and ended_ms is not null ' +
+        'order by ended_ms, id limit $1',
+      [g.settings.maxOrdersPerEpoch],
+    );
     const ids: Hex[] = [];
     for (const order of ended.map(orderRow)) {
       const { state } = await g.ledger.order(order.id);

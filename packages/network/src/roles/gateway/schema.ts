@@ -86,7 +86,7 @@ export const MIGRATIONS = [
         delivery jsonb,
         acknowledgement jsonb,
         received_ms bigint,
-        revealing boolean not null default false,
+        revealing_ms bigint,
         outcome text,
         reason text,
         ended_ms bigint,

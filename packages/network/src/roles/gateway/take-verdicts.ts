@@ -85,7 +85,7 @@ export async function takeCommits(
     await g.sql.execute(
       `insert into commits (order_id, idx, attempt, validator, signed)
        select order_id, idx, attempt, $4, $5 from attempts
-       where order_id = $1 and idx = $2 and attempt = $3 and delivery is not null and outcome is null and not revealing
+       where order_id = $1 and idx = $2 and attempt = $3 and delivery is not null and outcome is null and revealing_ms is null
        on conflict do nothing`,
       [c.order, c.chunk, c.attempt, sender, json(toJson(signed))],
     );
@@ -105,7 +105,7 @@ export async function takeVerdicts(
       throw new Refusal(403, 'bad-signature', 'a verdict is not signed by its validator', 'sign it again');
     }
     const [row] = await g.sql.query<{ commitment: Hex; proof: Hex; revealing: boolean }>(
-      `select c.signed->'message'->>'commitment' as commitment, a.revealing,
+      `select c.signed->'message'->>'commitment' as commitment, a.revealing_ms is not null as revealing,
          a.delivery->'receipt'->'message'->>'proofDigest' as proof
        from commits c join attempts a on (a.order_id, a.idx, a.attempt) = (c.order_id, c.idx, c.attempt)
        where c.order_id = $1 and c.idx = $2 and c.attempt = $3 and c.validator = $4`,
