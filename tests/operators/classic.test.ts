@@ -1,7 +1,18 @@
 /** Trees and linear models of ai.onnx.ml, against their definition: see check-operator.ts for what is shown of each. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inspectModel } from '../../packages/core/src/graph/index.js';
 import { createKernels, type Kernels } from '../../packages/core/src/kernels/index.js';
-import { type AttributeSpec, floats, ints, type ModelSpec, node, runModel, wave } from '../models/build-model.js';
+import { semanticsOf } from '../../packages/core/src/layers/registry.js';
+import {
+  type AttributeSpec,
+  buildModel,
+  floats,
+  ints,
+  type ModelSpec,
+  node,
+  runModel,
+  wave,
+} from '../models/build-model.js';
 import { checkOperator, type OperatorCheck } from './check-operator.js';
 
 let kernels: Kernels;
@@ -57,6 +68,28 @@ describe('trees', () => {
     check({ nodes: ml('TreeEnsembleRegressor', attributes), outputs: ['y'] }, { y: [12.5, 23.5, 22.5, 21.5] });
   });
 
+  it('the least and the largest of them', () => {
+    const attributes = {
+      ...trees,
+      nodes_modes: { strings: modes },
+      n_targets: 1,
+      target_treeids: [0, 0, 0, 1, 1],
+      target_nodeids: [2, 3, 4, 1, 2],
+      target_ids: [0, 0, 0, 0, 0],
+      target_weights: { floats: [1, 2, 3, 1.5, 2.5] },
+    };
+    // Of the first tree 2, 3, 2, 1, of the second 1.5, 2.5, 2.5, 2.5.
+    for (const [aggregate_function, y] of [
+      ['MIN', [1.5, 2.5, 2, 1]],
+      ['MAX', [2, 3, 2.5, 2.5]],
+    ] as const)
+      check({ nodes: ml('TreeEnsembleRegressor', { ...attributes, aggregate_function }), outputs: ['y'] }, { y });
+    const silent = { ...attributes, aggregate_function: 'MIN', target_nodeids: [2, 3, 3, 1, 2] };
+    expect(() =>
+      runModel({ nodes: ml('TreeEnsembleRegressor', silent), outputs: ['y'], inputs: { x: x.dims } }, { x }),
+    ).toThrow(/without a weight/);
+  });
+
   it('classifier', () => {
     const attributes = {
       ...trees,
@@ -93,18 +126,118 @@ describe('linear models and features', () => {
       { label: [0, 1, 0, 0], y: [1 - p, p] },
     );
   });
-  it('support vectors', () => {
-    const attributes = {
-      kernel_type: 'RBF',
-      kernel_params: { floats: [0.5, 0, 3] },
-      support_vectors: { floats: [0, 0, 0, 1, 1, 1] },
-      coefficients: { floats: [1, -0.5] },
-      rho: { floats: [0.1] },
-      n_supports: 2,
+  describe('support vectors', () => {
+    const vectors = [0, 0, 0, 1, 1, 1, -0.5, 0.25, 1];
+    const rows = [0, 1, 2, 3].map((i) => [...x.data.slice(3 * i, 3 * i + 3)]);
+    const dot = (a: readonly number[], k: number) => a.reduce((sum, v, i) => sum + v * vectors[3 * k + i], 0);
+    const far = (a: readonly number[], k: number) => a.reduce((sum, v, i) => sum + (v - vectors[3 * k + i]) ** 2, 0);
+    const kernels: Record<string, (a: readonly number[], k: number) => number> = {
+      LINEAR: dot,
+      POLY: (a, k) => (0.5 * dot(a, k) + 0.25) ** 2,
+      RBF: (a, k) => Math.exp(-0.5 * far(a, k)),
+      SIGMOID: (a, k) => Math.tanh(0.5 * dot(a, k) + 0.25),
     };
-    const y = Math.exp(-0.5 * 0.91) - 0.5 * Math.exp(-0.5 * (0.81 + 0.01 + 1.69)) + 0.1;
-    check({ nodes: ml('SVMRegressor', attributes), outputs: ['y'] }, { y: [y] });
+    const shared = (kernel_type: string) => ({
+      kernel_type,
+      kernel_params: { floats: [0.5, 0.25, 2] },
+      support_vectors: { floats: vectors },
+    });
+    for (const [kind, kernel] of Object.entries(kernels)) {
+      const score = (a: readonly number[]) => kernel(a, 0) - 0.5 * kernel(a, 1) - 0.75 * kernel(a, 2) + 0.125;
+      const own = { ...shared(kind), coefficients: { floats: [1, -0.5, -0.75] }, rho: { floats: [0.125] } };
+      it(`${kind}, a regressor`, () => {
+        check({ nodes: ml('SVMRegressor', { ...own, n_supports: 3 }), outputs: ['y'] }, { y: rows.map(score) });
+      });
+      it(`${kind}, a classifier of two classes`, () => {
+        const attributes = { ...own, vectors_per_class: [1, 2], classlabels_ints: [3, 8] };
+        const label = rows.map((a) => (score(a) > 0 ? 3 : 8));
+        const y = rows.flatMap((a) => [-score(a), score(a)]);
+        check({ nodes: ml('SVMClassifier', attributes, ['label', 'y']), outputs: ['label', 'y'] }, { label, y });
+        const p = rows.map((a) => 1 / (1 + Math.exp(-1.5 * score(a) + 0.25)));
+        const proven = { ...attributes, prob_a: { floats: [-1.5] }, prob_b: { floats: [0.25] } };
+        check(
+          { nodes: ml('SVMClassifier', proven, ['label', 'y']), outputs: ['label', 'y'] },
+          { label, y: p.flatMap((v) => [v, 1 - v]) },
+        );
+      });
+    }
+
+    it('three classes, one against each other', () => {
+      const attributes = {
+        ...shared('LINEAR'),
+        coefficients: { floats: [1, -0.5, 0.25, 0.5, 0.75, -1] },
+        rho: { floats: [0.125, -0.25, 0.5] },
+        vectors_per_class: [1, 1, 1],
+        classlabels_ints: [5, 7, 9],
+      };
+      const scores = rows.map((a) => {
+        const k = [0, 1, 2].map((i) => dot(a, i));
+        return [k[0] - 0.5 * k[1] + 0.125, 0.5 * k[0] + 0.25 * k[2] - 0.25, 0.75 * k[1] - k[2] + 0.5];
+      });
+      const label = scores.map(([s01, s02, s12]) => {
+        const votes = [
+          Number(s01 > 0) + Number(s02 > 0),
+          Number(s01 <= 0) + Number(s12 > 0),
+          Number(s02 <= 0) + Number(s12 <= 0),
+        ];
+        return [5, 7, 9][votes.indexOf(Math.max(...votes))];
+      });
+      const nodes = ml('SVMClassifier', attributes, ['label', 'y']);
+      check({ nodes, outputs: ['label', 'y'] }, { label, y: scores.flat() });
+    });
+
+    it('one class, and none at all', () => {
+      const attributes = {
+        ...shared('RBF'),
+        coefficients: { floats: [0.5, 0.25, 0.5] },
+        rho: { floats: [-0.75] },
+        n_supports: 3,
+      };
+      const y = rows.map((a) =>
+        0.5 * kernels.RBF(a, 0) + 0.25 * kernels.RBF(a, 1) + 0.5 * kernels.RBF(a, 2) > 0.75 ? 1 : -1,
+      );
+      check({ nodes: ml('SVMRegressor', { ...attributes, one_class: 1 }), outputs: ['y'] }, { y });
+      const linear = {
+        coefficients: { floats: [1, -2, 0.5, -0.5, 1, 1] },
+        rho: { floats: [0.125] },
+        classlabels_ints: [0, 1],
+      };
+      const scores = rows.map(([p, q, r]) => [p - 2 * q + 0.5 * r + 0.125, -0.5 * p + q + r + 0.125]);
+      const nodes = ml('SVMClassifier', linear, ['label', 'y']);
+      check({ nodes, outputs: ['label', 'y'] }, { label: scores.map(([a, b]) => Number(b > a)), y: scores.flat() });
+      const three = { ...linear, classlabels_ints: [0, 1, 2], coefficients: { floats: [1, 2, 3, 4, 5, 6, 7, 8, 9] } };
+      const spec = { nodes: ml('SVMClassifier', three, ['label', 'y']), outputs: ['y'], inputs: { x: x.dims } };
+      expect(() => runModel(spec, { x })).toThrow(/one offset for 3 classes/);
+    });
   });
+
+  it('missing features, features joined, probabilities by name', () => {
+    const given = { imputed_value_floats: { floats: [1, 2, 3] }, replaced_value_float: { float: 0.5 } };
+    check({ nodes: ml('Imputer', given), outputs: ['y'] }, { y: [0.1, 0.9, -0.3, 0.6, 0.2, 0.4, 1, 2, 3] });
+    const nodes = [
+      { ...node('FeatureVectorizer', ['x', 'x'], ['both'], { inputdimensions: [3, 3] }), domain: 'ai.onnx.ml' },
+      { ...node('ZipMap', ['both'], ['y'], { classlabels_int64s: [0, 1, 2, 3, 4, 5] }), domain: 'ai.onnx.ml' },
+    ];
+    check({ nodes, outputs: ['y'] }, { y: [0.1, 0.9, -0.3, 0.1, 0.9, -0.3] });
+  });
+
+  it('texts as labels are noted', () => {
+    const attributes = {
+      coefficients: { floats: [1, -2, 0.5] },
+      intercepts: { floats: [0.25] },
+      classlabels_strings: { strings: ['cat', 'dog'] },
+    };
+    const spec = {
+      nodes: ml('LinearClassifier', attributes, ['label', 'y']),
+      inputs: { x: x.dims },
+      outputs: ['label'],
+    };
+    const { notes, issues, unsupported } = inspectModel(buildModel(spec), { semantics: semanticsOf });
+    expect([issues, unsupported]).toEqual([[], []]);
+    expect(notes).toEqual([expect.stringMatching(/^label gives positions of .*: 0 is cat, 1 is dog$/)]);
+    check({ nodes: spec.nodes, outputs: ['label'] }, { label: [0, 1, 0, 0] });
+  });
+
   it('scaler, normaliser, extractor, binariser', () => {
     const attributes = { offset: { floats: [0.1, 0.2, 0.3] }, scale: { floats: [1, 2, 3] } };
     check({ nodes: ml('Scaler', attributes), outputs: ['y'] }, { y: [0, 1.4, -1.8] });

@@ -86,8 +86,9 @@ function modelText(report: ModelReport): string {
     ),
     ...report.issues.map((issue) => `${pc.yellow('issue')} ${issue}`),
   ];
-  const verdict = problems.length > 0 ? problems.join('\n') : pc.green('every operator is supported');
-  return `${nodes}\n\n${facts}\n\n${verdict}`;
+  const verdict = problems.length > 0 ? problems : [pc.green('every operator is supported')];
+  const notes = report.notes.map((note) => `${pc.cyan('note')} ${note}`);
+  return `${nodes}\n\n${facts}\n\n${[...verdict, ...notes].join('\n')}`;
 }
 
 function inspectProgram(path: string): Outcome {

@@ -59,6 +59,8 @@ export interface ModelReport {
   readonly unsupported: readonly UnsupportedNode[];
   /** What else is wrong with the model, one line each. */
   readonly issues: readonly string[];
+  /** What is proven in another form than the model says it, one line each. */
+  readonly notes: readonly string[];
 }
 
 /** Errors that say a node cannot be computed, rather than that its shapes are wrong. */
@@ -97,7 +99,24 @@ export function inspectModel(bytes: Uint8Array, options: InspectOptions): ModelR
     multiplications: nodes.reduce((n, { multiplications }) => n + multiplications, 0),
     unsupported,
     issues,
+    notes: textLabels(model.graph.nodes),
   };
+}
+
+/** Texts among the labels that a note shows. */
+const MOST_LABELS = 8;
+
+/** Classifiers that name classes by texts. */
+function textLabels(nodes: readonly GraphNode[]): string[] {
+  return nodes.flatMap((n) => {
+    const labels = n.attributes.classlabels_strings;
+    if (!Array.isArray(labels) || labels.length === 0) return [];
+    const shown = labels.slice(0, MOST_LABELS).map((l, i) => `${i} is ${l}`);
+    const more = labels.length > MOST_LABELS ? `, and ${labels.length - MOST_LABELS} more` : '';
+    return [
+      `${n.outputs[0] ?? n.name} gives positions of the labels of ${n.name} (${n.op}): ${shown.join(', ')}${more}`,
+    ];
+  });
 }
 
 /** Runs a pass; what it finds wrong is an issue. */

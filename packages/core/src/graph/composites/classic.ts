@@ -2,6 +2,7 @@
 import { sizeOf } from '../../base/dims.js';
 import { badShape, numberAttribute, stringAttribute } from '../attributes.js';
 import type { Compose, Composer } from './composer.js';
+import { svmClassifier, svmRegressor } from './support-vectors.js';
 import {
   classified,
   labelsOf,
@@ -39,35 +40,6 @@ const linearClassifier: Compose = (c) => {
   if (labels.length !== 2 || rows !== 1) return classified(c, transformed(c, scores), labels, scores);
   const isProbability = stringAttribute(c.node, 'post_transform', 'NONE') === 'LOGISTIC';
   return classified(c, twoClasses(c, transformed(c, scores), isProbability), labels, twoClasses(c, scores, false));
-};
-
-/** Kernels of support vectors: y = Σ coefficient·K(x, vector) - rho. */
-const svmRegressor: Compose = (c) => {
-  const features = c.dims(0)[c.dims(0).length - 1];
-  const vectors = list(c, 'support_vectors');
-  const coefficients = list(c, 'coefficients');
-  const rho = list(c, 'rho');
-  const [gamma = 0, coef0 = 0, degree = 3] = list(c, 'kernel_params');
-  const n = numberAttribute(c.node, 'n_supports', 0);
-  if (n === 0) return [linear(c, coefficients, rho)];
-  const kernel = stringAttribute(c.node, 'kernel_type', 'LINEAR');
-  const x = c.reshape(c.node.inputs[0], [sizeOf(c.dims(0)) / features, features]);
-  const products = () => c.add('Gemm', [x, c.floats(vectors, [n, features])], { transB: 1 });
-  const scaled = () => c.add('Add', [c.add('Mul', [products(), c.floats([gamma])]), c.floats([coef0])]);
-  let k: string;
-  if (kernel === 'LINEAR') k = products();
-  else if (kernel === 'POLY') k = c.add('Pow', [scaled(), c.floats([degree])]);
-  else if (kernel === 'SIGMOID') k = c.add('Tanh', [scaled()]);
-  else if (kernel === 'RBF') {
-    const apart = c.add('Sub', [
-      c.reshape(x, [sizeOf(c.dims(0)) / features, 1, features]),
-      c.floats(vectors, [n, features]),
-    ]);
-    const squares = c.add('ReduceSumSquare', [apart], { axes: [2], keepdims: 0 });
-    k = c.add('Exp', [c.add('Mul', [squares, c.floats([-gamma])])]);
-  } else throw c.unsupported(`kernel ${kernel}`, 'use LINEAR, POLY, RBF or SIGMOID');
-  const sum = c.add('MatMul', [k, c.floats(coefficients, [n, 1])]);
-  return [c.add('Add', [sum, c.floats(rho.slice(0, 1))])];
 };
 
 const scaler: Compose = (c) => {
@@ -116,6 +88,21 @@ const binarizer: Compose = (c) => {
   return [c.add('Cast', [above], { to: FLOAT })];
 };
 
+/** Cells of one value replaced; what is not a number cannot be given as an input at all. */
+const imputer: Compose = (c) => {
+  const [x] = c.node.inputs;
+  const whole = list(c, 'imputed_value_int64s');
+  const values = whole.length > 0 ? whole : list(c, 'imputed_value_floats');
+  const replaced = numberAttribute(
+    c.node,
+    whole.length > 0 ? 'replaced_value_int64' : 'replaced_value_float',
+    Number.NaN,
+  );
+  if (values.length === 0) throw badShape(c.node, 'it has no values to put in');
+  if (Number.isNaN(replaced)) return [c.add('Identity', [x])];
+  return [c.add('Where', [c.add('Equal', [x, c.typed([replaced], [])]), c.typed(values), x])];
+};
+
 const featureVectorizer: Compose = (c) => [c.add('Concat', c.node.inputs, { axis: 1 })];
 
 /** Names of classes beside their probabilities: the probabilities. */
@@ -125,10 +112,12 @@ export const CLASSIC: ReadonlyMap<string, Compose> = new Map([
   ['ArrayFeatureExtractor', arrayFeatureExtractor],
   ['Binarizer', binarizer],
   ['FeatureVectorizer', featureVectorizer],
+  ['Imputer', imputer],
   ['LabelEncoder', labelEncoder],
   ['LinearClassifier', linearClassifier],
   ['LinearRegressor', linearRegressor],
   ['Normalizer', normalizer],
+  ['SVMClassifier', svmClassifier],
   ['SVMRegressor', svmRegressor],
   ['Scaler', scaler],
   ['TreeEnsembleClassifier', treeEnsembleClassifier],

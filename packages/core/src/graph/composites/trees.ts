@@ -9,6 +9,7 @@ const FLOAT = 1;
 const INT64 = 7;
 
 interface Leaf {
+  readonly tree: number;
   /** Branches on the path, and whether it takes the true side. */
   readonly path: readonly { readonly branch: number; readonly isTrue: boolean }[];
   readonly weights: readonly { readonly target: number; readonly weight: number }[];
@@ -22,7 +23,8 @@ interface Ensemble {
   readonly trees: number;
 }
 
-const numbers = (c: Composer, name: string): readonly number[] => {
+/** A list of numbers among the attributes; none where it is not there. */
+export const numbers = (c: Composer, name: string): readonly number[] => {
   const v = c.node.attributes[name];
   if (typeof v === 'object' && 'data' in v) return [...v.data];
   return Array.isArray(v) ? (v as number[]) : [];
@@ -60,7 +62,7 @@ function ensembleOf(c: Composer, kind: 'class' | 'target'): Ensemble {
   const walk = (i: number | undefined, path: Leaf['path']): void => {
     if (i === undefined || path.length > 64) throw badShape(c.node, 'a tree has no end');
     if (modes[i] === 'LEAF') {
-      result.leaves.push({ path, weights: own.get(key(tree[i], node[i])) ?? [] });
+      result.leaves.push({ tree: tree[i], path, weights: own.get(key(tree[i], node[i])) ?? [] });
       return;
     }
     if (!OPERATORS[modes[i]]) throw c.unsupported(`branches of mode ${modes[i]}`, 'use comparisons');
@@ -111,11 +113,36 @@ function scores(c: Composer, e: Ensemble, targets: number): string {
   });
   const product = c.add('MatMul', [taken, c.ints([...misses], [e.features.length, n])]);
   const reached = c.add('Equal', [c.add('Add', [product, c.ints(start)]), c.scalar(0)]);
-  const sum = c.add('MatMul', [c.add('Cast', [reached], { to: FLOAT }), weights]);
+  const isReached = c.add('Cast', [reached], { to: FLOAT });
   const aggregate = stringAttribute(c.node, 'aggregate_function', 'SUM');
+  if (aggregate === 'MIN' || aggregate === 'MAX') return extremum(c, e, isReached, targets, rows, aggregate);
+  const sum = c.add('MatMul', [isReached, weights]);
   if (aggregate === 'AVERAGE') return c.add('Mul', [sum, c.floats([1 / e.trees])]);
-  if (aggregate !== 'SUM') throw c.unsupported(`aggregate ${aggregate}`, 'use SUM or AVERAGE');
+  if (aggregate !== 'SUM') throw c.unsupported(`aggregate ${aggregate}`, 'use SUM, AVERAGE, MIN or MAX');
   return sum;
+}
+
+/** The least or largest weight that any tree gives: each tree's own, then the extremum over them. */
+function extremum(
+  c: Composer,
+  e: Ensemble,
+  reached: string,
+  targets: number,
+  rows: number,
+  which: 'MIN' | 'MAX',
+): string {
+  const names = [...new Set(e.leaves.map((l) => l.tree))];
+  const matrix = new Float64Array(e.leaves.length * names.length * targets);
+  e.leaves.forEach((leaf, i) => {
+    // A tree that says nothing of a target is left out by ONNX, which depends on the leaf.
+    if (new Set(leaf.weights.map((w) => w.target)).size !== targets)
+      throw c.unsupported(`aggregate ${which} of leaves without a weight`, 'give every leaf a weight for each target');
+    for (const { target, weight } of leaf.weights)
+      matrix[(i * names.length + names.indexOf(leaf.tree)) * targets + target] += weight;
+  });
+  const all = c.add('MatMul', [reached, c.floats(matrix, [e.leaves.length, names.length * targets])]);
+  const apart = c.reshape(all, [rows, names.length, targets]);
+  return c.add(which === 'MIN' ? 'ReduceMin' : 'ReduceMax', [apart], { axes: [1], keepdims: 0 });
 }
 
 /** The function that turns scores into what is given out. */
