@@ -37,7 +37,7 @@ import { type LocalChain, startChain } from './anvil.js';
 export const TOKEN = 10n ** 18n;
 const MNEMONIC = 'test test test test test test test test test test test junk';
 
-const ABIS = {
+export const ABIS = {
   token: dsperseTokenAbi,
   parameters: parametersAbi,
   guardian: guardianAbi,
@@ -49,7 +49,7 @@ const ABIS = {
   timelock: dsperseTimelockAbi,
   treasury: treasuryAbi,
 } as const;
-type Contract = keyof typeof ABIS;
+export type Contract = keyof typeof ABIS;
 export type Actor = ReturnType<typeof mnemonicToAccount>;
 export type ErrorName = string;
 
@@ -121,8 +121,10 @@ export async function startNetwork(
 ): Promise<TestNetwork> {
   const chain = options.chain ?? (await startChain());
   const transport = http(chain.url, { retryCount: 0 });
+  // Reads that are asked for together go in one request.
+  const batching = http(chain.url, { retryCount: 0, batch: { batchSize: 200 } });
   const definition = { ...foundry, rpcUrls: { default: { http: [chain.url] } } };
-  const client = createPublicClient({ chain: definition, transport, pollingInterval: 10, cacheTime: 0 });
+  const client = createPublicClient({ chain: definition, transport: batching, pollingInterval: 10, cacheTime: 0 });
   const wallet = createWalletClient({ chain: definition, transport, account: ACTORS[0] });
   const test = createTestClient({ chain: definition, mode: 'anvil', transport });
   const { addresses: at, gasUsed } = await deployNetwork({

@@ -47,10 +47,15 @@ export interface DomainOverride {
   readonly verifyingContract?: Address;
 }
 
-export function sign(net: TestNetwork, actor: Actor, name: Name, message: object, other: DomainOverride = {}) {
+/** The message as typed data under its domain. */
+export function typesOf(net: TestNetwork, name: Name, message: object, other: DomainOverride = {}): never {
   const verifyingContract = net.at[CONTRACT[name]];
   const domain = { name: 'DSperse', version: '1', chainId: net.chainId, verifyingContract, ...other };
-  return actor.signTypedData({ domain, types: { [name]: TYPES[name] }, primaryType: name, message } as never);
+  return { domain, types: { [name]: TYPES[name] }, primaryType: name, message } as never;
+}
+
+export function sign(net: TestNetwork, actor: Actor, name: Name, message: object, other: DomainOverride = {}) {
+  return actor.signTypedData(typesOf(net, name, message, other));
 }
 
 let salts = 0n;

@@ -1,0 +1,125 @@
+/** What must hold after any sequence of calls: read from the chain, compared with the model and with itself. */
+import { type Hex, stringToHex, zeroAddress } from 'viem';
+import { expect } from 'vitest';
+import { accountKey, operatorKey, PROVER, VALIDATOR } from '../../encoding.js';
+import { thawValue } from '../model/stake.js';
+import type { ModelPool } from '../model/state.js';
+import { CAP, everyone, type Fuzz, GOVERNED, guardian, validators } from './fuzz.js';
+
+const sumOf = (amounts: readonly bigint[]) => amounts.reduce((sum, amount) => sum + amount, 0n);
+const accounts: readonly Hex[] = everyone.map(({ address }) => address);
+
+export async function check(f: Fuzz): Promise<void> {
+  await Promise.all([checkTokens(f), checkEscrow(f), checkStake(f), checkSettlement(f)]);
+}
+
+async function checkTokens({ net, model }: Fuzz): Promise<void> {
+  const holders = [...accounts, net.at.market, net.at.stake, net.at.treasury, net.at.settlement];
+  const balances = await Promise.all(holders.map((holder) => net.read<bigint>('token', 'balanceOf', [holder])));
+  expect(balances).toEqual(holders.map((holder) => model.balance(holder)));
+  expect(balances.at(-1)).toBe(0n);
+  const supply = await net.read<bigint>('token', 'totalSupply');
+  expect(supply).toBe(model.supply);
+  expect(supply <= CAP).toBe(true);
+}
+
+/** Free + reserved + pool is all that the market holds; an order is settled at most once, within its reserve. */
+async function checkEscrow({ net, model }: Fuzz): Promise<void> {
+  const sums = ['totalFree', 'totalReserved', 'pool'].map((name) => net.read<bigint>('market', name));
+  const [free, reserved, pool] = await Promise.all(sums);
+  expect(free + reserved + pool).toBe(await net.read('token', 'balanceOf', [net.at.market]));
+  expect(pool).toBe(model.pool);
+  expect(model.pooled).toBe(model.paid + pool);
+  const balances = await Promise.all(accounts.map((account) => net.read<bigint>('market', 'balanceOf', [account])));
+  expect(balances).toEqual(accounts.map((account) => model.free.get(account) ?? 0n));
+  expect(sumOf(balances)).toBe(free);
+  const open = [...model.orders.values()].filter(({ state }) => state === 'reserved');
+  expect(reserved).toBe(sumOf(open.map(({ budget }) => budget)));
+  const recent = [...model.orders].slice(-30);
+  const entries = await Promise.all(
+    recent.map(([id]) => net.read<{ state: number; budget: bigint; exitAt: bigint }>('market', 'orderOf', [id])),
+  );
+  for (const [i, [, order]] of recent.entries()) {
+    const state = ['', 'reserved', 'settled', 'exited'].indexOf(order.state);
+    expect(entries[i]).toMatchObject({ state, budget: order.budget, exitAt: order.exitAt });
+    expect(order.spent.length <= 1 && order.spent.every((spent) => spent <= order.budget)).toBe(true);
+  }
+}
+
+/** What holders and those who leave are owed is there; slashing reaches all of it and nothing else. */
+async function checkPool({ net }: Fuzz, pool: ModelPool): Promise<bigint> {
+  const key = [pool.role, pool.operator];
+  const info = await net.read<Record<string, bigint>>('stake', 'poolOf', key);
+  const { tokens, thawing, active, shares } = pool;
+  expect(info).toMatchObject({ tokens, thawing, active, shares });
+  const staked = await Promise.all(accounts.map((a) => net.read<bigint>('stake', 'stakeOf', [...key, a])));
+  const thaws = await Promise.all(accounts.map((a) => net.read<{ amount: bigint }[]>('stake', 'thawsOf', [...key, a])));
+  const amounts = thaws.map((list) => list.map(({ amount }) => amount));
+  const expected = accounts.map((a) => (pool.thaws.get(a) ?? []).flatMap((t) => (t ? [thawValue(pool, t)] : [])));
+  expect(amounts).toEqual(expected);
+  expect(sumOf(staked) <= tokens && sumOf(amounts.flat()) <= thawing).toBe(true);
+  expect(await net.read('stake', 'slashable', key)).toBe(tokens + thawing);
+  return tokens + thawing;
+}
+
+async function checkStake(f: Fuzz): Promise<void> {
+  const { net, model } = f;
+  const total = sumOf(await Promise.all([...model.pools.values()].map((pool) => checkPool(f, pool))));
+  expect(await net.read('stake', 'totalTokens')).toBe(total);
+  expect(await net.read('token', 'balanceOf', [net.at.stake])).toBe(total);
+  for (const role of [PROVER, VALIDATOR]) {
+    expect(await net.read('stake', 'totalActiveStake', [role])).toBe(model.totalActive(role));
+  }
+}
+
+/** Claims are what the pool paid, never more than what orders paid in; parameters stay within their bounds. */
+async function checkSettlement({ net, model }: Fuzz): Promise<void> {
+  expect(await net.read('settlement', 'nextEpoch')).toBe(model.nextEpoch);
+  expect(await net.read('settlement', 'lastRoot')).toBe(model.lastRoot);
+  const claimed = await Promise.all([
+    ...[...accounts, zeroAddress].map((account) => net.read<bigint>('settlement', 'claimed', [account])),
+    ...validators.map(({ address }) => net.read<bigint>('settlement', 'claimedByPool', [VALIDATOR, address])),
+  ]);
+  const keys = [
+    ...[...accounts, zeroAddress].map(accountKey),
+    ...validators.map(({ address }) => operatorKey(VALIDATOR, address)),
+  ];
+  expect(claimed).toEqual(keys.map((key) => model.claimed.get(key) ?? 0n));
+  expect(sumOf(claimed)).toBe(model.paid);
+  expect(model.paid <= model.pooled).toBe(true);
+  for (const name of GOVERNED) {
+    const parameter = model.parameters.get(name);
+    const value = await net.read<bigint>('parameters', 'get', [stringToHex(name, { size: 32 })]);
+    expect([name, value]).toEqual([name, parameter?.value]);
+    expect(parameter && value >= parameter.min && value <= parameter.max).toBe(true);
+  }
+}
+
+/** Whatever happened, and with the brake on: every reserve comes back, every balance and stake is paid out. */
+export async function everybodyLeaves(f: Fuzz): Promise<void> {
+  f.now += 5_000n;
+  await f.send(guardian, 'guardian', 'pause');
+  for (const [id, { state }] of f.model.orders) {
+    if (state === 'reserved') expect(await f.send(everyone[0], 'market', 'forceExit', id)).toBe(true);
+  }
+  for (const account of accounts) {
+    const has = f.model.free.get(account) ?? 0n;
+    expect(await f.send(account, 'market', 'withdraw', has, account)).toBe(true);
+  }
+  for (const { role, operator, shareOf } of f.model.pools.values()) {
+    // Small holders first: what is left must not be too small a pool.
+    for (const [account, shares] of [...shareOf].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
+      if (shares > 0n) await f.send(account, 'stake', 'undelegate', role, operator, shares);
+    }
+  }
+  f.now += 2_000n;
+  for (const { role, operator, thaws } of f.model.pools.values()) {
+    for (const [account, list] of thaws) {
+      for (const [id, thaw] of list.entries()) {
+        if (thaw) expect(await f.send(account, 'stake', 'withdraw', role, operator, BigInt(id))).toBe(true);
+      }
+    }
+  }
+  await check(f);
+  expect(await f.net.read('token', 'balanceOf', [f.net.at.market])).toBe(f.model.pool);
+}
