@@ -140,7 +140,7 @@ function startDemoNetwork(directory: string, tell: (step: string) => void): Prom
     terms: {
       // Short times: an epoch, a challenge and a missed lock fit into a minute.
       parameters: {
-        lockFloorSeconds: second(5n),
+        lockFloorSeconds: second(12n),
         verifySeconds: second(5n),
         epochSeconds: second(3n),
         challengeSeconds: second(2n),

@@ -83,6 +83,8 @@ export async function judgeChunk(
   return now;
 }
 
+const percent = (part: bigint, total: bigint): string => `${total > 0n ? (part * 100n) / total : 0n} %`;
+
 const keyOf = (chunk: ChunkRow, attempt: AttemptRow) => ({
   chunk: chunk.index,
   attempt: attempt.attempt,
@@ -119,7 +121,7 @@ async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow,
     } else {
       await endAttempt(tx, attempt, 'ended', 'the validators are divided', now);
     }
-    const detail = `${result.accepting} of ${result.total} accept, ${result.rejecting} reject`;
+    const detail = `${percent(result.accepting, result.total)} of the stake accepts, ${percent(result.rejecting, result.total)} rejects`;
     await tellOrder(tx, accepted ? 'verdict' : 'rejected', chunk.order, now, { ...keyOf(chunk, attempt), detail });
     await tellProver(tx, attempt.prover, 'judged', { ...key, outcome: result.decision }, now);
   });
