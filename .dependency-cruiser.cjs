@@ -26,6 +26,8 @@ const networkAllowed = {
   node: ['messages', 'transport', 'chain'],
   roles: ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node'],
   local: ['messages', 'scoring', 'chain', 'node'],
+  simulation: ['messages', 'market', 'scoring'],
+  bittensor: ['messages', 'scoring', 'chain'],
 };
 const networkRooms = Object.entries(networkAllowed).map(([room, ok]) => ({
   name: `network-${room}`,
