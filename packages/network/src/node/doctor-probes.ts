@@ -35,7 +35,7 @@ export function machineProbes(config: NodeConfig, password: () => Promise<string
     }),
     gateway: fetchGateway,
     portIsFree: (host, port) => isFreePort(port, host),
-    memoryBytes: () => process.constrainedMemory?.() || totalmem(),
+    memoryBytes: () => Math.min(process.constrainedMemory?.() || totalmem(), totalmem()),
   };
 }
 

@@ -120,7 +120,7 @@ export async function quoteFor(
   const program = await findProgram(g, terms.fingerprint);
   if (!program) throw new Refusal(404, 'unknown-program', 'no such program is published here', 'publish it first');
   const rows = await g.sql.query<{ unit_price: string; seconds: number; filled: boolean }>(
-    'select unit_price::text as unit_price, seconds, filled from fills order by at_ms desc limit 1000',
+    'select trunc(unit_price)::text as unit_price, seconds, filled from fills order by at_ms desc limit 1000',
   );
   const history = rows.map((r) => ({
     unitPrice: BigInt(r.unit_price),
