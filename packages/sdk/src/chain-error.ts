@@ -10,7 +10,8 @@ const HINTS: Readonly<Record<string, string>> = {
   NotRequester: 'only the account that placed the order may do this',
   NotReserved: 'the order is not reserved on the chain (any more)',
   NotExitable: 'the time in brackets (seconds since 1970) is the first at which it may leave',
-  GovernorInsufficientProposerVotes: 'have votes delegated to the account first',
+  GovernorInsufficientProposerVotes:
+    'delegate votes to the account first (`dsperse gov delegate`); they count from the next block on',
   GovernorUnexpectedProposalState: 'the proposal is at another stage: see its status',
 };
 

@@ -1,7 +1,17 @@
 /** Proposals, votes and parameters. */
 import { dsperseGovernorAbi, PARAMETERS, parametersAbi } from '@dsperse/contracts';
 import { InputError } from '@dsperse/core/verify';
-import { type Address, encodeFunctionData, type Hex, hexToString, keccak256, parseEventLogs, stringToHex } from 'viem';
+import {
+  type Address,
+  decodeFunctionData,
+  encodeFunctionData,
+  type Hex,
+  hexToString,
+  isAddressEqual,
+  keccak256,
+  parseEventLogs,
+  stringToHex,
+} from 'viem';
 import type { ChainAccess } from './chain-access.js';
 
 export interface ParameterRow {
@@ -115,7 +125,27 @@ export const PROPOSAL_STATES = [
 ] as const;
 export type ProposalState = (typeof PROPOSAL_STATES)[number];
 
+/** A parameter that a call sets. */
+export interface ParameterChange {
+  readonly name: string;
+  readonly value: bigint;
+}
+
+/** What a call to the parameter store sets; undefined of any other call. */
+export function parameterChangeOf(chain: ChainAccess, call: GovernedCall): ParameterChange | undefined {
+  if (!isAddressEqual(call.target, chain.addressOf('parameters'))) return undefined;
+  try {
+    const { functionName, args } = decodeFunctionData({ abi: parametersAbi, data: call.data });
+    if (functionName !== 'set') return undefined;
+    return { name: hexToString(args[0], { size: 32 }), value: args[1] };
+  } catch {
+    return undefined;
+  }
+}
+
 export interface ProposalStatus extends Proposal {
+  /** For each call what it sets, where it sets a parameter. */
+  readonly changes: readonly (ParameterChange | undefined)[];
   readonly id: bigint;
   readonly proposer: Address;
   readonly state: ProposalState;
@@ -143,12 +173,14 @@ export async function listProposals(chain: ChainAccess): Promise<ProposalStatus[
       ]);
       const name = PROPOSAL_STATES[state] ?? 'pending';
       const quorum = name === 'pending' ? undefined : await chain.read('governor', 'quorum', [voteStart]);
+      const calls = targets.map((target, i) => ({ target, value: values[i], data: calldatas[i] }));
       return {
         id,
         proposer,
         state: name,
         description,
-        calls: targets.map((target, i) => ({ target, value: values[i], data: calldatas[i] })),
+        calls,
+        changes: calls.map((call) => parameterChangeOf(chain, call)),
         voteStart: Number(voteStart),
         voteEnd: Number(deadline),
         executableAt: Number(eta),

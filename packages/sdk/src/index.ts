@@ -31,6 +31,7 @@ export {
   type GovernedCall,
   listParameters,
   listProposals,
+  type ParameterChange,
   type ParameterRow,
   PROPOSAL_STATES,
   type Proposal,

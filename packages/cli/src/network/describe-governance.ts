@@ -1,6 +1,6 @@
 /** Parameters and proposals, for people and for programs. */
 import { toJson } from '@dsperse/network/messages';
-import type { ParameterRow, ProposalStatus } from '@dsperse/sdk';
+import type { GovernedCall, ParameterChange, ParameterRow, ProposalStatus } from '@dsperse/sdk';
 import pc from 'picocolors';
 import type { Outcome } from '../commands/command.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
@@ -46,6 +46,9 @@ const NEXT: Partial<Record<ProposalStatus['state'], (p: ProposalStatus) => strin
   queued: (p) => `dsperse gov execute ${p.id}   (from ${formatTime(p.executableAt)} on)`,
 };
 
+const callWords = (call: GovernedCall, change: ParameterChange | undefined): string =>
+  change ? `${change.name} = ${change.value}` : `${call.target} ${call.data}`;
+
 export function proposalOutcome(p: ProposalStatus): Outcome {
   const next = NEXT[p.state]?.(p);
   return {
@@ -60,7 +63,7 @@ export function proposalOutcome(p: ProposalStatus): Outcome {
         ['against', formatTokens(p.votes.against)],
         ['abstain', formatTokens(p.votes.abstain)],
         ...(p.quorum === undefined ? [] : [['quorum', formatTokens(p.quorum)] as const]),
-        ...p.calls.map((c): [string, string] => ['call', `${c.target} ${c.data}`]),
+        ...p.calls.map((c, i): [string, string] => ['call', callWords(c, p.changes[i])]),
         ...(next ? [['next', next] as const] : []),
       ]),
       '',
