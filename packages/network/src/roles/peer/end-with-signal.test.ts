@@ -1,0 +1,55 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { endWithSignal } from './end-with-signal.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+let server: Server;
+let url: string;
+beforeEach(async () => {
+  server = createServer((request, response) => {
+    response.write('first');
+    if (request.url === '/whole') response.end(' and last');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const fetch = endWithSignal((at, init) => globalThis.fetch(at, init));
+
+it('ends an answer that is being read, also after garbage was collected', async () => {
+  const ending = new AbortController();
+  const response = await fetch(`${url}/open`, { signal: ending.signal });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe('first');
+  const next = reader.read();
+  for (let i = 0; i < 5; i++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  ending.abort(new Error('enough'));
+  await expect(next).rejects.toThrow('enough');
+});
+
+it('leaves whole answers as they are, and status and headers', async () => {
+  const response = await fetch(`${url}/whole`, { signal: new AbortController().signal });
+  expect(response.status).toBe(200);
+  expect(response.headers.get('transfer-encoding')).toBe('chunked');
+  expect(await response.text()).toBe('first and last');
+});
+
+it('can be given up by the reader', async () => {
+  const response = await fetch(`${url}/open`, { signal: new AbortController().signal });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  await reader.read();
+  await reader.cancel();
+  expect(await reader.read()).toMatchObject({ done: true });
+});
