@@ -1,7 +1,14 @@
 /** What went wrong on the chain, as the errors that callers know. */
 import { InputError } from '@dsperse/core/verify';
 import { TransportError } from '@dsperse/network/transport';
-import { type Abi, BaseError, ContractFunctionRevertedError, decodeErrorResult, type Hex } from 'viem';
+import {
+  type Abi,
+  BaseError,
+  ContractFunctionRevertedError,
+  decodeErrorResult,
+  type Hex,
+  InsufficientFundsError,
+} from 'viem';
 
 /** What to do about refusals that people meet. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -26,9 +33,15 @@ export function chainError(error: unknown, what: string, abis: readonly Abi[] = 
       const hint = HINTS[name] ?? 'see the contract’s documentation for what it demands';
       return new InputError('refused', `${what}: the contract refuses: ${said}`, hint, undefined, { cause: error });
     }
+    if (error.walk((e) => e instanceof InsufficientFundsError)) {
+      const hint = 'send it some ether of this chain';
+      return new InputError('no-fees', `${what}: the account has too little ether for the fee`, hint, undefined, {
+        cause: error,
+      });
+    }
     return new TransportError('chain', `${what}: ${error.shortMessage.split('\n')[0]}`, {
       retryable: true,
-      hint: 'is the chain’s RPC running, and has the account ether for fees?',
+      hint: 'is the chain’s RPC running?',
       cause: error,
     });
   }

@@ -22,7 +22,7 @@ export async function claimEarnings(options: StakeOptions): Promise<Outcome> {
   const epoch = await lastFinalEpoch(chain);
   if (epoch === undefined) return { document: { account, claimed: '0' }, text: 'no epoch is final yet' };
   const { leaves } = await fetchSettlement(place.gatewayUrl, chain, epoch);
-  let [own, pool] = [0n, 0n];
+  let [own, pool, earned] = [0n, 0n, 0n];
   for (const leaf of leaves) {
     if (leaf.kind !== 2) continue;
     const proof = leafProof(leaves, leaf);
@@ -30,6 +30,7 @@ export async function claimEarnings(options: StakeOptions): Promise<Outcome> {
       const rise = leaf.cumulative - (await chain.read('settlement', 'claimed', [account]));
       if (rise > 0n) await chain.send('settlement', 'claim', [BigInt(epoch), account, leaf.cumulative, proof]);
       own += rise;
+      earned = leaf.cumulative;
     }
     const isPool = subject && leaf.role === roleNumber(subject.role) && leaf.account === subject.operator.toLowerCase();
     if (isPool) {
@@ -43,11 +44,12 @@ export async function claimEarnings(options: StakeOptions): Promise<Outcome> {
     }
   }
   return {
-    document: toJson({ account, epoch, claimed: own, claimedToPool: pool }) as object,
+    document: toJson({ account, epoch, claimed: own, claimedToPool: pool, earned }) as object,
     text: renderFacts([
       ['account', account],
       ['epoch', String(epoch)],
-      ['claimed', formatTokens(own)],
+      ['claimed now', formatTokens(own)],
+      ['earned in all', formatTokens(earned)],
       ...(subject ? [['to the pool', formatTokens(pool)] as const] : []),
     ]),
   };

@@ -70,8 +70,8 @@ export async function openAccount(options: NetworkOptions, place: NetworkPlace, 
   const localPassword = place.directory === undefined ? undefined : join(place.directory, 'password');
   const isLocal = path === local && localPassword !== undefined && existsSync(localPassword);
   const passwordFile = options.passwordFile ?? (isLocal ? localPassword : undefined);
-  // The password in the environment is that of the caller's own key.
-  const environment = isLocal && options.passwordFile === undefined ? {} : process.env;
+  // The password in the environment is that of the caller's own key; one that is named goes before it.
+  const environment = passwordFile === undefined ? process.env : {};
   return openKeystore(path, await readPassword({ environment, ...(passwordFile ? { passwordFile } : {}) }));
 }
 

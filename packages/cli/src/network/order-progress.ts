@@ -1,7 +1,7 @@
 /** The steps of an order as lines, as they happen. */
 import type { OrderEvent } from '@dsperse/network/messages';
 import pc from 'picocolors';
-import { formatTokens } from './amounts.js';
+import { formatAmount, formatTokens } from './amounts.js';
 import { shorten } from './identifiers.js';
 
 const WORDS: Readonly<Record<OrderEvent['kind'], string>> = {
@@ -44,7 +44,8 @@ export function describeEvent(event: OrderEvent, beganMs: number): string {
   const facts = [
     ...(prover ? [`by ${shorten(prover)}`] : []),
     ...(price === undefined ? [] : [formatTokens(price)]),
-    ...(detail ? [detail] : []),
+    // Stakes in details are in the smallest units.
+    ...(detail ? [detail.replace(/\b\d{16,78}\b/g, (units) => formatAmount(BigInt(units)))] : []),
   ];
   const colour = COLOURS[kind] ?? ((text: string) => text);
   const tail = facts.length > 0 ? `  ${pc.dim(facts.join(', '))}` : '';
