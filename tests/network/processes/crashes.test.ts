@@ -1,0 +1,92 @@
+/** SIGKILL at any moment: every order ends settled or refunded, nothing is paid twice, nothing is lost. */
+import type { OrderHandle } from '@dsperse/sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readBooks } from './conservation.js';
+import { everyNode, settled, sleep, startTestNetwork, type TestNetwork, until } from './test-network.js';
+
+const SEED = Number(process.env.DSPERSE_TEST_SEED ?? 20_261);
+const ORDERS = 50;
+const AT_ONCE = 5;
+
+/** Numbers below 1, the same for the same seed. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+let network: TestNetwork;
+beforeAll(async () => {
+  network = await startTestNetwork({ provers: 2, validators: 3, layers: 2 });
+}, 120_000);
+afterAll(() => network?.remove());
+
+describe('nodes and the chain are killed at any moment', () => {
+  it(
+    `${ORDERS} orders end settled or refunded (seed ${SEED})`,
+    async () => {
+      const random = seeded(SEED);
+      const { keys, ledger } = network;
+      const requester = keys.get('requester')?.account.address as `0x${string}`;
+      const before = await ledger.balanceOf(requester);
+      const began = Date.now();
+      let isOver = false;
+      const kills: string[] = [];
+      const victims = [...everyNode(network), 'chain'];
+      const killing = (async () => {
+        while (!isOver) {
+          await sleep(2_000 + random() * 6_000);
+          if (isOver) return;
+          const victim = victims[Math.floor(random() * victims.length)];
+          kills.push(victim);
+          console.log(`kill ${victim} ${Date.now() - began}`);
+          if (victim === 'chain') process.kill(network.anvil?.pid as number, 'SIGKILL');
+          else network.node(victim).kill('SIGKILL');
+        }
+      })();
+      const handles: OrderHandle[] = [];
+      const place = async (k: number): Promise<void> => {
+        let drafted: OrderHandle | undefined;
+        const handle = await until(`order ${k}`, 60_000, async () => {
+          // What was drafted and may have arrived is sent again, not ordered anew.
+          if (drafted) return network.client.resume(drafted.save());
+          return network.order(k, { onDrafted: (made) => void (drafted = made) });
+        });
+        handles.push(handle);
+        console.log(`#${k} ${handle.id} placed ${Date.now() - began}`);
+        await until(`the end of order ${k}`, 180_000, async () => {
+          const { state } = await handle.view();
+          return !['received', 'reserved', 'running'].includes(state);
+        });
+        console.log(`#${k} ended ${Date.now() - began}`);
+      };
+      const numbers = Array.from({ length: ORDERS }, (_, k) => k).values();
+      const placeSome = async () => {
+        for (const k of numbers) await place(k);
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, placeSome));
+      isOver = true;
+      await killing;
+      console.log(`killed: ${kills.join(' ')}`);
+      const views = await Promise.all(handles.map((h) => settled(network, h, 90_000)));
+      expect(new Set(handles.map((h) => h.id)).size).toBe(ORDERS);
+      const delivered = views.filter((v) => v.chunks.length > 0 && v.chunks.every((c) => c.state === 'accepted'));
+      expect(delivered.length).toBeGreaterThan(ORDERS / 2);
+
+      const books = await readBooks(network);
+      expect(books.held).toBe(books.supply);
+      expect(books.inMarket).toBe(books.free + books.reserved + books.pool);
+      expect(books.reserved).toBe(0n);
+      expect(books.earned).toBe(books.spent);
+      expect(books.pool).toBe(books.spent - books.claimed);
+      const spent = views.reduce((n, v) => n + v.spent, 0n);
+      expect(books.spent).toBe(spent);
+      expect(await ledger.balanceOf(requester)).toBe(before - spent);
+      const [last] = handles.slice(-1);
+      if (delivered.some((v) => v.id === last.id)) expect((await last.result()).verdict).toBe('accepted');
+    },
+    420_000,
+  );
+});
