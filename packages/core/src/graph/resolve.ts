@@ -10,6 +10,7 @@ import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { fuseFunctions } from './fuse-functions.js';
 import { fuseNormalizations } from './fuse-normalizations.js';
 import { fuseSelections } from './fuse-selections.js';
+import { fuseSteps } from './fuse-steps.js';
 import { fuseWeightedSums } from './fuse-weighted-sums.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
@@ -35,7 +36,8 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
-  graph = fuseWeightedSums(fuseFunctions(fuseSelections(dropDead(fuseNormalizations(graph)))));
+  graph = fuseSelections(dropDead(fuseNormalizations(graph)));
+  graph = fuseWeightedSums(fuseFunctions(fuseSteps(graph)));
   checkFinite(graph);
   if (graph.nodes.length === 0) {
     throw new InputError('empty-model', 'the model computes nothing from its inputs', 'check the file and its outputs');

@@ -142,3 +142,10 @@ export function ceilLog2(x: number): number {
   for (let p = 1; p < x; p *= 2) k++;
   return k;
 }
+
+/** The same with whole numbers as they are for a result, where nothing else decides its scale and they are not too wide. */
+export function asWhole(c: LowerContext): LowerContext {
+  const [out] = c.outputs;
+  if (!out.free || c.activation || c.addends.length > 0 || out.reach > 2 ** (c.widths.bits + 1)) return c;
+  return { ...c, outputs: [{ ...out, scale: 1 }, ...c.outputs.slice(1)] };
+}

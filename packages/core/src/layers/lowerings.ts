@@ -17,6 +17,7 @@ import { preluLowering } from './prelu/lower.js';
 import { reduceLowering } from './reduce/lower.js';
 import { softmaxLowering } from './softmax/lower.js';
 import { standardizeLowering } from './standardize/lower.js';
+import { stepsLowering } from './steps/lower.js';
 import { tableLookupLowering } from './table-lookup/lower.js';
 import { unaryLowering } from './unary/lower.js';
 import { weightedSumLowering } from './weighted-sum/lower.js';
@@ -39,6 +40,7 @@ const ROOMS: readonly Lowering[] = [
   reduceLowering,
   softmaxLowering,
   standardizeLowering,
+  stepsLowering,
   tableLookupLowering,
   unaryLowering,
   weightedSumLowering,

@@ -19,6 +19,7 @@ import { prelu } from './prelu/op.js';
 import { reduce } from './reduce/op.js';
 import { softmax } from './softmax/op.js';
 import { standardize } from './standardize/op.js';
+import { steps } from './steps/op.js';
 import { tableLookup } from './table-lookup/op.js';
 import { unary } from './unary/op.js';
 import { weightedSum } from './weighted-sum/op.js';
@@ -43,13 +44,14 @@ const ROOMS: readonly OpSemantics[] = [
   reduce,
   softmax,
   standardize,
+  steps,
   tableLookup,
   unary,
   weightedSum,
 ];
 
 /** Operators that only composites are written in. */
-const INTERNAL = new Set(['Composed', 'Fixed', 'Pick', 'Standardize', 'TableLookup', 'WeightedSum']);
+const INTERNAL = new Set(['Composed', 'Fixed', 'Pick', 'Standardize', 'Steps', 'TableLookup', 'WeightedSum']);
 
 const byOp = new Map(ROOMS.flatMap((room) => room.ops.map((op) => [op, room] as const)));
 

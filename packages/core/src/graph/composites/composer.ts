@@ -52,6 +52,11 @@ export class Composer {
     throw new InputError('dynamic-parameter', message, 'export the model with constant parameters', this.node.name);
   }
 
+  /** The numbers of an input that is a constant. */
+  valueOf(index: number): Float64Array | undefined {
+    return this.infos.get(this.node.inputs[index] ?? '')?.value?.data;
+  }
+
   unsupported(what: string, hint: string): InputError {
     const message = `${this.node.name} (${this.node.op}) with ${what} is not supported`;
     return new InputError('unsupported-attribute', message, hint, this.node.name);

@@ -22,14 +22,36 @@ function alongAxis(c: Composer, input: number, rank: number, axis: number): stri
   return c.reshape(name, [dims[0], ...new Array<number>(rank - axis - 1).fill(1)]);
 }
 
-/** clip(round(x / scale) + zero), as whole numbers of a type. */
-function quantized(c: Composer, x: string, scale: string, zero: string | undefined, dtype: DType): string {
+/**
+ * clip(round(x / scale) + zero), as whole numbers of a type.
+ * @param known the zero points, where they are constants
+ */
+function quantized(
+  c: Composer,
+  x: string,
+  scale: string,
+  zero: string | undefined,
+  dtype: DType,
+  known?: Float64Array,
+): string {
   const [lo, hi] = ENDS[dtype] ?? [];
   if (lo === undefined || hi === undefined) throw c.unsupported(`type ${dtype}`, 'use 8 or 16 bits');
   const rounded = c.add('Round', [c.add('Div', [x, scale])]);
-  const shifted = zero === undefined ? rounded : c.add('Add', [rounded, c.add('Cast', [zero], { to: FLOAT })]);
-  const clipped = c.add('Clip', [shifted, c.floats([lo]), c.floats([hi])]);
-  return c.add('Cast', [clipped], { to: dtypeCode(dtype) });
+  if (zero === undefined)
+    return c.add('Cast', [c.add('Clip', [rounded, c.floats([lo]), c.floats([hi])])], { to: dtypeCode(dtype) });
+  const offset = c.add('Cast', [zero], { to: FLOAT });
+  if (known === undefined) {
+    const clipped = c.add('Clip', [c.add('Add', [rounded, offset]), c.floats([lo]), c.floats([hi])]);
+    return c.add('Cast', [clipped], { to: dtypeCode(dtype) });
+  }
+  // Clipped before the zero point is added: whole numbers between whole bounds stay exactly that.
+  const least = c.floats([lo]);
+  const most = c.floats([hi]);
+  const isSame = known.every((z) => z === known[0]);
+  const clipped = isSame
+    ? c.add('Clip', [rounded, c.floats([lo - known[0]]), c.floats([hi - known[0]])])
+    : c.add('Max', [c.add('Min', [rounded, c.add('Sub', [most, offset])]), c.add('Sub', [least, offset])]);
+  return c.add('Cast', [c.add('Add', [clipped, offset])], { to: dtypeCode(dtype) });
 }
 
 const quantizeLinear: Compose = (c) => {
@@ -37,7 +59,7 @@ const quantizeLinear: Compose = (c) => {
   const axis = rank === 0 ? 0 : normalAxis(c.node, numberAttribute(c.node, 'axis', rank > 1 ? 1 : 0), rank);
   const dtype = c.has(2) ? c.info(2).dtype : 'uint8';
   const zero = c.has(2) ? alongAxis(c, 2, rank, axis) : undefined;
-  return [quantized(c, c.node.inputs[0], alongAxis(c, 1, rank, axis), zero, dtype)];
+  return [quantized(c, c.node.inputs[0], alongAxis(c, 1, rank, axis), zero, dtype, c.valueOf(2))];
 };
 
 /** (x - zero)·scale as reals. */
@@ -87,32 +109,46 @@ const matMulInteger: Compose = (c) => [c.add('MatMul', [centred(c, 0, 2), centre
 
 const convInteger: Compose = (c) => [c.add('Conv', [centred(c, 0, 2), centred(c, 1, 3)], c.node.attributes)];
 
+/** A scale of one number, or one for each slice of the axis that `rank` axes less those after it leave. */
+function scaleAlong(c: Composer, input: number, after: number): string {
+  const own = c.dims(input);
+  const shape = own.length === 1 && own[0] > 1 ? [own[0], ...new Array<number>(after).fill(1)] : [];
+  return c.reshape(c.node.inputs[input], shape);
+}
+
+/**
+ * A whole sum of products at the product of two scales, as whole numbers of the result's type: exact up to the one
+ * rounding that the operator has.
+ */
+function requantized(c: Composer, sum: string, left: string, right: string): string {
+  const scale = c.add('Div', [c.node.inputs[6], c.add('Mul', [left, right])]);
+  const x = c.add('Cast', [sum], { to: FLOAT });
+  return quantized(
+    c,
+    x,
+    scale,
+    c.has(7) ? c.node.inputs[7] : undefined,
+    c.has(7) ? c.info(7).dtype : 'uint8',
+    c.valueOf(7),
+  );
+}
+
 /** Inputs: a, its scale and zero point, b, its own, and those of the result. */
 const qLinearMatMul: Compose = (c) => {
-  const [a, b] = [
-    { x: centred(c, 0, 2), scale: c.node.inputs[1] },
-    { x: centred(c, 3, 5), scale: c.node.inputs[4] },
-  ].map(({ x, scale }) => c.add('Mul', [c.add('Cast', [x], { to: FLOAT }), scale]));
-  return [quantized(c, c.add('MatMul', [a, b]), c.node.inputs[6], c.node.inputs[7], c.info(7).dtype)];
+  const sum = c.add('MatMul', [centred(c, 0, 2), centred(c, 3, 5)]);
+  return [requantized(c, sum, scaleAlong(c, 1, 1), scaleAlong(c, 4, 0))];
 };
 
+/** Inputs: as of QLinearMatMul, and a bias at the product of both scales. */
 const qLinearConv: Compose = (c) => {
-  const x = c.add('Mul', [c.add('Cast', [centred(c, 0, 2)], { to: FLOAT }), c.node.inputs[1]]);
-  const rank = c.dims(3).length;
-  const own = c.dims(4);
-  const scale =
-    own.length === 1 && own[0] > 1
-      ? c.reshape(c.node.inputs[4], [own[0], ...new Array<number>(rank - 1).fill(1)])
-      : c.reshape(c.node.inputs[4], []);
-  const w = c.add('Mul', [c.add('Cast', [centred(c, 3, 5)], { to: FLOAT }), scale]);
-  const inputs = [x, w];
-  if (c.has(8)) {
-    // The bias stands at the product of both scales.
-    const unit = c.add('Mul', [c.node.inputs[1], c.node.inputs[4]]);
-    inputs.push(c.add('Mul', [c.add('Cast', [c.node.inputs[8]], { to: FLOAT }), unit]));
-  }
-  const y = c.add('Conv', inputs, c.node.attributes);
-  return [quantized(c, y, c.node.inputs[6], c.node.inputs[7], c.info(7).dtype)];
+  const after = c.dims(3).length - 2;
+  const y = c.add('Conv', [centred(c, 0, 2), centred(c, 3, 5)], c.node.attributes);
+  const bias = (): string => {
+    const whole = c.add('Cast', [c.node.inputs[8]], { to: INT32 });
+    return c.reshape(whole, [c.dims(8)[0], ...new Array<number>(after).fill(1)]);
+  };
+  const sum = c.has(8) ? c.add('Add', [y, bias()]) : y;
+  return [requantized(c, sum, scaleAlong(c, 1, 0), scaleAlong(c, 4, after))];
 };
 
 export const QUANTIZED: readonly [string, Compose][] = [

@@ -3,7 +3,7 @@ import { power } from '../../base/real.js';
 import { numberAttribute } from '../../graph/attributes.js';
 import type { GraphNode, Tensor } from '../../graph/graph.js';
 import { broadcastAxes, broadcastMap, identityMap } from '../../relation/builder.js';
-import type { LinearTerm } from '../../relation/relation.js';
+import type { LinearTerm, ValueId } from '../../relation/relation.js';
 import { constantPart, intervalOf, lowerSum, quantize, type SumPart, scaledPart, weightedPart } from '../accumulate.js';
 import { lowerDivision } from '../division.js';
 import {
@@ -15,8 +15,10 @@ import {
   unsupported,
 } from '../lowering.js';
 import { pairwiseMax } from '../maximum.js';
-import { lowerProduct } from '../product.js';
+import { lowerProduct, roundSum } from '../product.js';
 import { lowerFunction } from '../rescale.js';
+import { nonNegative, times } from '../sign.js';
+import { pinnedQuotient, remainderOf, scaledDivision } from '../steps/lower.js';
 import { isWhole, wholeProduct, wholeQuotient, wholeRemainder, wholeSum } from '../whole.js';
 import { modulo } from './op.js';
 
@@ -135,12 +137,44 @@ function lowerExtremum(c: LowerContext): Lowered {
   return { value: b.linear(c.name, dims, final, 0, range), scale };
 }
 
-/** The remainder: exact of whole numbers; of real ones by a constant number, a function. */
+/**
+ * The remainder: exact of whole numbers; of real ones by a constant as the exact one of their integers, rounded once, or
+ * by a table where those are no wider than one.
+ */
 function lowerModulo(c: LowerContext): Lowered {
-  if (isWhole(c)) return wholeRemainder(c, numberAttribute(c.node, 'fmod', 0) === 1);
+  const fmod = numberAttribute(c.node, 'fmod', 0) === 1;
+  if (isWhole(c)) return wholeRemainder(c, fmod);
+  const divisor = c.constant(1);
+  if (!divisor) throw unsupported(c.node, 'it divides real numbers by a computed tensor', 'divide by a constant');
+  const x = c.operand(0);
+  const { lo, hi } = c.builder.get(x.value);
   const f = moduloOf(c.node, c.inputs);
-  if (!f) throw unsupported(c.node, 'it divides real numbers by a tensor', 'divide by a constant number');
-  return lowerFunction(c, c.operand(0), f, c.reach(0));
+  const isNarrow = hi - lo < 2 ** (c.widths.bits + 3) && c.dims(0).length === c.outputs[0].dims.length;
+  if (f && isNarrow) return lowerFunction(c, x, f, c.reach(0));
+  return realRemainder(c, x, divisor, fmod);
+}
+
+/** x - c·floor(x / c), or (fmod) with the sign of x. */
+function realRemainder(c: LowerContext, x: Lowered, divisor: Tensor, fmod: boolean): Lowered {
+  const b = c.builder;
+  const [{ dims }] = c.outputs;
+  const map = identityMap(dims.length);
+  const d = scaledDivision(c, x, fmod ? { ...divisor, data: divisor.data.map(Math.abs) } : divisor);
+  let num = d.num;
+  let sign: ValueId | undefined;
+  if (fmod) {
+    const isPositive = nonNegative(b, `${c.name}/is-positive`, num);
+    sign = b.linear(`${c.name}/sign`, dims, [{ src: isPositive, coef: 2, map }], -1, { lo: -1, hi: 1 });
+    num = times(b, `${c.name}/magnitude`, num, sign);
+  } else if (divisor.data.some((v) => v < 0)) {
+    const signs = b.constant(`${c.name}/divisor-signs`, divisor.dims, Int32Array.from(divisor.data, Math.sign));
+    sign = b.linear(`${c.name}/sign`, dims, [{ src: signs, coef: 1, map: broadcastMap(divisor.dims, dims) }]);
+  }
+  const y = pinnedQuotient(c, `${c.name}/quotient`, num, d.den, d.most + 1);
+  const left = remainderOf(c, num, d.den, y, b.get(d.den).hi - 1);
+  // The numerator has the divisor's sign: so has what is left of it.
+  const value = sign === undefined ? left : times(b, `${c.name}/signed-left`, left, sign);
+  return roundSum(c, value, x.scale / d.factor);
 }
 
 function moduloOf(node: GraphNode, inputs: NodeInputs): NamedFunction | undefined {
@@ -189,7 +223,8 @@ function lower(c: LowerContext): Lowered[] {
 export const arithmeticLowering: Lowering = {
   ops: ['Add', 'Sub', 'Mul', 'Div', 'Mod', 'Pow', 'Min', 'Max', 'Sum'],
   sameScale: (node) => node.op === 'Min' || node.op === 'Max',
-  takesFine: (node) => node.op === 'Min' || node.op === 'Max',
+  jumps: (node, inputs) => (node.op === 'Mod' && inputs[0]?.dtype.includes('float') ? [0] : []),
+  takesFine: (node) => node.op === 'Min' || node.op === 'Max' || node.op === 'Mod',
   fusesFunction: (node) => isAddition(node) || node.op === 'Mul' || node.op === 'Div',
   fusesAddend: (node, inputs) => isAddition(node) || (node.op === 'Mul' && inputs.some((i) => i?.value)),
   asFunction: (node, inputs) => (node.op === 'Pow' ? powerOf(node, inputs) : undefined),

@@ -1,6 +1,7 @@
 /** Functions of one variable: one table, shared with the rounding of the layer before where there is one. */
 import type { GraphNode, Tensor } from '../../graph/graph.js';
 import {
+  asWhole,
   composed,
   type LowerContext,
   type Lowered,
@@ -56,6 +57,18 @@ function lower(c: LowerContext): Lowered[] {
   if (passesOn(c.node, c.inputs)) return [x];
   const exact = jumps(c.node, c.inputs) ? lowerExact(c) : undefined;
   if (exact) return [exact];
+  if (isWholeResult(c, x)) return lowerTable(asWhole(c), x);
+  return lowerTable(c, x);
+}
+
+/** Whole numbers, however they come about: steps of a narrow operand, or whole ones between whole bounds. */
+function isWholeResult(c: LowerContext, x: Lowered): boolean {
+  if (c.node.op !== 'Clip') return hasJumps(c.node.op);
+  const bounds = [1, 2].map((i) => c.constant(i)?.data[0] ?? c.node.attributes[i === 1 ? 'min' : 'max'] ?? 0);
+  return x.scale === 1 && bounds.every((v) => typeof v === 'number' && (Number.isInteger(v) || !Number.isFinite(v)));
+}
+
+function lowerTable(c: LowerContext, x: Lowered): Lowered[] {
   const own = asFunction(c.node, c.inputs) as NamedFunction;
   const f = c.node.op === 'Cast' ? { ...own, key: `Cast ${c.node.attributes.to}`, f: castTo(c.node) } : own;
   if (!c.activation) return [lowerFunction(c, x, f, c.reach(0))];
