@@ -3,7 +3,22 @@ import { defineConfig } from 'vitest/config';
 
 const core = (file: string) => fileURLToPath(new URL(`./packages/core/src/${file}`, import.meta.url));
 const source = (file: string) => fileURLToPath(new URL(`./packages/${file}`, import.meta.url));
-const NETWORK_ROOMS = ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node', 'roles', 'local', 'transport/server'];
+const NETWORK_ROOMS = [
+  'messages',
+  'market',
+  'scoring',
+  'chain',
+  'transport',
+  'store',
+  'node',
+  'roles',
+  'local',
+  'simulation',
+  'bittensor',
+  'transport/server',
+];
+// Whole networks in processes, with deadlines: one file after another, when nothing else runs.
+const NETWORKS = ['tests/network/processes/**/*.test.ts', 'tests/operating/**/*.test.ts'];
 
 export default defineConfig({
   resolve: {
@@ -21,8 +36,22 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'],
+          exclude: NETWORKS,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'networks', include: NETWORKS, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
