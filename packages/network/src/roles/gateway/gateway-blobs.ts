@@ -1,10 +1,18 @@
 /** Blobs that others put here and get from here: bounded for each owner, and told apart by what they are for. */
 import type { Address, Hex } from 'viem';
+import { PROVER_ROLE } from '../../scoring/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
 
 /** `uploaded`: nothing refers to it yet. `private`: boundary values and inputs, never given out as they are. */
 export type BlobKind = 'uploaded' | 'program' | 'proof' | 'private';
+
+/** Strangers keep nothing here: whoever stores bytes has a stake or a deposit to be known by. @throws Refusal */
+async function requireStanding(g: GatewayContext, owner: Address): Promise<void> {
+  const prover = await g.ledger.stakeOf(PROVER_ROLE, owner);
+  if (prover.active > 0n || (await g.ledger.balanceOf(owner)) > 0n) return;
+  throw new Refusal(403, 'no-standing', `${owner} has neither a stake nor a deposit`, 'stake or deposit first');
+}
 
 /** Takes an upload. Putting what is there is free. */
 export async function takeBlob(
@@ -14,6 +22,8 @@ export async function takeBlob(
   body: AsyncIterable<Uint8Array>,
   length: number | undefined,
 ): Promise<void> {
+  await g.requireRoom();
+  await requireStanding(g, owner);
   const [used] = await g.sql.query<{ bytes: number }>(
     'select coalesce(sum(bytes), 0)::bigint as bytes from blobs where owner = $1',
     [owner],

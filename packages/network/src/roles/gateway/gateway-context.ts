@@ -27,6 +27,8 @@ export interface GatewaySettings {
   readonly maxBytesPerOwner: number;
   readonly maxOpenOrders: number;
   readonly maxOpenOrdersPerRequester: number;
+  /** Free bytes of the disk below which nothing new is taken. */
+  readonly minFreeBytes: number;
 }
 
 export const GATEWAY_DEFAULTS: GatewaySettings = {
@@ -41,6 +43,7 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   maxBytesPerOwner: 20 * 2 ** 30,
   maxOpenOrders: 2_000,
   maxOpenOrdersPerRequester: 200,
+  minFreeBytes: 256 * 2 ** 20,
 };
 
 export interface Log {
@@ -63,6 +66,8 @@ export interface GatewayContext {
   /** Governed parameters, read from the chain. */
   policy(): Promise<MarketPolicy>;
   timing(): Promise<NetworkTiming>;
+  /** Nothing new is taken while the disk is nearly full: what runs needs the rest. @throws Refusal `disk-full` */
+  requireRoom(): Promise<void>;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
   /** Looks at the order soon. */

@@ -10,6 +10,7 @@ import type { NonceLedger } from '../../transport/index.js';
 import type { Route } from '../../transport/server/route.js';
 import { ActivationPool } from './activation-pool.js';
 import { OrderRunner } from './advance-order.js';
+import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
 import { gatewayRoutes } from './routes.js';
@@ -55,6 +56,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     cacheBytes: options.inference?.cacheBytes ?? 2 ** 31,
   });
   const events = new EventLog(sql);
+  const room = new DiskRoom(options.blobLocation.directory, settings.minFreeBytes);
   const due = new Map<Hex, number>();
   const running = new Set<Hex>();
   let policy: { readonly value: ReturnType<typeof marketPolicy>; readonly untilMs: number } | undefined;
@@ -83,6 +85,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return policy.value;
     },
     timing: () => networkTiming(ledger),
+    requireRoom: () => room.require(),
     log,
     metrics: {
       orders: metrics.counter('dsperse_gateway_orders_total', 'Orders by the state that they reached', ['state']),

@@ -40,7 +40,8 @@ export async function publishProgram(g: GatewayContext, publisher: Address, docu
      on conflict (fingerprint) do nothing`,
     [document.fingerprint, json(toJson(document)), publisher, g.nowMs()],
   );
-  await g.sql.execute(`update blobs set kind = 'program' where digest = any($1)`, [
+  // Only what was uploaded: a digest that somebody names does not make private data public.
+  await g.sql.execute(`update blobs set kind = 'program' where digest = any($1) and kind = 'uploaded'`, [
     [document.key, ...document.slices.map((s) => s.package)],
   ]);
 }

@@ -47,6 +47,7 @@ export async function submitOrder(g: GatewayContext, sender: Address, document: 
   }
   const id = hashMessage(g.network, 'Order', order);
   if (await loadOrder(g.sql, id)) return id;
+  await g.requireRoom();
   const program = await findProgram(g, order.fingerprint.slice(2));
   if (!program) {
     throw new Refusal(404, 'unknown-program', 'no program with this fingerprint is published here', 'publish it first');

@@ -3,6 +3,7 @@ import type { GatewayContext } from './gateway-context.js';
 
 const UPLOAD_MS = 3_600_000;
 const EVENTS_MS = 24 * 3_600_000;
+const OPERATORS_MS = 7 * 24 * 3_600_000;
 const BATCH = 500;
 
 export async function sweep(g: GatewayContext): Promise<void> {
@@ -10,6 +11,7 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute('delete from nonces where expires_ms < $1', [now]);
   await g.sql.execute('delete from events where at_ms < $1', [now - Math.max(EVENTS_MS, g.settings.retainMs)]);
   await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
+  await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
   const old = await g.sql.query<{ id: string }>(
     `select id from orders where ended_ms < $1 and (state = 'settled' or not reserved) limit $2`,
     [now - g.settings.retainMs, BATCH],

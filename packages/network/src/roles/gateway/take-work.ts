@@ -214,7 +214,10 @@ export async function takeDelivery(
       [order, index, receipt.attempt, json(toJson(delivery)), json(toJson(acknowledgement)), now],
     );
     await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
-    await tx.execute(`update blobs set kind = 'proof', order_id = $2 where digest = any($1)`, [digests, order]);
+    await tx.execute(`update blobs set kind = 'proof', order_id = $2 where digest = any($1) and kind = 'uploaded'`, [
+      digests,
+      order,
+    ]);
     await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
     const key = { chunk: index, attempt: receipt.attempt };
     await tellOrder(tx, 'proven', order, now, { ...key, prover });
