@@ -19,10 +19,12 @@ export interface Case {
   readonly opset?: number;
   /** How many outputs are compared; 1 where nothing is said. */
   readonly outputs?: number;
-  /** Where the first constant stands among the inputs: their positions, and `c` for it. */
-  readonly order?: readonly (number | 'c')[];
+  /** The order of the inputs: their positions, `c`, `d` and `e` for the first constants, '' for none. */
+  readonly order?: readonly (number | 'c' | 'd' | 'e' | '')[];
   /** onnx.TensorProto.DataType that the first input is cast to before. */
   readonly cast?: number;
+  /** An operator on the first input and a constant, whose result is taken in its place. */
+  readonly before?: readonly [op: string, constant: Tensor];
   readonly domain?: string;
   readonly check?: OperatorCheck;
 }
@@ -34,20 +36,25 @@ export function only(op: string, cases: readonly Case[]): void {
         const constants = c.constants ?? [];
         const xs = c.x.map((_, k) => `x${k}`);
         const names = c.order
-          ? c.order.map((k) => (k === 'c' ? 'c0' : xs[k]))
+          ? c.order.map((k) => (typeof k === 'number' ? xs[k] : k && `c${'cde'.indexOf(k)}`))
           : [...xs, ...constants.map((t, k) => (t === '' ? '' : `c${k}`))];
         const outputs = Array.from({ length: c.outputs ?? 1 }, (_, k) => (k === 0 ? 'y' : `y${k}`));
         const cast = c.cast === undefined ? [] : [node('Cast', ['x0'], ['real'], { to: c.cast })];
         if (c.cast !== undefined) names[0] = 'real';
+        const before = c.before ? [node(c.before[0], ['x0', 'before'], ['made'])] : [];
+        if (c.before) names[0] = 'made';
         checkOperator(
           kernels,
           {
             opset: c.opset,
-            nodes: [...cast, { ...node(op, names, outputs, c.attributes), domain: c.domain }],
+            nodes: [...cast, ...before, { ...node(op, names, outputs, c.attributes), domain: c.domain }],
             inputs: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dims])),
             types: Object.fromEntries(c.x.map((t, k) => [`x${k}`, t.dtype])),
             outputs,
-            initializers: Object.fromEntries(constants.flatMap((t, k) => (t === '' ? [] : [[`c${k}`, t]]))),
+            initializers: {
+              ...Object.fromEntries(constants.flatMap((t, k) => (t === '' ? [] : [[`c${k}`, t]]))),
+              ...(c.before ? { before: c.before[1] } : {}),
+            },
           },
           Object.fromEntries(c.x.map((t, k) => [`x${k}`, t])),
           c.check,

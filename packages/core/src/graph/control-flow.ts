@@ -28,10 +28,11 @@ export interface Scope {
 /** Most nodes that control flow of a model may be written out in. */
 const MAX_WRITTEN = 100_000;
 
-const OPS = new Set(['Loop', 'Scan', 'If']);
+/** Operators with subgraphs. */
+export const CONTROL_FLOW: readonly string[] = ['Loop', 'Scan', 'If'];
 
 export const isControlFlow = ({ op, domain, subgraphs }: GraphNode): boolean =>
-  domain === '' && OPS.has(op) && subgraphs !== undefined;
+  domain === '' && CONTROL_FLOW.includes(op) && subgraphs !== undefined;
 
 type Names = ReadonlyMap<string, string>;
 

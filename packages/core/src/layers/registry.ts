@@ -60,3 +60,6 @@ export function semanticsOf(op: string, domain = ''): OpSemantics | undefined {
   if (INTERNAL.has(op)) return domain === INTERNAL_DOMAIN ? byOp.get(op) : undefined;
   return domain === '' || (domain === 'com.microsoft' && op === 'Gelu') ? byOp.get(op) : undefined;
 }
+
+/** Every operator of a file that has a meaning of its own. */
+export const OPERATORS: readonly string[] = [...byOp.keys()].filter((op) => !INTERNAL.has(op));

@@ -68,6 +68,13 @@ export interface Window {
   readonly right?: number;
 }
 
+export interface Mask {
+  readonly x: string;
+  readonly isTruth: boolean;
+  /** Known when the model is read: joined with the others that are. */
+  readonly isConstant?: boolean;
+}
+
 /** What is done to the scores between the product and the softmax. */
 export interface Scoring {
   readonly scale: number;
@@ -75,7 +82,7 @@ export interface Scoring {
   readonly cap: number;
   readonly window: Window;
   /** Truth values where attention is paid, or numbers that are added; they broadcast to [batch, heads, queries, keys]. */
-  readonly masks: readonly { readonly x: string; readonly isTruth: boolean }[];
+  readonly masks: readonly Mask[];
 }
 
 /** The scores of masked positions lowered. */
@@ -86,8 +93,13 @@ function masked(c: Composer, scores: string, queries: number, keys: number, s: S
     !(isCausal && j > at) && !(left >= 0 && at - j > left) && !(right >= 0 && j - at > right);
   const cells = range(queries * keys).map((k) => [Math.floor(k / keys), k % keys]);
   const bias = offsets.flatMap((offset) => cells.map(([i, j]) => (isSeen(i + offset, j) ? 0 : LOWEST)));
-  for (const { x, isTruth } of s.masks) y = isTruth ? c.add('Where', [x, y, c.floats([LOWEST])]) : c.add('Add', [y, x]);
-  return bias.some((b) => b !== 0) ? c.add('Add', [y, c.floats(bias, [offsets.length, 1, queries, keys])]) : y;
+  for (const { x, isTruth, isConstant } of s.masks) {
+    if (isTruth) y = c.add('Where', [x, y, c.floats([LOWEST])]);
+    else if (!isConstant) y = c.add('Add', [y, x]);
+  }
+  const constants = s.masks.filter((m) => !m.isTruth && m.isConstant).map((m) => m.x);
+  if (bias.some((v) => v !== 0)) constants.push(c.floats(bias, [offsets.length, 1, queries, keys]));
+  return constants.length === 0 ? y : c.add('Add', [y, constants.reduce((sum, m) => c.add('Add', [sum, m]))]);
 }
 
 export interface Attended {
@@ -132,10 +144,10 @@ export const attention: Compose = (c) => {
   const k = after(c, c.has(4) ? part(c, 4) : undefined, inHeads(c, part(c, 1), headsOf('kv_num_heads')));
   const v = after(c, c.has(5) ? part(c, 5) : undefined, inHeads(c, part(c, 2), headsOf('kv_num_heads')));
   const [queries, keys] = [q.dims[2], k.dims[2]];
-  const masks: { x: string; isTruth: boolean }[] = [];
+  const masks: Mask[] = [];
   if (c.has(3)) {
     const isTruth = c.info(3).dtype === 'bool';
-    masks.push({ x: wholeMask(c, 3, keys, 0), isTruth });
+    masks.push({ x: wholeMask(c, 3, keys, 0), isTruth, isConstant: c.info(3).value !== undefined });
     const said = c.dims(3)[c.dims(3).length - 1];
     // Keys that the mask does not reach are not attended to.
     if (!isTruth && said < keys && said > 1)
@@ -146,7 +158,7 @@ export const attention: Compose = (c) => {
     const lengths = [...c.known(6, 'the number of keys').data];
     offsets = lengths.map((n) => n - queries);
     const padding = lengths.flatMap((n) => range(keys).map((j) => (j < n ? 0 : LOWEST)));
-    masks.push({ x: c.floats(padding, [lengths.length, 1, 1, keys]), isTruth: false });
+    masks.push({ x: c.floats(padding, [lengths.length, 1, 1, keys]), isTruth: false, isConstant: true });
   }
   const { y, scores } = attend(c, q, k, v, {
     scale: numberAttribute(c.node, 'scale', 1 / Math.sqrt(q.dims[3])),

@@ -98,6 +98,12 @@ const DOMAINS: ReadonlyMap<string, ReadonlyMap<string, Compose>> = new Map([
   ['com.microsoft', CONTRIB],
 ]);
 
+/** Every operator that is written out in others, and its domain. */
+export const COMPOSITE_OPERATORS: readonly { readonly op: string; readonly domain: string }[] = [
+  ...[...COMPOSITES.keys()].map((op) => ({ op, domain: '' })),
+  ...[...DOMAINS].flatMap(([domain, ops]) => [...ops.keys()].map((op) => ({ op, domain }))),
+];
+
 export const isComposite = (op: string, domain: string): boolean =>
   domain === '' ? COMPOSITES.has(op) : (DOMAINS.get(domain)?.has(op) ?? false);
 
