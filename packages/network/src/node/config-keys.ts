@@ -282,6 +282,13 @@ export const CONFIG_KEYS = {
   ),
   'gateway.maxBlobBytes': key('number', 'DSPERSE_GATEWAY_MAX_BLOB_BYTES', positive, GIB, 'largest blob, in bytes'),
   'gateway.maxOrders': key('number', 'DSPERSE_GATEWAY_MAX_ORDERS', positive, 1000, 'orders that run or wait at once'),
+  'gateway.minFreeBytes': key(
+    'number',
+    'DSPERSE_GATEWAY_MIN_FREE_BYTES',
+    count,
+    256 * MIB,
+    'free bytes of the disk below which nothing new is taken',
+  ),
   'gateway.blobBytes': key(
     'number',
     'DSPERSE_GATEWAY_BLOB_BYTES',

@@ -169,6 +169,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
       offerMs: config.gateway.offerSeconds * 1000,
       maxBlobBytes: config.gateway.maxBlobBytes,
       maxOpenOrders: config.gateway.maxOrders,
+      minFreeBytes: config.gateway.minFreeBytes,
     },
     node: (): NodeDocument => ({
       endpoint: record.document.record,
