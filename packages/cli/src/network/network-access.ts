@@ -68,8 +68,9 @@ export async function openAccount(options: NetworkOptions, place: NetworkPlace, 
     throw new InputError('no-keystore', 'no key is given', 'give --keystore; `dsperse node --init` makes one');
   }
   const localPassword = place.directory === undefined ? undefined : join(place.directory, 'password');
-  const isLocal = path === local && localPassword !== undefined && existsSync(localPassword);
-  const passwordFile = options.passwordFile ?? (isLocal ? localPassword : undefined);
+  const isLocal = place.directory !== undefined && dirname(resolve(path)) === join(place.directory, 'keys');
+  const passwordFile =
+    options.passwordFile ?? (isLocal && localPassword && existsSync(localPassword) ? localPassword : undefined);
   // The password in the environment is that of the caller's own key; one that is named goes before it.
   const environment = passwordFile === undefined ? process.env : {};
   return openKeystore(path, await readPassword({ environment, ...(passwordFile ? { passwordFile } : {}) }));
