@@ -146,7 +146,8 @@ export function describeFidelity(f: Fidelity): string {
   const share = `${(100 * f.maxRelError).toPrecision(2)}% of the largest output`;
   const place = f.argmaxAgrees ? 'the largest output is the same' : pc.yellow('the largest output is another');
   const error = `error at most ${formatNumber(f.maxAbsError)} (${share}), ${formatNumber(f.meanAbsError)} on average`;
-  return `${error}; ${place}\n${pc.dim(`against ${f.against}`)}`;
+  const leftOut = f.leftOut > 0 ? `; ${f.leftOut} numbers that are masks or not finite there are left out` : '';
+  return `${error}; ${place}\n${pc.dim(`against ${f.against}${leftOut}`)}`;
 }
 
 function layerTable(layers: readonly LayerFidelity[]): string {
@@ -168,5 +169,7 @@ function layerTable(layers: readonly LayerFidelity[]): string {
     ]),
   );
   const most = worst ? `\nmost is lost at ${worst.tensor} (${formatList(worst.nodes, 3)})` : '';
-  return `${table}${most}`;
+  const leftOut = layers.filter((l) => l.leftOut > 0).map((l) => `${l.leftOut} of ${l.tensor}`);
+  const masked = leftOut.length > 0 ? `\nleft out, as they only mask: ${formatList(leftOut, 5)}` : '';
+  return `${table}${most}${masked}`;
 }

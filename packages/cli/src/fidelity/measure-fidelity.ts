@@ -1,7 +1,15 @@
 /** The error of the integer program against the model on floats. */
-import { evaluateGraph, type Tensor } from '@dsperse/core/graph';
+import { evaluateGraph, type Graph, type Tensor } from '@dsperse/core/graph';
 import type { Kernels } from '@dsperse/core/kernels';
-import { type BoundaryTensor, compileModel, dequantize, importModel, semanticsOf } from '@dsperse/core/program';
+import {
+  type BoundaryTensor,
+  compileModel,
+  dequantize,
+  importModel,
+  type Ranges,
+  semanticsOf,
+  tameMasks,
+} from '@dsperse/core/program';
 import type { ModelFile } from '../artifacts/model-file.js';
 import type { ProgramManifest } from '../artifacts/program-directory.js';
 import { executeProgram } from '../proving/execute-program.js';
@@ -70,6 +78,30 @@ export interface LayerFidelity extends TensorFidelity {
   readonly loss: number;
 }
 
+/** Smallest magnitude of a number that may stand for a mask. */
+const LARGE = 1000;
+
+/**
+ * Masking numbers of a program are as large as they need to be (core/program/masks.ts), those of the model as large as
+ * can be: cells that differ between the two graphs for that reason say nothing of the error.
+ */
+function maskedCells(
+  graph: Graph,
+  ranges: Ranges,
+  inputs: ReadonlyMap<string, Tensor>,
+): (name: string, data: ArrayLike<number>) => (index: number) => boolean {
+  const tamed = tameMasks(graph, ranges);
+  if (tamed === graph) return () => () => false;
+  const values = new Map<string, Float64Array>();
+  evaluateGraph(tamed, inputs, semanticsOf, (name, { data }) => {
+    values.set(name, data);
+  });
+  return (name, data) => {
+    const other = values.get(name);
+    return (i) => Math.abs(data[i]) >= LARGE && Math.abs(data[i] - (other?.[i] ?? data[i])) > 0.01 * Math.abs(data[i]);
+  };
+}
+
 /** The error of every layer, against our own floats: the program is cut at each layer for it. */
 export async function measureLayers(
   model: ModelFile,
@@ -97,9 +129,11 @@ export async function measureLayers(
   );
   const errors = new Map<string, TensorFidelity>();
   const graph = importModel(model.bytes, { inputShapes, externalData });
+  const masked = maskedCells(graph, ranges, inputs);
   evaluateGraph(graph, inputs, semanticsOf, (name, { data, dims }) => {
     const ours = found.get(name);
-    if (ours && ours.length === data.length) errors.set(name, compareTensors(name, ours, data, dims));
+    const isMasked = masked(name, data);
+    if (ours && ours.length === data.length) errors.set(name, compareTensors(name, ours, data, dims, isMasked));
   });
   let before = 0;
   return layers.flatMap(({ nodes, tensor }): LayerFidelity[] => {

@@ -84,7 +84,9 @@ function assemble(
   const order = [...graph.inputs, ...graph.outputs, ...lowered.tensors.keys()];
   for (const name of order) {
     const { value, scale } = lowered.tensors.get(name) as { value: ValueId; scale: number };
-    if (!names.has(value)) names.set(value, name);
+    // Tensors that share a value may read it at different scales: this one's is that of its name.
+    if (names.has(value)) continue;
+    names.set(value, name);
     scales.set(value, scale);
   }
   const nameOf = (id: ValueId): string => {
