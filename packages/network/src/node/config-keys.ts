@@ -54,7 +54,7 @@ export const CONFIG_KEYS = {
     'RPC_URL',
     http.optional(),
     undefined,
-    "the chain's JSON-RPC; without it a local chain is started in the data folder",
+    "the chain's JSON-RPC; `dsperse up` starts a local chain where there is none",
     'url',
   ),
   databaseUrl: key(
@@ -201,13 +201,6 @@ export const CONFIG_KEYS = {
     [],
     'fingerprints that are not proven',
   ),
-  'validator.commitSeconds': key(
-    'number',
-    'DSPERSE_VALIDATOR_COMMIT_SECONDS',
-    positive,
-    30,
-    'how long to wait for the commits of others before revealing, in seconds',
-  ),
   'validator.workers': key('number', 'DSPERSE_VALIDATOR_WORKERS', positive, 1, 'proofs verified at once'),
   'validator.cacheBytes': key(
     'number',
@@ -236,13 +229,6 @@ export const CONFIG_KEYS = {
     rate,
     5,
     'how long a prover may consider an offer, in seconds',
-  ),
-  'gateway.commitSeconds': key(
-    'number',
-    'DSPERSE_GATEWAY_COMMIT_SECONDS',
-    positive,
-    30,
-    'how long commits are waited for before verdicts are asked for, in seconds',
   ),
   'gateway.keyRequestsPerSecond': key(
     'number',
@@ -288,13 +274,6 @@ export const CONFIG_KEYS = {
     count,
     256 * MIB,
     'free bytes of the disk below which nothing new is taken',
-  ),
-  'gateway.blobBytes': key(
-    'number',
-    'DSPERSE_GATEWAY_BLOB_BYTES',
-    positive,
-    64 * GIB,
-    'room for blobs kept as files, in bytes',
   ),
 } as const satisfies Readonly<Record<string, ConfigKey>>;
 
