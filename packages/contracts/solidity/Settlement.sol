@@ -107,6 +107,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     error NotFinal(uint64 epoch);
     error NotChallengeable(uint64 epoch);
     error CannotHold(uint64 epoch);
+    error CannotRelease(uint64 epoch);
     error NotInTree(uint64 epoch);
     error WrongSigners();
     error NoFault();
@@ -187,6 +188,17 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         e.held = true;
         e.finalAt = uint64(Math.max(e.finalAt, guardian.pausedUntil() + _parameter("challengeSeconds")));
         _noteSettleBy(e.postedAt, e.finalAt);
+        emit EpochHeld(epoch, e.finalAt);
+    }
+
+    /// After a pause that ended early: a held epoch becomes final a challenge window after the pause's true end. Anyone may
+    /// send it.
+    function release(uint64 epoch) external {
+        Epoch storage e = _challengeable(epoch);
+        uint256 finalAt = Math.max(e.postedAt, guardian.pausedUntil()) + _parameter("challengeSeconds");
+        if (!e.held || guardian.paused() || finalAt >= e.finalAt) revert CannotRelease(epoch);
+        e.finalAt = uint64(finalAt);
+        _noteSettleBy(e.postedAt, finalAt);
         emit EpochHeld(epoch, e.finalAt);
     }
 

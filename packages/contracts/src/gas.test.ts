@@ -29,6 +29,8 @@ const rows: { group: string; what: string; gas: bigint }[] = [];
 const note = (group: string, what: string, gas: bigint) => rows.push({ group, what, gas });
 
 async function measure(group: string, what: string, ...call: Parameters<TestNetwork['send']>) {
+  // In a second of its own: what is recorded twice in one second costs less.
+  await net.pass(2);
   note(group, what, (await net.send(...call)).gasUsed);
 }
 
@@ -136,16 +138,11 @@ function page(): string {
   const groups = [...new Set(rows.map(({ group }) => group))];
   const table = (group: string) => {
     const own = rows.filter((row) => row.group === group);
-    const width = Math.max(...own.map(({ what }) => what.length), 11);
-    const line = (a: string, b: string) => `| ${a.padEnd(width)} | ${b.padStart(10)} |`;
-    const lines = own.map(({ what, gas }) => line(what, gas.toLocaleString('en-US')));
-    return [
-      `## ${group}`,
-      '',
-      line('transaction', 'gas'),
-      `| ${'-'.repeat(width)} | ${'-'.repeat(9)}: |`,
-      ...lines,
-    ].join('\n');
+    const cells = [['transaction', 'gas'], ...own.map(({ what, gas }) => [what, gas.toLocaleString('en-US')])];
+    const [left, right] = [0, 1].map((column) => Math.max(...cells.map((cell) => cell[column].length)));
+    const [title, ...lines] = cells.map(([a, b]) => `| ${a.padEnd(left)} | ${b.padStart(right)} |`);
+    const rule = `| ${'-'.repeat(left)} | ${'-'.repeat(right - 1)}: |`;
+    return [`## ${group}`, '', title, rule, ...lines].join('\n');
   };
   return `# Gas
 
@@ -185,8 +182,8 @@ describe('gas', () => {
     const written = readFileSync(PAGE, 'utf8');
     for (const { group, what, gas } of rows) {
       const section = written.slice(written.indexOf(`## ${group}\n`));
-      const cell = section.split('\n').find((line) => line.startsWith(`| ${what.padEnd(2)} `) && line.includes(what));
-      const number = Number(cell?.split('|')[2].replaceAll(',', ''));
+      const line = section.split('\n').find((row) => row.split('|')[1]?.trim() === what);
+      const number = Number(line?.split('|')[2].replaceAll(',', ''));
       expect([what, Math.abs(number - Number(gas)) <= Number(gas) * 0.03]).toEqual([what, true]);
     }
   });

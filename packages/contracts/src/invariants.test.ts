@@ -83,5 +83,5 @@ describe.each(SEEDS)('random sequences, seed %i', (seed) => {
     }
     const never = ['market.settle', 'market.pay', 'stake.slash'];
     for (const name of never) expect(seen(name).done).toBe(0);
-  }, 300_000);
+  }, 1_200_000);
 });

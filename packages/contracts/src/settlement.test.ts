@@ -173,6 +173,23 @@ describe('cancel and hold', () => {
     expect(await net.refusal(anyone, 'settlement', 'hold', [epoch])).toBe('NotChallengeable');
   });
 
+  it('lets a held epoch go on where the pause ended early, and no sooner', async () => {
+    const { epoch } = await postEpoch(net, validators, [filler()]);
+    expect(await net.refusal(anyone, 'settlement', 'release', [epoch])).toBe('CannotRelease');
+    await net.send(guardian, 'guardian', 'pause');
+    await net.send(anyone, 'settlement', 'hold', [epoch]);
+    expect(await net.refusal(anyone, 'settlement', 'release', [epoch])).toBe('CannotRelease');
+    await net.pass(100);
+    await net.send(guardian, 'guardian', 'unpause');
+    const ended = await net.read<bigint>('guardian', 'pausedUntil');
+    await net.send(anyone, 'settlement', 'release', [epoch]);
+    expect(await net.read('settlement', 'epochOf', [epoch])).toMatchObject({ finalAt: ended + WINDOW, held: true });
+    expect(await net.refusal(anyone, 'settlement', 'release', [epoch])).toBe('CannotRelease');
+    expect(await net.refusal(anyone, 'settlement', 'hold', [epoch])).toBe('CannotHold');
+    await net.pass(WINDOW);
+    expect(await net.read('settlement', 'isFinal', [epoch])).toBe(true);
+  });
+
   it('holds an epoch that is posted during a pause from the start', async () => {
     await net.send(guardian, 'guardian', 'pause');
     const until = await net.read<bigint>('guardian', 'pausedUntil');

@@ -134,7 +134,7 @@ export async function challenge(f: Fuzz) {
     return f.send(by, 'settlement', 'challengeOrder', locate(last, fault.leaf), last.signers);
   }
   const kind = f.random.below(4);
-  if (kind === 0) return f.send(by, 'settlement', 'hold', last.epoch);
+  if (kind === 0) return f.send(by, 'settlement', f.random.pick(['hold', 'release']), last.epoch);
   if (kind === 1) {
     const who = f.random.chance(0.6) ? f.net.at.timelock : by;
     return f.send(who, 'settlement', 'cancel', last.epoch, numberToHex(1, { size: 32 }));

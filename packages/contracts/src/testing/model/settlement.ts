@@ -115,6 +115,14 @@ export function settlementHandlers(digests: Digests): Record<string, Handler> {
       if (until > e.finalAt) e.finalAt = until;
       noteSettleBy(m, e);
     },
+    release(m, { now }, epoch: bigint) {
+      const e = open(m, now, epoch);
+      const from = m.pausedUntil > e.postedAt ? m.pausedUntil : e.postedAt;
+      const finalAt = from + m.parameter('challengeSeconds');
+      need(e.held && !isPaused(m, now) && finalAt < e.finalAt, 'cannot release');
+      e.finalAt = finalAt;
+      noteSettleBy(m, e);
+    },
     cancel(m, { now, sender }, epoch: bigint) {
       need(sender === m.at.timelock, 'timelock');
       cancel(m, now, open(m, now, epoch));
