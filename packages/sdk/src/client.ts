@@ -12,7 +12,7 @@ import {
   quoteSchema,
   toJson,
 } from '@dsperse/network/messages';
-import { NodeClient, TransportError } from '@dsperse/network/transport';
+import { NodeClient, type NodeClientOptions, TransportError } from '@dsperse/network/transport';
 import type { Address, Hex } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
 import { ChainAccess, type ChainOptions } from './chain-access.js';
@@ -32,6 +32,7 @@ export interface ClientOptions {
   /** The chain, for deposits and exits: the URL of its RPC, or a wallet's clients. */
   readonly chain?: Omit<ChainOptions, 'contracts' | 'account' | 'chainId'>;
   readonly timeoutMs?: number;
+  readonly fetch?: NodeClientOptions['fetch'];
 }
 
 export interface QuoteRequest {
@@ -63,10 +64,11 @@ const submitted = orderViewSchema.pick({ id: true });
 
 /** @throws TransportError `unreachable`, `other-network`, `bad-record`, `not-a-gateway` */
 export async function createClient(options: ClientOptions): Promise<Client> {
-  const { gatewayUrl: baseUrl, account, timeoutMs } = options;
-  const gateway = await meetGateway(new NodeClient({ baseUrl, timeoutMs, maxRetries: 1 }), options.network);
+  const { gatewayUrl: baseUrl, account, timeoutMs, fetch } = options;
+  const common = { baseUrl, timeoutMs, fetch };
+  const gateway = await meetGateway(new NodeClient({ ...common, maxRetries: 1 }), options.network);
   const { network, address: audience } = gateway;
-  return new Client(options, gateway, new NodeClient({ baseUrl, signer: account, network, audience, timeoutMs }));
+  return new Client(options, gateway, new NodeClient({ ...common, signer: account, network, audience }));
 }
 
 export class Client {

@@ -76,14 +76,11 @@ export async function collectResult(
     const { state, reason, spent } = view;
     return { ...known, verdict: 'undecided', code: state, ...(reason ? { reason } : {}), spent, verifyMs: 0 };
   }
-  const certificate = await http.get(`/v1/orders/${id}/certificate`, certificateSchema, {
-    signal,
-    maxResponseBytes: 1 << 28,
-  });
+  const certificate = await fetchCertificate(http, id, signal);
   const [values, keyBytes, proofs] = await Promise.all([
     fetchValues(http, order, signal),
     key(),
-    fetchProofs(http, certificate, signal),
+    certificate ? fetchProofs(http, certificate, signal) : new Map<string, Uint8Array>(),
   ]);
   const began = performance.now();
   const certified = await verifyCertificate({
@@ -113,7 +110,7 @@ export async function collectResult(
     verdict,
     ...(code === undefined ? {} : { code, path }),
     outputs,
-    certificate,
+    ...(certificate ? { certificate } : {}),
     certified,
     keyBytes,
     proofs,
@@ -121,6 +118,16 @@ export async function collectResult(
     spent: verdict === 'accepted' ? certified.price : view.spent,
     verifyMs,
   };
+}
+
+/** undefined where what the gateway serves is none: the verdict then is that it is malformed. */
+async function fetchCertificate(http: NodeClient, id: Hex, signal?: AbortSignal): Promise<Certificate | undefined> {
+  try {
+    return await http.get(`/v1/orders/${id}/certificate`, certificateSchema, { signal, maxResponseBytes: 1 << 28 });
+  } catch (error) {
+    if (error instanceof TransportError && error.code === 'bad-response') return undefined;
+    throw error;
+  }
 }
 
 /** The public values; empty where the gateway seals something that is no bundle for this order. */
