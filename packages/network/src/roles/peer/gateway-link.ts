@@ -13,7 +13,6 @@ import {
 import { checkEndpoint, type Identity, type Logger } from '../../node/index.js';
 import type { Fetch } from '../../transport/client/exchange.js';
 import { type CallOptions, NodeClient, TransportError } from '../../transport/index.js';
-import { endWithSignal } from './end-with-signal.js';
 
 export interface GatewayLinkOptions {
   readonly url: string;
@@ -50,7 +49,7 @@ export class GatewayLink {
       baseUrl: options.url,
       signer: options.identity.account,
       network: options.network,
-      fetch: endWithSignal(options.fetch ?? ((url, init) => globalThis.fetch(url, init))),
+      fetch: options.fetch,
       clock: () => this.nowMs(),
     });
   }

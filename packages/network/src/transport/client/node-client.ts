@@ -7,6 +7,7 @@ import type { NetworkId, Signer } from '../../messages/index.js';
 import { TransportError } from '../errors.js';
 import { parseJson, stringifyJson } from '../parse-json.js';
 import { type Clock, signRequest } from '../request/sign-request.js';
+import { endWithSignal } from './end-with-signal.js';
 import { backOffMs, pause } from './back-off.js';
 import { Deadline, errorFrom, type Fetch, readBounded, send } from './exchange.js';
 import { type EventOptions, followEvents, type ReceivedEvent } from './follow-events.js';
@@ -73,7 +74,7 @@ export class NodeClient {
     this.base = base;
     this.audience = options.audience;
     this.clock = options.clock ?? Date.now;
-    this.fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+    this.fetch = endWithSignal(options.fetch ?? ((url, init) => globalThis.fetch(url, init)));
   }
 
   /** How far the node's clock is ahead of this one, as far as it is known. */

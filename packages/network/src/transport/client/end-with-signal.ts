@@ -2,7 +2,7 @@
  * Node's fetch lets go of the signal of an answer that is still being read as soon as garbage is collected: neither a
  * timeout nor a stop ends it then. This holds on to the signal until the body has ended.
  */
-import type { Fetch } from '../../transport/client/exchange.js';
+import type { Fetch } from './exchange.js';
 
 /** The same fetch, whose answers end with the signal that they were asked for with. */
 export function endWithSignal(fetch: Fetch): Fetch {
