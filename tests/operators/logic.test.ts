@@ -55,7 +55,15 @@ only('Mod', [
   },
 ]);
 for (const op of ['BitwiseAnd', 'BitwiseOr', 'BitwiseXor'])
-  only(op, [{ x: [typed('uint8', [12, 255, 7]), typed('uint8', [10, 15, 64])], opset: 18, check: exact }]);
+  only(op, [
+    { x: [typed('uint8', [12, 255, 7]), typed('uint8', [10, 15, 64])], opset: 18, check: exact },
+    {
+      name: 'with signs',
+      x: [typed('int16', [-4, -1, 300, -300, 5]), typed('int16', [7, -128, -7, -13, 12])],
+      opset: 18,
+      check: exact,
+    },
+  ]);
 only('BitwiseNot', [
   { x: [typed('uint8', [12, 255, 0])], opset: 18, check: exact },
   { name: 'with a sign', x: [typed('int32', [12, -5, 0])], opset: 18, check: exact },

@@ -1,5 +1,5 @@
 /**
- * Bits of numbers that are not negative, four at a time: limbs of both operands, and a table of what they have in
+ * Bits of whole numbers, four at a time: limbs of both operands, and a table of what they have in
  * common. a or b = a + b - (a and b);  a xor b = a + b - 2·(a and b). Shifts are products and quotients by powers of 2.
  */
 import { stringAttribute } from '../../graph/attributes.js';
@@ -22,6 +22,13 @@ import { unsignedBits } from './op.js';
 
 const LIMB = 4;
 const AND: NamedFunction = { key: 'And of limbs', f: (x) => (x >> LIMB) & (x & (2 ** LIMB - 1)), homogeneous: false };
+const TOP = 2 ** (LIMB - 1);
+/** The same of limbs whose highest bit is turned over. */
+const SIGNED_AND: NamedFunction = {
+  key: 'And of signed limbs',
+  f: (x) => (((x >> LIMB) ^ TOP) & ((x & (2 ** LIMB - 1)) ^ TOP)) ^ TOP,
+  homogeneous: false,
+};
 const POWER: NamedFunction = { key: '2^x', f: (x) => 2 ** x, homogeneous: false };
 
 /** An operand over the output's dims. */
@@ -51,27 +58,42 @@ function limbs(b: RelationBuilder, name: string, x: ValueId, count: number): Val
   return parts;
 }
 
+/**
+ * Numbers with a sign are lifted by half of 2^k: that is their two's complement of k bits with the highest bit turned
+ * over, which the table of the highest limbs takes into account.
+ */
 function lowerBits(c: LowerContext): ValueId {
   const b = c.builder;
   const [{ dims }] = c.outputs;
   const map = identityMap(dims.length);
   const [x, y] = [spread(c, 0), spread(c, 1)];
-  const count = Math.ceil(widest(b, x, y) / LIMB);
-  const [p, q] = [limbs(b, `${c.name}/left`, x, count), limbs(b, `${c.name}/right`, y, count)];
+  const isSigned = c.inputs.some((t) => t?.dtype.startsWith('int')) && [x, y].some((v) => b.get(v).lo < 0);
+  const bits = isSigned
+    ? 1 + ceilLog2(Math.max(...[x, y].map((v) => Math.max(-b.get(v).lo, b.get(v).hi + 1))))
+    : widest(b, x, y);
+  const count = Math.ceil(bits / LIMB);
+  const lift = isSigned ? 2 ** (LIMB * count - 1) : 0;
+  const lifted = (v: ValueId, name: string): ValueId =>
+    isSigned ? b.linear(`${c.name}/${name}/lifted`, dims, [{ src: v, coef: 1, map }], lift) : v;
+  const [p, q] = (['left', 'right'] as const).map((name, i) =>
+    limbs(b, `${c.name}/${name}`, lifted([x, y][i], name), count),
+  );
   const common = p.map((limb, i): LinearTerm => {
     const pair = b.linear(`${c.name}/pair-${i}`, dims, [
       { src: limb, coef: 2 ** LIMB, map },
       { src: q[i], coef: 1, map },
     ]);
     const from = { scale: 1, lo: 0, hi: 2 ** (2 * LIMB) - 1 };
-    const src = applyFunction(b, `${c.name}/common-${i}`, pair, AND, from, { scale: 1, lo: 0, hi: 2 ** LIMB - 1 });
+    const and = isSigned && i === count - 1 ? SIGNED_AND : AND;
+    const src = applyFunction(b, `${c.name}/common-${i}`, pair, and, from, { scale: 1, lo: 0, hi: 2 ** LIMB - 1 });
     return { src, coef: 2 ** (LIMB * i), map };
   });
-  const range = { lo: 0, hi: 2 ** (LIMB * count) - 1 };
-  if (c.node.op === 'BitwiseAnd') return b.linear(c.name, dims, common, 0, range);
+  const range = { lo: -lift, hi: 2 ** (LIMB * count) - 1 - lift };
+  if (c.node.op === 'BitwiseAnd') return b.linear(c.name, dims, common, -lift, range);
   const factor = c.node.op === 'BitwiseOr' ? 1 : 2;
   const both = [x, y].map((src): LinearTerm => ({ src, coef: 1, map }));
-  return b.linear(c.name, dims, [...both, ...common.map((t) => ({ ...t, coef: -factor * t.coef }))], 0, range);
+  const terms = [...both, ...common.map((t) => ({ ...t, coef: -factor * t.coef }))];
+  return b.linear(c.name, dims, terms, factor * lift, range);
 }
 
 function lowerShift(c: LowerContext): ValueId {
