@@ -5,6 +5,7 @@ import { benchCommand } from './commands/bench.js';
 import type { Perform } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
 import { demoCommand } from './commands/demo.js';
+import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
 import { fullRunCommand } from './commands/full-run.js';
 import { govCommand } from './commands/gov.js';
@@ -35,6 +36,7 @@ const COMMANDS = [
   orderCommand,
   stakeCommand,
   govCommand,
+  deployCommand,
   doctorCommand,
 ];
 
