@@ -2,9 +2,35 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { CONFIG_KEYS } from '@dsperse/network/node';
 import type { NodeReport } from './run-node.js';
 
 const DSPERSE = fileURLToPath(new URL('../../bin/dsperse.js', import.meta.url));
+/** What the config file of a node of this network says; the surroundings are those of other nodes. */
+const OWN_SETTINGS = [
+  'dataDirectory',
+  'roles',
+  'rpcUrl',
+  'gateways',
+  'publicUrl',
+  'keystore',
+  'passwordFile',
+  'networkFile',
+  'contracts',
+  'metricsPort',
+  'listen.host',
+  'listen.port',
+  'log.file',
+  'log.format',
+] as const;
+
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  for (const name of OWN_SETTINGS) delete environment[CONFIG_KEYS[name].environment];
+  delete environment.DSPERSE_PASSWORD;
+  return environment;
+}
+
 const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const RESTART_MS = [200, 1_000, 5_000, 15_000];
@@ -50,6 +76,7 @@ export class ChildNode {
     const file = openSync(output, 'a');
     const child = spawn(process.execPath, [...program, '--config', config, '--quiet'], {
       stdio: ['ignore', file, file, 'ipc'],
+      env: ownEnvironment(),
       // Apart from the terminal's group: Ctrl-C reaches this process, which stops nodes in order.
       detached: true,
     });

@@ -1,16 +1,18 @@
 /** One node in this process: what `dsperse node` does. */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import {
   CONFIG_FILE,
+  CONFIG_KEYS,
   type ConfigSources,
   configRows,
   createKeystore,
   createLogger,
   createMetrics,
   describeConfig,
+  flagOf,
   type Identity,
   keystorePath,
   type Lifecycle,
@@ -20,6 +22,7 @@ import {
   openKeystore,
   readPassword,
   runServices,
+  writePrivateFile,
 } from '@dsperse/network/node';
 import { type NodeParts, nodeServices } from '@dsperse/network/roles';
 import type { Outcome } from '../commands/command.js';
@@ -57,9 +60,21 @@ async function openIdentity(config: NodeConfig, terminal: Terminal): Promise<Ide
   return identity;
 }
 
+const ALWAYS_KEPT = ['dataDirectory', 'roles', 'gateways', 'rpcUrl', 'networkFile', 'passwordFile'];
+
+/** What a node cannot do without, and what was said when it was made. */
+function settingsToKeep(config: NodeConfig, flags: Readonly<Record<string, string>>): Record<string, unknown> {
+  const kept = Object.keys(CONFIG_KEYS).filter((name) => ALWAYS_KEPT.includes(name) || flagOf(name) in flags);
+  const settingOf = (name: string): unknown =>
+    name.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], config);
+  return Object.fromEntries(
+    kept.map((name) => [name, settingOf(name)]).map(([name, v]) => [name, typeof v === 'bigint' ? v.toString() : v]),
+  );
+}
+
 export async function initNode(sources: ConfigSources, file: string | undefined, terminal: Terminal): Promise<Outcome> {
   const config = loadConfig(sources);
-  await mkdir(config.dataDirectory, { recursive: true });
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const { account } = await openIdentity(config, terminal);
   const { workers, maxMemoryBytes } = config.prover;
   const measured = await measuredCapability({
@@ -69,9 +84,8 @@ export async function initNode(sources: ConfigSources, file: string | undefined,
   });
   const path = resolve(file ?? CONFIG_FILE);
   if (!existsSync(path)) {
-    const { dataDirectory, roles, gateways, rpcUrl, networkFile, passwordFile } = config;
-    const settings = { dataDirectory, roles, gateways, rpcUrl, networkFile, passwordFile };
-    await writeFile(path, `${JSON.stringify(settings, null, 2)}\n`, { flag: 'wx' });
+    // Only for its owner: URLs of chains and databases may hold keys.
+    await writePrivateFile(path, `${JSON.stringify(settingsToKeep(config, sources.flags ?? {}), null, 2)}\n`);
   }
   return {
     document: { address: account.address, keystore: keystorePath(config), config: path, measured },
@@ -81,7 +95,7 @@ export async function initNode(sources: ConfigSources, file: string | undefined,
       ['config', path],
       ['speed', `${formatCount(measured.workUnitsPerSecond)} work units a second`],
       ['memory', formatBytes(measured.memoryBytes)],
-      ['next', `dsperse stake register, then dsperse node --config ${path}`],
+      ['next', `dsperse stake register and add, then dsperse node --config ${path}`],
     ]),
   };
 }
@@ -102,7 +116,7 @@ export async function runNode(
   if (!config.roles.includes('gateway') && config.gateways.length === 0) {
     throw new InputError('no-gateway', 'no gateway is given', 'set gateways=http://… or DSPERSE_GATEWAYS');
   }
-  await mkdir(config.dataDirectory, { recursive: true });
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const identity = await openIdentity(config, terminal);
   const log = createLogger({ ...config.log, ...(config.log.file ? { file: resolve(config.log.file) } : {}) });
   const metrics = createMetrics({ labels: { operator: identity.account.address } });

@@ -136,11 +136,11 @@ export const keystorePath = (config: NodeConfig): string =>
   config.keystore ?? join(config.dataDirectory, 'keystore.json');
 
 function badSetting(source: string, message: string): InputError {
-  return new InputError('bad-setting', `${source}: ${message}`, '`dsperse node --help` lists every setting');
+  return new InputError('bad-setting', `${source}: ${message}`, '`dsperse node --settings` lists every setting');
 }
 
 function unknownSetting(what: string, nearest: string | undefined, prefix: string): InputError {
-  const hint = nearest ? `did you mean ${prefix}${nearest}?` : '`dsperse node --help` lists every setting';
+  const hint = nearest ? `did you mean ${prefix}${nearest}?` : '`dsperse node --settings` lists every setting';
   return new InputError('unknown-setting', `there is no setting ${what}`, hint);
 }
 

@@ -44,6 +44,13 @@ export function lockDirectory(directory: string): DataLock {
   }
 }
 
+/** Whether a running process has the folder. */
+export function isLocked(directory: string): boolean {
+  const there = readOr(join(directory, LOCK_FILE));
+  const holder = there === undefined ? undefined : parse(there);
+  return holder !== undefined && isRunning(holder);
+}
+
 /** Fails where the name is taken; the content is there from the first moment. */
 function tryLink(from: string, to: string): boolean {
   try {

@@ -9,6 +9,7 @@ import { isFreePort } from '../chain/free-port.js';
 import { nodeSchema } from '../messages/index.js';
 import { keystorePath } from './config.js';
 import type { NodeConfig } from './config-keys.js';
+import { isLocked } from './data-lock.js';
 import type { DoctorProbes } from './doctor.js';
 import { openKeystore } from './keystore.js';
 import { networkOf } from './network-file.js';
@@ -31,9 +32,11 @@ export function machineProbes(config: NodeConfig, password: () => Promise<string
         const [chainId, block] = await Promise.all([client.getChainId(), client.getBlock()]);
         return { chainId, blockSeconds: Number(block.timestamp) };
       },
+      gas: (operator) => client.getBalance({ address: operator }),
       hasCode: async (address) => (await client.getCode({ address })) !== undefined,
     }),
     gateway: fetchGateway,
+    nodeRuns: () => isLocked(config.dataDirectory),
     portIsFree: (host, port) => isFreePort(port, host),
     memoryBytes: () => Math.min(process.constrainedMemory?.() || totalmem(), totalmem()),
   };

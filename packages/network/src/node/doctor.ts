@@ -37,7 +37,11 @@ export interface DoctorProbes {
     role: Exclude<Role, 'gateway'>,
     operator: Address,
   ): Promise<{ readonly active: bigint; readonly least: bigint }>;
+  /** Native tokens of the chain, in their smallest unit. */
+  gas?(operator: Address): Promise<bigint>;
   portIsFree?(host: string, port: number): Promise<boolean>;
+  /** Whether a node runs on the data folder now. */
+  nodeRuns?(): boolean;
   memoryBytes?(): number;
 }
 
@@ -89,7 +93,7 @@ export async function diagnose(
       return undefined;
     }
   };
-  const { directory, stake, hasCode, portIsFree } = probes;
+  const { directory, stake, hasCode, portIsFree, gas } = probes;
   const has = (role: Role): boolean => config.roles.includes(role);
 
   await check('node version', probes.nodeVersion, 'install Node 20 or later', judgeVersion);
@@ -99,7 +103,7 @@ export async function diagnose(
     'give the user of the node the right to write there, or another folder as dataDirectory',
     ({ freeBytes }) => judgeSpace(config, freeBytes),
   );
-  const operator = await check('keystore', probes.keystore, 'make one with `dsperse node init`', (a) =>
+  const operator = await check('keystore', probes.keystore, 'make one with `dsperse node --init`', (a) =>
     ok(`opens: ${a}`),
   );
   const network = await check('network file', probes.network, 'copy network.json into the data folder', (n) =>
@@ -155,10 +159,19 @@ export async function diagnose(
           ? ok(`${active} token units, at least ${least} are needed`)
           : fail(
               `${active} token units, at least ${least} are needed`,
-              `deposit with \`dsperse stake --role ${role}\``,
+              `\`dsperse stake register\` and \`dsperse stake add\` --role ${role} --operator ${operator}, with the owner's key`,
             ),
     );
   }
+  if (operator && chain && gas) {
+    await check(
+      'gas',
+      () => gas(operator),
+      'check rpcUrl',
+      (units) => judgeGas(config, operator, units),
+    );
+  }
+  const nodeRuns = probes.nodeRuns?.() ?? false;
   for (const [name, port] of [
     ['listen.port', has('gateway') ? config.listen.port : 0],
     ['metricsPort', config.metricsPort ?? 0],
@@ -169,7 +182,11 @@ export async function diagnose(
       () => portIsFree(config.listen.host, port),
       `set ${name} to another`,
       (free) =>
-        free ? ok('is free') : fail('is taken', `stop what has it (the node itself?), or set ${name} to another`),
+        free
+          ? ok('is free')
+          : nodeRuns
+            ? ok('is taken; a node runs on this data folder')
+            : fail('is taken', `stop what has it, or set ${name} to another`),
     );
   }
   await check('memory', probes.memoryBytes, '', (bytes) => judgeMemory(config, bytes));
@@ -200,6 +217,17 @@ function judgeMemory(config: DoctorConfig, bytes: number): Finding {
   const hint = 'lower prover.maxMemoryBytes or prover.capacity';
   if (proving > bytes) return fail(found, hint);
   return proving > 0.8 * bytes ? warn(found, hint) : ok(found);
+}
+
+/** What a few transactions cost where gas is dear. */
+const LITTLE_GAS = 10n ** 16n;
+
+/** A gateway reserves orders and posts epochs; provers and validators claim what they earned. */
+function judgeGas(config: DoctorConfig, operator: Address, units: bigint): Finding {
+  const found = `${units} of the chain's own units on the operator's account`;
+  if (units >= LITTLE_GAS) return ok(found);
+  const hint = `send some of the chain's own tokens to ${operator}`;
+  return units === 0n && config.roles.includes('gateway') ? fail(found, hint) : warn(found, hint);
 }
 
 const SYNC = 'synchronise the clock of this machine (NTP)';

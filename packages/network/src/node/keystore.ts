@@ -68,7 +68,7 @@ async function readKeystore(path: string): Promise<string> {
     throw new InputError(
       'no-keystore',
       `cannot read the keystore ${path}`,
-      'make one with `dsperse node init`, or give its path',
+      'make one with `dsperse node --init`, or give its path',
       undefined,
       { cause },
     );

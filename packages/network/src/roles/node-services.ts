@@ -22,11 +22,12 @@ import {
 } from '../node/index.js';
 import { PROVER_ROLE, VALIDATOR_ROLE } from '../scoring/index.js';
 import { openBlobs, openSql, type SqlStore } from '../store/index.js';
-import { createServer, jsonRoute, type Route, rawRoute } from '../transport/server/index.js';
+import { createServer, jsonRoute, Refusal, type Route, rawRoute } from '../transport/server/index.js';
 import { createGateway } from './gateway/gateway.js';
 import { createClaims, GatewayLink } from './peer/index.js';
 import { createProver, type ProverOptions } from './prover/index.js';
 import { createValidator } from './validator/index.js';
+import { watchGas } from './watch-gas.js';
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -80,6 +81,7 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
     const intervalMs = isLocal ? 2_000 : 300_000;
     services.push(createClaims({ ledger, links, operator, roles: earning, log, metrics, intervalMs }));
   }
+  services.push(watchGas(ledger, identity.account.address, metrics));
   if (config.metricsPort !== undefined) services.push(healthServer(parts, config.metricsPort));
   return services;
 }
@@ -112,10 +114,15 @@ export function healthRoutes(parts: Pick<NodeParts, 'lifecycle' | 'metrics'>): R
       method: 'GET',
       path: '/ready',
       auth: 'open',
-      summary: 'whether all services work',
+      summary: 'whether all services work; 503 with what does not otherwise',
       contentType: 'application/json',
       answers: 'raw',
-      handle: async () => ({ body: JSON.stringify(await parts.lifecycle().readiness()) }),
+      handle: async () => {
+        const { ready, state, services } = await parts.lifecycle().readiness();
+        if (ready) return { body: JSON.stringify({ ready, state, services }) };
+        const bad = services.filter((s) => !s.ok).map((s) => `${s.name}: ${s.detail ?? 'not well'}`);
+        throw new Refusal(503, 'not-ready', [state, ...bad].join('; '), 'ask again soon', { retryAfterSeconds: 2 });
+      },
     }),
     rawRoute({
       method: 'GET',
