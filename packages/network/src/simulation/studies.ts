@@ -1,0 +1,263 @@
+/** Questions that are not a comparison of a strategy with honest work. */
+import { canaryOf, judgeQuorum, recallOf, recallScoreBps, sampleCommittee } from '../scoring/index.js';
+import { fillOf, priceOf, returnOf } from './compare.js';
+import { incomePerCost, ratio } from './measure.js';
+import { networkParameters } from './network-parameters.js';
+import { type SimulationPlan, WORLD } from './plan.js';
+import { Random } from './random.js';
+import { runSimulation } from './run-simulation.js';
+import { planOf } from './scenarios.js';
+
+type Rest = Partial<SimulationPlan>;
+
+export interface DemandPoint {
+  readonly load: number;
+  readonly price: number;
+  readonly fill: number;
+  readonly gini: number;
+  readonly topShare: number;
+  /** Income per unit of cost of the provers. */
+  readonly provers: number;
+}
+
+export function priceAgainstDemand(loadsBps: readonly number[], rest: Rest): DemandPoint[] {
+  return loadsBps.map((loadBps) => {
+    const result = runSimulation(planOf({}, 0, { ...rest, loadBps: [loadBps] }));
+    return {
+      load: loadBps / 10_000,
+      price: priceOf(result),
+      fill: fillOf(result),
+      gini: result.proverGini,
+      topShare: result.proverTopShare,
+      provers: incomePerCost(result.honest.provers),
+    };
+  });
+}
+
+export interface ShockPoint {
+  readonly epoch: number;
+  readonly demand: number;
+  readonly price: number;
+  readonly fill: number;
+}
+
+/** Demand of 0.4, three times that in the epochs 5 to 8, then 0.4 again. */
+export function demandShock(rest: Rest): ShockPoint[] {
+  const loadBps = [4_000, 4_000, 4_000, 4_000, 12_000, 12_000, 12_000, 12_000, 4_000];
+  const { epochs } = runSimulation(planOf({}, 0, { ...rest, loadBps, epochs: 16 }));
+  return epochs.map(({ epoch, demand, price, chunks, paidChunks }) => {
+    return { epoch, demand, price, fill: chunks === 0 ? 0 : paidChunks / chunks };
+  });
+}
+
+export interface SpeedPoint {
+  readonly load: number;
+  /** Of its ask to that of the others. */
+  readonly askBps: number;
+  /** Income of the fast prover over the mean of the others. */
+  readonly multiple: number;
+  /** Of all provers' income. */
+  readonly share: number;
+}
+
+/** One prover twice as fast as seven equals. */
+export function twiceAsFast(loadsBps: readonly number[], askBps: number, rest: Rest): SpeedPoint[] {
+  const others = Array.from({ length: 7 }, () => ({ rate: WORLD.rate, askBps: 10_000 }));
+  const equipment = [{ rate: 2 * WORLD.rate, askBps }, ...others];
+  return loadsBps.map((loadBps) => {
+    const { incomes } = runSimulation(
+      planOf({}, 0, { ...rest, equipment, loadBps: [loadBps], validators: 4, epochs: 20 }),
+    );
+    const total = incomes.reduce((sum, income) => sum + income, 0n);
+    return {
+      load: loadBps / 10_000,
+      askBps,
+      multiple: ratio(7n * incomes[0], total - incomes[0]),
+      share: ratio(incomes[0], total),
+    };
+  });
+}
+
+export interface SelfDealingPoint {
+  readonly validatorBps: number;
+  readonly minting: boolean;
+  /** Income per unit of cost with orders from oneself, and without. */
+  readonly strategy: number;
+  readonly honest: number;
+}
+
+/** With and without an emission of four times what all orders pay in fees. */
+export function selfDealing(sharesBps: readonly number[], minting: boolean, rest: Rest): SelfDealingPoint[] {
+  const emission = {
+    perEpoch: 4_000n * 10n ** 18n,
+    halvingEpochs: 0,
+    cap: 10n ** 30n,
+    proverBps: 6_000,
+    validatorBps: 2_000,
+    feeMultipleBps: 9_999,
+  };
+  const parameters = minting ? networkParameters({}, emission) : networkParameters();
+  return sharesBps.map((validatorBps) => {
+    const run = (selfDealingBps: number) =>
+      returnOf(runSimulation(planOf({ selfDealingBps }, validatorBps, { ...rest, parameters })).attackers, 'both');
+    return { validatorBps, minting, strategy: run(5_000), honest: run(0) };
+  });
+}
+
+export interface BlindPoint {
+  readonly duties: number;
+  readonly floorBps: number;
+  /** Mean score of a validator that accepts all, of 1. */
+  readonly score: number;
+  /** Share of epochs in which it answers no canary wrongly. */
+  readonly unseen: number;
+}
+
+/** What blind acceptance leaves of a validator's income, by the number of proofs of an epoch. */
+export function blindScore(
+  dutiesOf: readonly number[],
+  floorsBps: readonly number[],
+  seed: number,
+  canaryBps = networkParameters().canaryBps,
+): BlindPoint[] {
+  const random = new Random(seed);
+  const validator = random.address();
+  return dutiesOf.flatMap((duties) => {
+    const rounds = Math.max(20, Math.min(200, Math.ceil(6_000 / duties)));
+    const recalls = Array.from({ length: rounds }, () => {
+      const canarySeed = random.hex(8);
+      const canaries = Array.from({ length: duties }, (_, k) => {
+        return canaryOf(canarySeed, { order: canarySeed, chunk: k, attempt: 0 }, canaryBps);
+      })
+        .filter((kind) => kind !== undefined)
+        .map((kind) => ({ accepted: kind === 'repeated', verdicts: [{ validator, accepted: true }] }));
+      return recallOf(canaries).get(validator);
+    });
+    const unseen = recalls.filter((recall) => (recall?.wrong ?? 0) === 0).length / rounds;
+    return floorsBps.map((floorBps): BlindPoint => {
+      const scores = recalls.map((recall) => Number(recallScoreBps(recall, floorBps)) / 10_000);
+      return { duties, floorBps, score: scores.reduce((sum, score) => sum + score, 0) / rounds, unseen };
+    });
+  });
+}
+
+export interface CommitteePoint {
+  readonly size: number;
+  readonly colludingBps: number;
+  /** Of committees: those that accept the colluders' forged proof, and those in which they can stop anything. */
+  readonly captured: number;
+  readonly stopped: number;
+}
+
+/** Of 60 equal validators. */
+export function committeeCapture(
+  sizes: readonly number[],
+  sharesBps: readonly number[],
+  seed: number,
+  rounds = 300,
+): CommitteePoint[] {
+  const random = new Random(seed);
+  const all = Array.from({ length: 60 }, () => ({ operator: random.address(), stake: 1n }));
+  return sizes.flatMap((size) =>
+    sharesBps.map((colludingBps): CommitteePoint => {
+      const colluders = new Set(all.slice(0, Math.round((60 * colludingBps) / 10_000)).map(({ operator }) => operator));
+      let [captured, stopped] = [0, 0];
+      for (let k = 0; k < rounds; k++) {
+        const committee = sampleCommittee(random.hex(8), all, size);
+        const votes = committee.map((validator) => ({ validator, accepted: colluders.has(validator) }));
+        const seats = committee.map((operator) => ({ operator, stake: 1n }));
+        const forged = judgeQuorum(votes, seats);
+        if (forged.decision === 'accepted') captured++;
+        if (
+          !judgeQuorum(
+            votes.map((vote) => ({ ...vote, accepted: !vote.accepted })),
+            seats,
+          ).acceptable
+        )
+          stopped++;
+      }
+      return { size, colludingBps, captured: captured / rounds, stopped: stopped / rounds };
+    }),
+  );
+}
+
+export interface StallPoint {
+  readonly priceMinBps: number;
+  readonly stallersBps: number;
+  readonly fill: number;
+  /** Stake that the stallers lost for each lock of an average first ask that they let lapse. */
+  readonly lostPerChunk: number;
+}
+
+/** Stallers that ask next to nothing, by how low the price curve begins. */
+export function stallingCost(priceMinsBps: readonly number[], stallersBps: number, rest: Rest): StallPoint[] {
+  return priceMinsBps.map((priceMinBps) => {
+    const plan = planOf({ provers: 'stall', askBps: 0 }, stallersBps, { ...rest, priceMinBps });
+    const result = runSimulation(plan);
+    return {
+      priceMinBps,
+      stallersBps,
+      fill: fillOf(result),
+      lostPerChunk:
+        result.stalled === 0 ? 0 : ratio(result.proverStakeLost, BigInt(result.stalled) * result.firstChunkPrice),
+    };
+  });
+}
+
+export interface WhalePoint {
+  readonly stakeCapBps: number;
+  /** Share of the largest pool by epoch. */
+  readonly topStake: readonly number[];
+}
+
+/** A pool without commission that begins with half of all stake, four fifths of which is delegated. */
+export function whaleDelegation(capsBps: readonly number[], rest: Rest): WhalePoint[] {
+  return capsBps.map((stakeCapBps) => {
+    const base = networkParameters();
+    const parameters = { ...base, settlement: { ...base.settlement, stakeCapBps } };
+    const plan = planOf({ whaleBps: 5_000 }, 0, { ...rest, parameters, epochs: 16, provers: 40 });
+    return { stakeCapBps, topStake: runSimulation(plan).epochs.map(({ topStake }) => topStake) };
+  });
+}
+
+export interface MarkupPoint {
+  readonly askBps: number;
+  /** Income per unit of cost, and profit over that of the same agents at the usual ask. */
+  readonly perCost: number;
+  readonly profit: number;
+}
+
+/** One prover in twenty asks something else than the others. */
+export function otherAsk(asksBps: readonly number[], rest: Rest): MarkupPoint[] {
+  return asksBps.map((askBps) => {
+    const { provers } = runSimulation(planOf({ askBps }, 500, rest)).attackers;
+    const profit = provers.income - provers.penalties - provers.work - provers.capital;
+    return { askBps, perCost: incomePerCost(provers), profit: ratio(profit, 10n ** 18n) };
+  });
+}
+
+export interface RobberyPoint {
+  readonly load: number;
+  /** Reserves that are not settled at the end of an epoch, in tokens: the most that one false root takes. */
+  readonly reserved: number;
+  /** That over what an epoch pays, and over two thirds of the validators' stake. */
+  readonly epochs: number;
+  readonly overStake: number;
+}
+
+/** More than two thirds of the stake sign that every open order is spent to them. */
+export function robbery(loadsBps: readonly number[], rest: Rest): RobberyPoint[] {
+  return loadsBps.map((loadBps) => {
+    const result = runSimulation(planOf({}, 0, { ...rest, loadBps: [loadBps] }));
+    const late = result.epochs.slice(Math.floor(result.epochs.length / 2));
+    const most = late.reduce((max, { reserved }) => (reserved > max ? reserved : max), 0n);
+    const spent = late.reduce((sum, epoch) => sum + epoch.spent, 0n) / BigInt(late.length);
+    const stake = WORLD.validatorStakePerProver * BigInt(result.plan.provers) * 10n ** 18n;
+    return {
+      load: loadBps / 10_000,
+      reserved: ratio(most, 10n ** 18n),
+      epochs: ratio(most, spent),
+      overStake: ratio(3n * most, 2n * stake),
+    };
+  });
+}
