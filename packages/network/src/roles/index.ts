@@ -3,4 +3,12 @@ export { createGateway, type Gateway, type GatewayOptions } from './gateway/gate
 export { GATEWAY_DEFAULTS, type GatewaySettings } from './gateway/gateway-context.js';
 export { healthRoutes, type NodeParts, nodeServices } from './node-services.js';
 export { epochDocumentSchema, epochSettlementSchema, GatewayLink } from './peer/index.js';
-export { type ProveChunk, type ProveJob, type ProvenSlice, type ProverOptions, ProvingThread } from './prover/index.js';
+export {
+  createProver,
+  type ProveChunk,
+  type ProveJob,
+  type ProvenSlice,
+  type ProverOptions,
+  ProvingThread,
+} from './prover/index.js';
+export { createValidator, type ValidatorOptions, type VerifyCase } from './validator/index.js';

@@ -1,4 +1,4 @@
-/** Inference in a thread of its own, started when the first order comes and again when it dies. */
+/** Inference in a thread of its own, started again when it dies. */
 import { Worker } from 'node:worker_threads';
 import type { BlobLocation } from '../../store/index.js';
 import type { ActivationJob, ActivationListener, Activations } from './run-activations.js';
@@ -41,6 +41,11 @@ export class ActivationPool {
   readonly #pending = new Map<number, Pending>();
 
   constructor(private readonly options: { blobs: BlobLocation; cacheBytes: number; threads: number }) {}
+
+  /** Starts the thread before it is needed. */
+  warm(): void {
+    if (!this.#stopped) this.#started();
+  }
 
   run(job: ActivationJob, packages: readonly string[], listener: ActivationListener): Promise<Activations> {
     if (this.#stopped) return Promise.reject(new ActivationError('worker-died', 'the gateway is stopping'));

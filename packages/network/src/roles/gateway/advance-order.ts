@@ -13,7 +13,7 @@ import { getPrivate, putPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
 import { offerChunks } from './offer-chunks.js';
-import { loadAttempts, loadChunks, loadOrder, type OrderRow } from './order-rows.js';
+import { loadAttempts, loadChunks, loadOrder, type OrderRow, orderRow } from './order-rows.js';
 import { findProgram } from './programs.js';
 import { chunksOf } from './submit-order.js';
 import { endAttempt, GRACE_MS } from './take-work.js';
@@ -21,10 +21,14 @@ import { endAttempt, GRACE_MS } from './take-work.js';
 const LEASE_MS = 15_000;
 /** After its deadline an order still waits this long for verdicts on what was delivered in time. */
 const JUDGING_GRACE_MS = 15_000;
+/** How often the reserve of an order that runs is looked up: a chain may lose its last blocks. */
+const RESERVE_CHECK_MS = 5_000;
 
 export class OrderRunner {
   /** Orders whose inference runs in this process. */
   readonly #inferring = new Set<Hex>();
+  /** When the chain was last seen to hold the reserve. */
+  readonly #reserveSeenMs = new Map<Hex, number>();
 
   constructor(
     private readonly g: GatewayContext,
@@ -35,16 +39,16 @@ export class OrderRunner {
   async advance(id: Hex): Promise<number | undefined> {
     const { g } = this;
     const now = g.nowMs();
-    const leased = await g.sql.execute(
+    const [leased] = await g.sql.query(
       `update orders set lease = $2, lease_until_ms = $3
-       where id = $1 and (lease = $2 or lease_until_ms < $4) and state in ('received', 'reserved', 'running')`,
+       where id = $1 and (lease = $2 or lease_until_ms < $4) and state in ('received', 'reserved', 'running') returning *`,
       [id, g.holder, now + LEASE_MS, now],
     );
-    if (leased === 0) {
+    if (!leased) {
       const order = await loadOrder(g.sql, id);
       return order && ['received', 'reserved', 'running'].includes(order.state) ? now + LEASE_MS / 3 : undefined;
     }
-    const order = (await loadOrder(g.sql, id)) as OrderRow;
+    const order = orderRow(leased);
     switch (order.state) {
       case 'received':
         return this.#reserve(order);
@@ -102,6 +106,8 @@ export class OrderRunner {
 
   async #run(order: OrderRow): Promise<number | undefined> {
     const { g } = this;
+    const lost = await this.#reserveLost(order);
+    if (lost !== undefined) return this.#end(order, 'failed', lost);
     if (!order.manifest) this.#infer(order);
     const [chunks, attempts] = await Promise.all([loadChunks(g.sql, order.id), loadAttempts(g.sql, order.id)]);
     const now = g.nowMs();
@@ -145,6 +151,26 @@ export class OrderRunner {
     }
     if (changed) return now;
     return Math.min(next, await offerChunks(g, order, chunks, attempts));
+  }
+
+  /** A reserve that a chain lost is made again. @returns why it cannot be, where the order must end */
+  async #reserveLost(order: OrderRow): Promise<string | undefined> {
+    const { g } = this;
+    const seenMs = this.#reserveSeenMs.get(order.id) ?? 0;
+    if (seenMs + RESERVE_CHECK_MS > g.nowMs()) return undefined;
+    try {
+      const { state } = await g.ledger.order(order.id);
+      if (state === 'settled' || state === 'exited') return `the order is ${state} on the chain`;
+      if (state === 'none') {
+        g.log.warn({ order: order.id }, 'the chain has lost the reserve: it is made again');
+        await g.ledger.reserve(order.signed);
+      }
+      this.#reserveSeenMs.set(order.id, g.nowMs());
+    } catch (error) {
+      if (error instanceof LedgerError && !error.retryable) return error.message;
+      g.log.debug({ order: order.id, error: (error as Error).message }, 'the reserve could not be looked up');
+    }
+    return undefined;
   }
 
   /** Starts the inference of an order unless it runs already. */
@@ -232,6 +258,7 @@ export class OrderRunner {
     reason?: string,
   ): Promise<undefined> {
     const { g } = this;
+    this.#reserveSeenMs.delete(order.id);
     // What this process reserved before it crashed is settled too.
     const reserved = order.state !== 'received' || (await g.ledger.order(order.id)).state === 'reserved';
     const now = g.nowMs();

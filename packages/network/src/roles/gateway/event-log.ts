@@ -17,13 +17,10 @@ export const topicOf = {
 };
 
 async function append(tx: Sql, topic: string, kind: string, data: unknown, atMs: number): Promise<void> {
-  await tx.execute('insert into events (topic, kind, data, at_ms) values ($1, $2, $3, $4)', [
-    topic,
-    kind,
-    json(toJson(data)),
-    atMs,
-  ]);
-  await tx.notify(CHANNEL, topic);
+  await tx.execute(
+    `insert into events (topic, kind, data, at_ms) values ($1, $2, $3, $4) returning pg_notify('${CHANNEL}', topic)`,
+    [topic, kind, json(toJson(data)), atMs],
+  );
 }
 
 export type EventDetails = Omit<OrderEvent, 'kind' | 'order' | 'atMs'>;

@@ -13,6 +13,7 @@ import { OrderRunner } from './advance-order.js';
 import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
+import { NonceTable } from './nonce-table.js';
 import { gatewayRoutes } from './routes.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
@@ -21,6 +22,8 @@ import { sweep } from './sweep.js';
 const POLICY_MS = 30_000;
 const SWEEP_MS = 60_000;
 const AT_ONCE = 16;
+/** Between gateways on one database: `<holder> <order>`. */
+const WAKE_CHANNEL = 'dsperse_wake';
 
 export interface GatewayOptions {
   readonly identity: Identity;
@@ -96,7 +99,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     wake(order) {
       due.set(order, 0);
-      sql.notify('dsperse_wake', order).catch(() => {});
+      // PGlite is of one process: nobody else listens.
+      if (sql.kind !== 'pglite') sql.notify(WAKE_CHANNEL, `${g.holder} ${order}`).catch(() => {});
       wakeLoop();
     },
     nowMs: () => Date.now(),
@@ -177,19 +181,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     name: 'gateway',
     routes: gatewayRoutes(g, events, epochs, options.node),
-    nonces: {
-      async use(sender, nonce, expiresAt) {
-        const added = await sql.execute(
-          'insert into nonces (sender, nonce, expires_ms) values ($1, $2, $3) on conflict do nothing',
-          [sender.toLowerCase(), nonce, expiresAt * 1000],
-        );
-        return added > 0;
-      },
-    },
+    nonces: new NonceTable(sql),
     async start() {
       await migrate(sql, MIGRATIONS);
       await events.start();
-      stopListening = await sql.listen('dsperse_wake', (order) => {
+      pool.warm();
+      stopListening = await sql.listen(WAKE_CHANNEL, (message) => {
+        const [holder, order] = message.split(' ');
+        if (holder === g.holder) return;
         due.set(order as Hex, 0);
         wakeLoop();
       });

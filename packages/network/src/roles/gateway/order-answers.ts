@@ -4,7 +4,6 @@ import { quote } from '../../market/index.js';
 import {
   type Cancel,
   type Certificate,
-  isSignedBy,
   type OrderView,
   type Signed,
   sealingContext,
@@ -13,6 +12,7 @@ import {
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { standingOffers } from './operators.js';
@@ -105,7 +105,7 @@ export async function valuesOf(g: GatewayContext, order: OrderRow): Promise<Uint
 
 /** No further work is given out; what is locked is still taken and paid. */
 export async function cancelOrder(g: GatewayContext, order: OrderRow, signed: Signed<Cancel>): Promise<void> {
-  if (signed.message.order !== order.id || !(await isSignedBy(g.network, 'Cancel', signed, order.requester))) {
+  if (signed.message.order !== order.id || !isSignedBy(g.network, 'Cancel', signed, order.requester)) {
     throw new Refusal(403, 'bad-signature', 'the cancellation is not signed for this order', 'sign it again');
   }
   await g.sql.execute('update orders set cancelled = true where id = $1', [order.id]);

@@ -84,11 +84,20 @@ const acknowledgementSchema = signedSchema('Acknowledgement');
 const absent = <T>(x: T | null): T | undefined => x ?? undefined;
 const maybe = <T, R>(x: T | null, read: (x: T) => R): R | undefined => (x === null ? undefined : read(x));
 
+/** Documents are parsed when they are looked at, once: most looks at an order need few of them. */
+function parsed<T>(row: object, name: string, parse: () => T): T {
+  const value = parse();
+  Object.defineProperty(row, name, { value, enumerable: true });
+  return value;
+}
+
 export function orderRow(r: Raw): OrderRow {
   return {
     id: r.id,
     requester: r.requester,
-    signed: orderSchema.parse(r.signed),
+    get signed() {
+      return parsed(this, 'signed', () => orderSchema.parse(r.signed));
+    },
     replyKey: r.reply_key,
     fingerprint: r.fingerprint,
     state: orderViewSchema.shape.state.parse(r.state),
@@ -130,13 +139,19 @@ export function attemptRow(r: Raw): AttemptRow {
     index: r.idx,
     attempt: r.attempt,
     prover: r.prover,
-    lock: lockSchema.parse(r.lock),
+    get lock() {
+      return parsed(this, 'lock', () => lockSchema.parse(r.lock));
+    },
     lockedMs: r.locked_ms,
     price: BigInt(r.price),
     deadline: r.deadline,
     release: absent(r.release),
-    delivery: maybe(r.delivery, (x) => deliverySchema.parse(x)),
-    acknowledgement: maybe(r.acknowledgement, (x) => acknowledgementSchema.parse(x)),
+    get delivery() {
+      return parsed(this, 'delivery', () => maybe(r.delivery, (x) => deliverySchema.parse(x)));
+    },
+    get acknowledgement() {
+      return parsed(this, 'acknowledgement', () => maybe(r.acknowledgement, (x) => acknowledgementSchema.parse(x)));
+    },
     receivedMs: absent(r.received_ms),
     revealingMs: absent(r.revealing_ms),
     outcome: absent(r.outcome),

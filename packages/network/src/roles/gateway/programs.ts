@@ -7,7 +7,25 @@ import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
 
+const REMEMBERED = 64;
+/** Of each database; a program never changes and is never taken back. Least recently used first. */
+const remembered = new WeakMap<GatewayContext['sql'], Map<string, ProgramDocument>>();
+
 export async function findProgram(g: GatewayContext, fingerprint: string): Promise<ProgramDocument | undefined> {
+  const known = remembered.get(g.sql) ?? new Map<string, ProgramDocument>();
+  remembered.set(g.sql, known);
+  const program = known.get(fingerprint) ?? (await readProgram(g, fingerprint));
+  if (!program) return undefined;
+  known.delete(fingerprint);
+  known.set(fingerprint, program);
+  for (const oldest of known.keys()) {
+    if (known.size <= REMEMBERED) break;
+    known.delete(oldest);
+  }
+  return program;
+}
+
+async function readProgram(g: GatewayContext, fingerprint: string): Promise<ProgramDocument | undefined> {
   const [row] = await g.sql.query<{ document: unknown }>('select document from programs where fingerprint = $1', [
     fingerprint,
   ]);

@@ -3,14 +3,15 @@
  * posts the root, and applies the leaves once the challenge window is over. Every step looks at the chain first.
  */
 import type { Address, Hex } from 'viem';
-import type { LedgerError } from '../../chain/ledger.js';
+import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
-import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
+import { type EpochRoot, messageSchema, type Signed, toJson } from '../../messages/index.js';
 import { emptyState, leafProofs, settleEpoch, sortLeaves } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import { buildTrace } from './build-trace.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
@@ -19,6 +20,9 @@ import { orderRow } from './order-rows.js';
 
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
+/** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
+const LOOK_AGAIN_MS = [5_000, 60_000];
+const EPOCHS_AT_START = 5;
 const rootSchema = messageSchema('EpochRoot');
 
 type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
@@ -37,6 +41,9 @@ interface EpochRow {
 }
 
 export class EpochRunner {
+  /** Epochs that were settled lately: since when, and how often they were looked up since. */
+  #settled: Map<number, { readonly atMs: number; looks: number }> | undefined;
+
   constructor(private readonly g: GatewayContext) {}
 
   /** Moves the open epoch on, or opens one where orders wait to be settled. */
@@ -50,23 +57,26 @@ export class EpochRunner {
       [g.holder, now + LEASE_MS, now],
     );
     if (leased === 0) return;
-    const [last] = await g.sql.query<EpochRow>(
-      `select * from epochs where state <> 'abandoned' order by epoch desc limit 1`,
+    const head = await g.ledger.settlementHead();
+    // The chain lost what it had confirmed: the same roots are posted again, the oldest first.
+    await g.sql.execute(`update epochs set state = 'collecting' where state in ('posted', 'settled') and epoch > $1`, [
+      head.last,
+    ]);
+    await this.#lookAgain();
+    const [open] = await g.sql.query<EpochRow>(
+      `select * from epochs where state in ('collecting', 'posted') order by epoch limit 1`,
     );
-    if (last && last.state !== 'settled') return this.#continue(last);
+    if (open) return this.#continue(open, head);
+    const [last] = await g.sql.query<EpochRow>(
+      `select * from epochs where state = 'settled' order by epoch desc limit 1`,
+    );
     if (last && last.created_ms + (await g.timing()).epochSeconds * 1000 > now) return;
-    await this.#open(last);
+    await this.#open(last, head);
   }
 
-  async #open(last: EpochRow | undefined): Promise<void> {
+  async #open(last: EpochRow | undefined, head: SettlementHead): Promise<void> {
     const { g } = this;
-    const head = await g.ledger.settlementHead();
     const previous = last ? settlementSchema.parse(last.settlement).state : emptyState();
-    if (last && head.last < last.epoch) {
-      // The chain lost what it had confirmed: the same root is posted again.
-      await g.sql.execute(`update epochs set state = 'collecting' where epoch = $1`, [last.epoch]);
-      return;
-    }
     if (head.root.toLowerCase() !== previous.root) {
       g.log.warn({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
       return;
@@ -133,10 +143,10 @@ export class EpochRunner {
     g.log.info({ epoch, orders: trace.orders.length, spent: settlement.totals.spent.toString() }, 'epoch proposed');
   }
 
-  async #continue(row: EpochRow): Promise<void> {
+  async #continue(row: EpochRow, head: SettlementHead): Promise<void> {
     const { g } = this;
     const message = rootSchema.parse(row.message);
-    if ((await g.ledger.settlementHead()).last < row.epoch) return this.#post(row, message);
+    if (head.last < row.epoch) return this.#post(row, message);
     if (row.state === 'collecting') {
       await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
     }
@@ -183,6 +193,41 @@ export class EpochRunner {
     g.log.warn({ epoch: row.epoch, why }, 'the epoch is proposed anew');
   }
 
+  /** What was settled lately is applied once more: that is nothing where the chain still has it. */
+  async #lookAgain(): Promise<void> {
+    const { g } = this;
+    if (!this.#settled) {
+      // Of what was settled before this process it is not known how long ago.
+      const rows = await g.sql.query<EpochRow>(
+        `select * from epochs where state = 'settled' order by epoch desc limit ${EPOCHS_AT_START}`,
+      );
+      this.#settled = new Map(rows.map(({ epoch }) => [epoch, { atMs: g.nowMs(), looks: 0 }]));
+    }
+    for (const [epoch, seen] of this.#settled) {
+      if (g.nowMs() < seen.atMs + LOOK_AGAIN_MS[seen.looks]) continue;
+      const [row] = await g.sql.query<EpochRow>(`select * from epochs where epoch = $1 and state = 'settled'`, [epoch]);
+      if (row) await this.#apply(row);
+      seen.looks++;
+      if (!row || seen.looks >= LOOK_AGAIN_MS.length) this.#settled.delete(epoch);
+    }
+  }
+
+  /** Reserves that a chain lost before they were settled are made again. */
+  async #reserveLost(leaves: readonly LeafProof[]): Promise<void> {
+    const { g } = this;
+    const ids = leaves.flatMap(({ leaf }) => (leaf.kind === 1 ? [leaf.order] : []));
+    const states = await Promise.all(ids.map((id) => g.ledger.order(id)));
+    const lost = ids.filter((_, i) => states[i].state === 'none');
+    if (lost.length === 0) return;
+    const rows = await g.sql.query('select * from orders where id = any($1)', [lost]);
+    for (const order of rows.map(orderRow)) {
+      await g.ledger.reserve(order.signed).catch((error: LedgerError) => {
+        if (error.retryable) throw error;
+        g.log.error({ order: order.id, why: error.message }, 'the reserve that the chain lost cannot be made again');
+      });
+    }
+  }
+
   async #apply(row: EpochRow): Promise<void> {
     const { g } = this;
     const settlement = settlementSchema.parse(row.settlement);
@@ -190,6 +235,7 @@ export class EpochRunner {
     const proofs = leafProofs(leaves);
     const withProof = leaves.map((leaf, i) => ({ leaf, proof: proofs[i] }));
     const orders = withProof.filter((p) => p.leaf.kind === 1);
+    await this.#reserveLost(orders);
     for (let i = 0; i < orders.length; i += LEAVES_PER_CALL) {
       await g.ledger.settleOrders(row.epoch, orders.slice(i, i + LEAVES_PER_CALL));
     }
@@ -207,13 +253,15 @@ export class EpochRunner {
       }
       await tx.execute(`update epochs set state = 'settled' where epoch = $1`, [row.epoch]);
     });
+    if (row.state === 'settled') return;
+    this.#settled?.set(row.epoch, { atMs: now, looks: 0 });
     g.log.info({ epoch: row.epoch, orders: orders.length, penalties: penalties.length }, 'epoch settled');
   }
 
   /** A validator's signature on the open epoch. */
   async takeSignature(sender: Address, epoch: number, signed: Signed<EpochRoot>): Promise<void> {
     const { g } = this;
-    if (signed.message.epoch !== epoch || !(await isSignedBy(g.network, 'EpochRoot', signed, sender))) {
+    if (signed.message.epoch !== epoch || !isSignedBy(g.network, 'EpochRoot', signed, sender)) {
       throw new Refusal(403, 'bad-signature', 'the root is not signed by you for this epoch', 'sign it again');
     }
     const [row] = await g.sql.query<EpochRow>('select * from epochs where epoch = $1', [epoch]);

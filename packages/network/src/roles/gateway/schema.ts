@@ -160,4 +160,12 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    id: '0002-open-work',
+    sql: `
+      create index chunks_proven on chunks (order_id, idx) where state = 'proven';
+      create index attempts_open on attempts (prover) where outcome is null;
+      create index attempts_failed on attempts (prover, ended_ms) where outcome in ('missed', 'rejected');
+    `,
+  },
 ];

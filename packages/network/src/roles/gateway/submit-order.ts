@@ -7,7 +7,6 @@ import {
   commitInput,
   decodeBundle,
   hashMessage,
-  isSignedBy,
   type Order,
   type ProgramDocument,
   type SubmitDocument,
@@ -18,6 +17,7 @@ import { json } from '../../store/index.js';
 import { open } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import { tellOrder } from './event-log.js';
 import { putPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -37,7 +37,7 @@ export function chunksOf(g: GatewayContext, program: ProgramDocument): Chunk[] {
 /** @returns the order's id; of an order that is known already too */
 export async function submitOrder(g: GatewayContext, sender: Address, document: SubmitDocument): Promise<Hex> {
   const { message: order } = document.order;
-  if (order.requester !== sender || !(await isSignedBy(g.network, 'Order', document.order, order.requester))) {
+  if (order.requester !== sender || !isSignedBy(g.network, 'Order', document.order, order.requester)) {
     throw new Refusal(
       403,
       'bad-signature',

@@ -4,7 +4,6 @@ import {
   type CaseDocument,
   commitmentOf,
   type Duty,
-  isSignedBy,
   type Signed,
   sealingContext,
   toJson,
@@ -15,6 +14,7 @@ import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
@@ -79,7 +79,7 @@ export async function takeCommits(
 ): Promise<void> {
   for (const signed of commits) {
     const c = signed.message;
-    if (c.validator !== sender || !(await isSignedBy(g.network, 'VerdictCommit', signed, sender))) {
+    if (c.validator !== sender || !isSignedBy(g.network, 'VerdictCommit', signed, sender)) {
       throw new Refusal(403, 'bad-signature', 'a commitment is not signed by its validator', 'sign it again');
     }
     await g.sql.execute(
@@ -101,7 +101,7 @@ export async function takeVerdicts(
 ): Promise<void> {
   for (const signed of verdicts) {
     const v = signed.message;
-    if (v.validator !== sender || !(await isSignedBy(g.network, 'Verdict', signed, sender))) {
+    if (v.validator !== sender || !isSignedBy(g.network, 'Verdict', signed, sender)) {
       throw new Refusal(403, 'bad-signature', 'a verdict is not signed by its validator', 'sign it again');
     }
     const [row] = await g.sql.query<{ commitment: Hex; proof: Hex; revealing: boolean }>(

@@ -5,7 +5,6 @@ import {
   type Acknowledgement,
   type ChunkProof,
   type Delivery,
-  isSignedBy,
   type Lock,
   type LockAnswer,
   type Signed,
@@ -17,6 +16,7 @@ import { json, type Sql } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -42,7 +42,7 @@ async function heldAttempt(sql: Sql, order: Hex, index: number, attempt: number,
 
 export async function takeLock(g: GatewayContext, sender: Address, signed: Signed<Lock>): Promise<LockAnswer> {
   const lock = signed.message;
-  if (lock.prover !== sender || !(await isSignedBy(g.network, 'Lock', signed, sender))) {
+  if (lock.prover !== sender || !isSignedBy(g.network, 'Lock', signed, sender)) {
     throw new Refusal(403, 'bad-signature', 'the lock is not signed by its prover', 'sign it with the operator key');
   }
   const now = g.nowMs();
@@ -174,7 +174,7 @@ export async function takeDelivery(
   const digest = proofDigest(delivery.proof);
   const fits =
     receipt.prover === prover && receipt.order === order && receipt.chunk === index && receipt.proofDigest === digest;
-  if (!fits || !(await isSignedBy(g.network, 'Receipt', delivery.receipt, prover))) {
+  if (!fits || !isSignedBy(g.network, 'Receipt', delivery.receipt, prover)) {
     throw new Refusal(
       403,
       'bad-signature',

@@ -11,7 +11,6 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
-  isSignedBy,
   type Lock,
   type LockAnswer,
   lockAnswerSchema,
@@ -28,6 +27,7 @@ import { backOffMs, pause } from '../../transport/client/back-off.js';
 import { open, TransportError } from '../../transport/index.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenSlice } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';
@@ -94,7 +94,6 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
   const answer = await takeLock(held);
   held.stage = 'locked';
   held.workUnits = answer.slices.reduce((n, s) => n + s.workUnits, 0);
-  await checkAnswer(work, held, answer);
   const proven = await proveHeld(work, held, answer);
   const proof = await upload(held, proven);
   const digest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
@@ -109,7 +108,7 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
   );
   const a = acknowledgement.message;
   const ours = a.order === order && a.chunk === chunk && a.attempt === attempt && a.proofDigest === digest;
-  if (!ours || !(await isSignedBy(work.network, 'Acknowledgement', acknowledgement, a.gateway))) {
+  if (!ours || !isSignedBy(work.network, 'Acknowledgement', acknowledgement, a.gateway)) {
     work.log.warn({ order, chunk, attempt, gateway: link.url }, 'the acknowledgement is not about our receipt');
   } else {
     await work.journal.acknowledged(lock, acknowledgement);
@@ -145,7 +144,7 @@ async function ended<T>(work: () => Promise<T>): Promise<T> {
 async function checkAnswer(work: ChunkWork, held: HeldChunk, { order, slices }: LockAnswer): Promise<void> {
   const { lock, fingerprint } = held;
   const wrong = (what: string) => new ChunkError('failed', what);
-  if (!(await isSignedBy(work.network, 'Order', order, order.message.requester))) {
+  if (!isSignedBy(work.network, 'Order', order, order.message.requester)) {
     throw wrong('the order is not signed by its requester');
   }
   if (hashMessage(work.network, 'Order', order.message) !== lock.message.order) throw wrong('the order is another one');
@@ -175,7 +174,7 @@ async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): 
       throw new ChunkError('boundary-mismatch', 'the boundary values do not open', { cause });
     }
   };
-  const boundary = await boundaryOf();
+  const [boundary] = await Promise.all([boundaryOf(), checkAnswer(work, held, answer)]);
   const fingerprint = answer.order.message.fingerprint.slice(2);
   const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), boundary };
   return withPackages(

@@ -13,10 +13,10 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
-  isSignedBy,
   type NetworkId,
   type TensorBundle,
 } from '../../messages/index.js';
+import { isSignedBy } from '../peer/is-signed-by.js';
 
 export type AbstentionCode =
   | 'wrong-case'
@@ -103,7 +103,7 @@ export async function checkCase(request: CaseRequest): Promise<CaseOutcome> {
 
 async function checkOrder({ network, document, order: id, onChain }: CaseRequest): Promise<CaseOutcome | undefined> {
   const { order } = document;
-  if (!(await isSignedBy(network, 'Order', order, order.message.requester))) return abstain('order-signature', 'order');
+  if (!isSignedBy(network, 'Order', order, order.message.requester)) return abstain('order-signature', 'order');
   if (hashMessage(network, 'Order', order.message) !== id.toLowerCase()) return abstain('order-id', 'order');
   if (onChain.state !== 'reserved') return abstain('not-reserved', `chain/${onChain.state}`);
   if (onChain.reserved < document.lock.message.price) return abstain('not-reserved', 'chain/reserved');
@@ -118,7 +118,7 @@ async function checkManifest(request: CaseRequest): Promise<CaseOutcome | undefi
     seal.message.order === order.toLowerCase() &&
     seal.message.digest === digestAsBytes32(digestOfBytes(canonicalBytes(manifest))) &&
     (gateway === undefined || by.toLowerCase() === gateway.toLowerCase());
-  if (!isOurs || !(await isSignedBy(network, 'Manifest', seal, by))) return abstain('manifest-seal', 'seal');
+  if (!isOurs || !isSignedBy(network, 'Manifest', seal, by)) return abstain('manifest-seal', 'seal');
   if (manifest.order !== order.toLowerCase()) return abstain('manifest', 'manifest/order');
   if (`0x${manifest.fingerprint}` !== document.order.message.fingerprint) {
     return abstain('manifest', 'manifest/fingerprint');
@@ -133,7 +133,7 @@ const chunkOf = ({ document, chunk }: CaseRequest) =>
 async function checkLock(request: CaseRequest): Promise<CaseOutcome | undefined> {
   const { network, document, order, chunk, attempt } = request;
   const { message } = document.lock;
-  if (!(await isSignedBy(network, 'Lock', document.lock, message.prover))) return abstain('lock-signature', 'lock');
+  if (!isSignedBy(network, 'Lock', document.lock, message.prover)) return abstain('lock-signature', 'lock');
   const fits = message.order === order.toLowerCase() && message.chunk === chunk && message.attempt === attempt;
   return fits ? undefined : abstain('lock', 'lock');
 }
@@ -148,7 +148,7 @@ async function checkReceipt({
   const { receipt, proof } = document.delivery;
   const { message } = receipt;
   const { prover } = document.lock.message;
-  if (!(await isSignedBy(network, 'Receipt', receipt, prover))) return abstain('receipt-signature', 'receipt');
+  if (!isSignedBy(network, 'Receipt', receipt, prover)) return abstain('receipt-signature', 'receipt');
   const fits =
     message.order === order.toLowerCase() &&
     message.chunk === chunk &&

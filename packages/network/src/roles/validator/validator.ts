@@ -65,6 +65,8 @@ const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
 const PROOF_BYTES = 64 << 20;
 const SKEW_SECONDS = 300;
+/** Commitments that come within this time go in one request. */
+const GATHER_MS = 2;
 /** After an abstention, for what was missing may have come. */
 const [FIRST_RETRY_MS, LAST_RETRY_MS] = [2_000, 60_000];
 const nothing = z.unknown();
@@ -295,7 +297,7 @@ class Validator {
     }
     const batch = [commit];
     this.#outbox.set(link, batch);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     if (this.#outbox.get(link) === batch) this.#outbox.delete(link);
     // Where this fails, the duty is still there and the verdict is in the journal.
     await link.post('/v1/commits', { commits: batch }, nothing, { idempotent: true, signal: this.#stopping.signal });

@@ -2,8 +2,8 @@
 
 import { type Address, getAddress, isAddressEqual } from 'viem';
 import { hashMessage, type NetworkId } from '../../messages/index.js';
+import { isSignedByAddress } from './known-signers.js';
 import type { NonceLedger } from './nonces.js';
-import { recoverSigner } from './recover.js';
 import { bodyHash, type Clock, type OutgoingRequest } from './sign-request.js';
 import { decodeToken, type RequestToken } from './token.js';
 
@@ -107,8 +107,8 @@ export async function checkRequest(request: IncomingRequest): Promise<RequestChe
   const { sender, nonce, issuedAt, expiresAt, signature } = first.token;
   const refuse = (code: RefusalCode): RequestCheck => ({ refusal: refusalOf(code, clock()) });
   const message = { sender, audience, method, path, body: bodyHash(request.body), nonce, issuedAt, expiresAt };
-  const signer = recoverSigner(hashMessage(network, 'Request', lowerCased(message)), signature);
-  if (!signer || !isAddressEqual(signer, sender)) return refuse('bad-signature');
+  const hash = hashMessage(network, 'Request', lowerCased(message));
+  if (!isSignedByAddress(hash, signature, sender)) return refuse('bad-signature');
   const isFresh = await request.nonces.use(sender.toLowerCase() as Address, nonce, expiresAt);
   return isFresh ? { sender: getAddress(sender) } : refuse('replayed');
 }
