@@ -1,0 +1,137 @@
+/** A chain, a gateway in a process of its own, and simulated provers and validators in another. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, startLocalAnvil } from '@dsperse/network/chain';
+import {
+  GATEWAY,
+  gasBalances,
+  keystoreFile,
+  LOCAL_TERMS,
+  memberNames,
+  openKeys,
+  passwordFile,
+  REQUESTER,
+  setUpNetwork,
+} from '@dsperse/network/local';
+import { NETWORK_FILE } from '@dsperse/network/node';
+import { type Client, createClient } from '@dsperse/sdk';
+import { ChildNode } from '../../local-network/child-node.js';
+import { UNLIMITED } from './bench-network.js';
+import type { PeersReply } from './load-protocol.js';
+
+export interface LoadNetwork {
+  readonly client: Client;
+  readonly validators: readonly string[];
+  readonly provers: readonly string[];
+  /** Starts peers; those that run already go on. */
+  add(names: readonly string[]): Promise<void>;
+  gatewayRssBytes(): number;
+  /** Seconds of processor time that the gateway has had. */
+  gatewayCpuSeconds(): number;
+  stop(): Promise<void>;
+}
+
+export interface LoadNetworkOptions {
+  readonly directory: string;
+  readonly provers: number;
+  readonly databaseUrl?: string;
+  tell(step: string): void;
+}
+
+const PEERS = fileURLToPath(new URL('./load-peers.js', import.meta.url));
+const TICKS_PER_SECOND = 100;
+
+export async function startLoadNetwork(options: LoadNetworkOptions): Promise<LoadNetwork> {
+  const { directory, databaseUrl, tell } = options;
+  await mkdir(directory, { recursive: true });
+  const members = memberNames(options.provers, 3);
+  const keys = await openKeys(directory, members);
+  const anvil = await startLocalAnvil({ directory: join(directory, 'chain'), balances: gasBalances(keys) });
+  let gateway: ChildNode | undefined;
+  let peers: ChildProcess | undefined;
+  const stop = async () => {
+    peers?.kill('SIGKILL');
+    await gateway?.stop();
+    await anvil.stop();
+  };
+  try {
+    const { chainId, contracts } = await setUpNetwork(directory, anvil.url, keys, members, LOCAL_TERMS, tell);
+    const port = await freePort();
+    const gatewayUrl = `http://127.0.0.1:${port}`;
+    const place = join(directory, 'gateway');
+    await mkdir(place, { recursive: true });
+    const config = join(place, 'dsperse-node.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        dataDirectory: place,
+        roles: ['gateway'],
+        rpcUrl: anvil.url,
+        ...(databaseUrl ? { databaseUrl } : {}),
+        keystore: keystoreFile(directory, GATEWAY),
+        passwordFile: passwordFile(directory),
+        networkFile: join(directory, NETWORK_FILE),
+        'listen.port': port,
+        'log.file': join(place, 'log.jsonl'),
+        'log.format': 'json',
+        'log.level': 'warn',
+        // Every slice a chunk.
+        'gateway.chunkWorkUnits': 1,
+        ...UNLIMITED,
+      }),
+    );
+    tell('starting the gateway');
+    const node = new ChildNode({ name: GATEWAY, config, output: join(place, 'output.log') });
+    gateway = node;
+    await node.start();
+    const child = fork(PEERS, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    peers = child;
+    const account = keys.get(REQUESTER)?.account;
+    if (!account) throw new Error('the network has no requester');
+    const client = await createClient({ gatewayUrl, account, network: { chainId, contracts } });
+    return {
+      client,
+      ...members,
+      add: (names) =>
+        new Promise((resolve, reject) => {
+          child.once('exit', () => reject(new Error('the simulated peers ended')));
+          child.once('message', (reply: PeersReply) => {
+            if ('started' in reply) resolve();
+            else reject(new Error(reply.failed));
+          });
+          child.send({ directory, rpcUrl: anvil.url, gatewayUrl, names });
+        }),
+      gatewayRssBytes: () => rssBytes(node.pid),
+      gatewayCpuSeconds: () => cpuSeconds(node.pid),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** 0 where the platform does not say. */
+function rssBytes(pid: number | undefined): number {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return 1024 * Number(kilobytes ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function cpuSeconds(pid: number | undefined): number {
+  try {
+    // Fields 14 and 15, counted after the name in parentheses.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,102 @@
+/** What one gateway carries: orders and chunks in a second, and its memory over many orders. */
+import { median } from '../spread.js';
+import type { BenchProgram } from './bench-program.js';
+import { startLoadNetwork } from './load-network.js';
+import type { DatabaseName, LoadResult, MemoryResult } from './network-results.js';
+import { placeLoad } from './place-load.js';
+
+export interface LoadRun {
+  readonly program: BenchProgram;
+  readonly directory: string;
+  readonly database: DatabaseName;
+  readonly databaseUrl?: string;
+  tell(step: string, fraction: number): void;
+}
+
+const AT_ONCE_PER_PROVER = 4;
+const MOST_AT_ONCE = 32;
+const WARM_UP_ORDERS = 10;
+
+/** @param provers ascending: more are started, none is stopped */
+export async function measureLoad(
+  run: LoadRun,
+  provers: readonly number[],
+  seconds: number,
+): Promise<readonly LoadResult[]> {
+  const { program, directory, database, databaseUrl, tell } = run;
+  const network = await startLoadNetwork({
+    directory,
+    databaseUrl,
+    provers: Math.max(...provers),
+    tell: (step) => tell(step, 0),
+  });
+  try {
+    const { client } = network;
+    await network.add(network.validators);
+    await client.publish(program.publishable);
+    const results: LoadResult[] = [];
+    let started = 0;
+    for (const [i, count] of provers.entries()) {
+      await network.add(network.provers.slice(started, count));
+      started = count;
+      const atOnce = Math.min(MOST_AT_ONCE, count * AT_ONCE_PER_PROVER);
+      const load = { client, program, atOnce };
+      await placeLoad({ ...load, orders: WARM_UP_ORDERS, seconds: Number.POSITIVE_INFINITY });
+      tell(`${database}: ${count} provers`, i / provers.length);
+      const cpuBefore = network.gatewayCpuSeconds();
+      const done = await placeLoad({ ...load, orders: Number.POSITIVE_INFINITY, seconds });
+      const cpu = network.gatewayCpuSeconds() - cpuBefore;
+      results.push({
+        database,
+        provers: count,
+        orders: done.orders,
+        chunks: done.chunks,
+        seconds: done.seconds,
+        ordersPerSecond: done.orders / done.seconds,
+        chunksPerSecond: done.chunks / done.seconds,
+        gatewayCpuMsPerChunk: (cpu * 1000) / done.chunks,
+        orderMs: median(done.orderMs),
+      });
+    }
+    return results;
+  } finally {
+    await network.stop();
+  }
+}
+
+const SAMPLES = 100;
+
+export async function measureMemory(run: LoadRun, orders: number, provers = 4): Promise<MemoryResult> {
+  const { program, directory, database, databaseUrl, tell } = run;
+  const network = await startLoadNetwork({ directory, databaseUrl, provers, tell: (step) => tell(step, 0) });
+  try {
+    const { client } = network;
+    await network.add([...network.validators, ...network.provers]);
+    await client.publish(program.publishable);
+    const samples: { orders: number; rssBytes: number }[] = [];
+    const every = Math.max(1, Math.floor(orders / SAMPLES));
+    const done = await placeLoad({
+      client,
+      program,
+      atOnce: 8,
+      orders,
+      seconds: Number.POSITIVE_INFINITY,
+      onOrder(count) {
+        if (count % every === 0) samples.push({ orders: count, rssBytes: network.gatewayRssBytes() });
+        tell(`memory: ${count} of ${orders} orders`, count / orders);
+      },
+    });
+    const part = (from: number, to: number) =>
+      median(samples.filter((s) => s.orders > from * orders && s.orders <= to * orders).map((s) => s.rssBytes));
+    return {
+      database,
+      orders: done.orders,
+      seconds: done.seconds,
+      samples,
+      earlyBytes: part(0.25, 0.5),
+      lateBytes: part(0.75, 1),
+    };
+  } finally {
+    await network.stop();
+  }
+}

@@ -1,0 +1,89 @@
+/** Time from order to certificate on a network of processes, in turns with proving alone in one process. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { median, spread } from '../spread.js';
+import { placeOrder, startBenchNetwork, UNLIMITED } from './bench-network.js';
+import { type BenchProgram, measuringProcess } from './bench-program.js';
+import { ORDER_PHASES, type OrderPhase, type OrderTimes } from './network-results.js';
+import { orderPhases } from './order-phases.js';
+
+export interface OrdersPlan {
+  readonly program: BenchProgram;
+  readonly orders: number;
+  readonly provers: number;
+  readonly validators: number;
+  readonly directory: string;
+  /** Settings of nodes over those of the benchmark. */
+  readonly settings?: (name: string) => Record<string, unknown>;
+  tell(step: string, fraction: number): void;
+}
+
+/** Orders before those that are counted: the first is told apart, after it threads and caches are warm. */
+const WARM_UP = 2;
+
+export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
+  const { program, tell } = plan;
+  const slices = program.publishable.document.slices.length;
+  const threads = availableParallelism();
+  const alone = measuringProcess();
+  let network: Awaited<ReturnType<typeof startBenchNetwork>> | undefined;
+  try {
+    await alone.ask({ ask: 'open', directory: program.directory, workers: threads });
+    for (let i = 0; i < WARM_UP; i++) await alone.ask({ ask: 'prove' });
+    network = await startBenchNetwork({
+      directory: join(plan.directory, 'network'),
+      provers: plan.provers,
+      validators: plan.validators,
+      settings: (name) => ({
+        ...UNLIMITED,
+        'prover.workers': threads,
+        // One chunk for each prover.
+        'gateway.chunkWorkUnits': Math.max(1_000_000, Math.ceil(program.workUnits / plan.provers)),
+        ...plan.settings?.(name),
+      }),
+      tell: (step) => tell(step, 0),
+    });
+    const { client } = network;
+    await client.publish(program.publishable);
+    const aloneMs: number[] = [];
+    const verifyMs: number[] = [];
+    const times: Record<OrderPhase, number>[] = [];
+    let chunks = 0;
+    for (let i = 0; i < WARM_UP + plan.orders; i++) {
+      tell(`${program.model}: order ${i + 1} of ${WARM_UP + plan.orders}`, i / (WARM_UP + plan.orders));
+      const followed = await placeOrder(client, program);
+      chunks = followed.result.view.chunks.length;
+      times.push(orderPhases(followed));
+      const { proveMs } = await alone.ask({ ask: 'prove' });
+      if (i < WARM_UP) continue;
+      aloneMs.push(proveMs);
+      verifyMs.push((await alone.ask({ ask: 'verify' })).verifyMs);
+    }
+    const whole = times.map((t) => ORDER_PHASES.reduce((sum, p) => sum + t[p], 0));
+    const counted = times.slice(WARM_UP);
+    const phases = Object.fromEntries(ORDER_PHASES.map((p) => [p, median(counted.map((t) => t[p]))])) as Record<
+      OrderPhase,
+      number
+    >;
+    const certificateMs = spread(whole.slice(WARM_UP));
+    const revealMs = phases.verdict;
+    const overheadMs = certificateMs.median - revealMs - median(aloneMs);
+    return {
+      model: program.model,
+      slices,
+      chunks,
+      orders: plan.orders,
+      certificateMs,
+      firstMs: whole[0],
+      phases,
+      revealMs,
+      aloneMs: spread(aloneMs),
+      aloneVerifiedMs: median(aloneMs) + median(verifyMs),
+      overheadMs,
+      overheadPercent: (overheadMs / median(aloneMs)) * 100,
+    };
+  } finally {
+    alone.stop();
+    await network?.stop();
+  }
+}

@@ -1,0 +1,80 @@
+/** What `dsperse bench --network` finds. */
+
+import type { Machine, Occasion } from '../results.js';
+import type { Spread } from '../spread.js';
+
+/** Steps of an order in their sequence, each from the end of the one before it; together the time to the certificate. */
+export const ORDER_PHASES = [
+  'submitted',
+  'reserved',
+  'chunked',
+  'offered',
+  'locked',
+  'proven',
+  'committed',
+  'verdict',
+  'delivered',
+  'certified',
+] as const;
+export type OrderPhase = (typeof ORDER_PHASES)[number];
+
+/** An order on a network of processes beside proving alone in one process, in the same run. All times in milliseconds. */
+export interface OrderTimes {
+  readonly model: string;
+  readonly slices: number;
+  readonly chunks: number;
+  readonly orders: number;
+  /** From the call that places the order to the certificate that the requester has verified. */
+  readonly certificateMs: Spread;
+  /** Of the first order: provers and validators fetch the program, nothing is warm. */
+  readonly firstMs: number;
+  /** Medians; where chunks run at the same time, a step ends with the last of them. */
+  readonly phases: Readonly<Record<OrderPhase, number>>;
+  /** Between the last validator's commitment and the verdict: what committing before revealing costs. */
+  readonly revealMs: number;
+  /** Proving of all slices in one process with all threads, weights committed before. */
+  readonly aloneMs: Spread;
+  /** Proving and verifying in one process. */
+  readonly aloneVerifiedMs: number;
+  /** By the medians, without the reveal. */
+  readonly overheadMs: number;
+  readonly overheadPercent: number;
+}
+
+export type DatabaseName = 'PGlite' | 'PostgreSQL';
+
+/** One gateway under load; provers and validators are simulated (load-node.ts). */
+export interface LoadResult {
+  readonly database: DatabaseName;
+  readonly provers: number;
+  readonly orders: number;
+  readonly chunks: number;
+  readonly seconds: number;
+  readonly ordersPerSecond: number;
+  readonly chunksPerSecond: number;
+  /** Processor seconds of the gateway for each chunk. */
+  readonly gatewayCpuMsPerChunk: number;
+  /** Median time of an order, in milliseconds. */
+  readonly orderMs: number;
+}
+
+/** Resident memory of the gateway over many orders. */
+export interface MemoryResult {
+  readonly database: DatabaseName;
+  readonly orders: number;
+  readonly seconds: number;
+  readonly samples: readonly { readonly orders: number; readonly rssBytes: number }[];
+  /** Of the second quarter and the last quarter of the orders. */
+  readonly earlyBytes: number;
+  readonly lateBytes: number;
+}
+
+export interface NetworkResults {
+  readonly machine: Machine;
+  readonly measured: Occasion;
+  readonly times: readonly OrderTimes[];
+  readonly load: readonly LoadResult[];
+  readonly memory: readonly MemoryResult[];
+  /** What was not measured, and why. */
+  readonly left: readonly string[];
+}
