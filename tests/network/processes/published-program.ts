@@ -1,4 +1,5 @@
 /** A small program that a network can be asked to prove: four slices, each proven in a fraction of a second. */
+import { decodeOnnx, encodeOnnx, type Tensor } from '@dsperse/core/graph';
 import { createKernels } from '@dsperse/core/kernels';
 import { compileModel, quantizeInputs } from '@dsperse/core/program';
 import { commitProgram, decodeSlicePackage } from '@dsperse/core/prove';
@@ -17,13 +18,28 @@ export interface TestProgram extends PublishableProgram {
   inputs(k: number): Map<string, Int32Array>;
 }
 
-export async function compileTestProgram(layers = 4): Promise<TestProgram> {
+/** The small model, with weights that the seed changes. */
+function modelOf(layers: number, seed: number): Uint8Array {
+  const { graph } = decodeOnnx(smallModel(layers));
+  const changed = [...graph.initializers].map(([name, tensor]): [string, Tensor] => {
+    const data = Float64Array.from(tensor.data as Float64Array, (x, i) => Math.fround(x * Math.cos(seed * (i + 1))));
+    return [name, { ...tensor, data } as Tensor];
+  });
+  return encodeOnnx({ ...graph, initializers: new Map(changed) });
+}
+
+/** @param seed of the weights: other weights are another model */
+export async function compileTestProgram(layers = 4, seed = 0): Promise<TestProgram> {
   const kernels = await createKernels({ threads: 1 });
   const sample = (k: number) => {
     const data = Float64Array.from({ length: 32 }, (_, i) => Math.fround(Math.sin((k % 97) * 0.37 + i * 1.7)));
     return new Map([['x', { dtype: 'float32' as const, dims: [4, 8], data }]]);
   };
-  const program = compileModel(smallModel(layers), { calibration: [sample(0)], slices: layers, precision: 'standard' });
+  const program = compileModel(modelOf(layers, seed), {
+    calibration: [sample(0)],
+    slices: layers,
+    precision: 'standard',
+  });
   const { key, fingerprint, packages } = commitProgram(kernels, program, { preset: 'standard' });
   const blobs = new Map<string, Uint8Array>();
   const put = (bytes: Uint8Array): string => {

@@ -1,10 +1,10 @@
 /** A whole network in processes of its own, in a temporary directory, with times short enough for tests. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectLedger, type EvmLedger } from '@dsperse/network/chain';
+import { connectLedger, type EvmLedger, freePort } from '@dsperse/network/chain';
 import { GATEWAY, REQUESTER } from '@dsperse/network/local';
 import type { OrderView } from '@dsperse/network/messages';
 import { type Client, createClient, type OrderHandle, type OrderRequest } from '@dsperse/sdk';
@@ -50,8 +50,11 @@ export interface TestNetwork extends RunningNetwork {
   remove(): Promise<void>;
 }
 
-export interface TestNetworkOptions extends Partial<Omit<NetworkOptions, 'directory'>> {
+export interface TestNetworkOptions extends Partial<Omit<NetworkOptions, 'directory' | 'settings'>> {
+  readonly settings?: (name: string, gatewayUrl: string) => Record<string, unknown>;
   readonly chunkWorkUnits?: number;
+  /** A free one where it is not given. */
+  readonly gatewayPort?: number;
   /** Slices of the program. */
   readonly layers?: number;
 }
@@ -64,11 +67,14 @@ export async function startTestNetwork(options: TestNetworkOptions = {}): Promis
   const program = await compileTestProgram(options.layers);
   let network: RunningNetwork | undefined;
   try {
-    const { chunkWorkUnits = 1, layers: _, settings, terms, ...rest } = options;
+    const { provers = 2, validators = 3, gatewayPort = (await freePort()) as number } = options;
+    // Where the network's shape is written the port of its gateway is known beforehand.
+    await writeFile(join(directory, 'up.json'), JSON.stringify({ provers, validators, gatewayPort }));
+    const { chunkWorkUnits = 1, layers: _layers, gatewayPort: _port, settings, terms, ...rest } = options;
     network = await startNetwork({
-      provers: 2,
-      validators: 3,
       ...rest,
+      provers,
+      validators,
       directory,
       terms: { ...terms, parameters: { ...SHORT_TIMES, ...terms?.parameters } },
       settings: (name) => ({
@@ -77,7 +83,7 @@ export async function startTestNetwork(options: TestNetworkOptions = {}): Promis
         'prover.workers': 1,
         'prover.capacity': 4,
         'validator.pollSeconds': 1,
-        ...settings?.(name),
+        ...settings?.(name, `http://127.0.0.1:${gatewayPort}`),
       }),
       onEnd: (name, what) => {
         ends.push(`${name}: ${what}`);

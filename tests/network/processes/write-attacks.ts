@@ -1,0 +1,60 @@
+/** The attacks of provers as a module that a process of plain Node can load. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import type { TestProgram } from './published-program.js';
+
+/** The victim whose name is written over when a proof is stolen. */
+export const VICTIM = '0x00000000000000000000000000000000000000aa';
+
+export type Attack =
+  | 'honest'
+  | 'wrong-proof'
+  | 'no-proof'
+  | 'stolen-proof'
+  | 'other-order'
+  | 'undisguised-other-order'
+  | 'spliced-slices'
+  | 'swapped-boundary'
+  | 'wrong-model'
+  | 'vanish';
+
+/** @returns the URL of the module */
+export async function writeAttacks(directory: string, otherModel: TestProgram): Promise<string> {
+  const source = fileURLToPath(new URL('../dishonest-provers.ts', import.meta.url));
+  const { outputText } = ts.transpileModule(await readFile(source, 'utf8'), {
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+  });
+  const slices = await Promise.all(
+    otherModel.document.slices.map(async ({ index, package: digest }) => {
+      const path = join(directory, `other-${index}.slice`);
+      await writeFile(path, otherModel.packages[index]);
+      return { index, digest, path };
+    }),
+  );
+  const names = `
+export const attacks = {
+  'wrong-proof': wrongProof,
+  'no-proof': noProof,
+  'stolen-proof': (honest) => stolenProof(honest, '${VICTIM}'),
+  'other-order': (honest) => replayedProof(honest),
+  'undisguised-other-order': (honest) => (job, signal) => honest({ ...job, nonce: 'ab'.repeat(32) }, signal),
+  'spliced-slices': splicedSlices,
+  'swapped-boundary': swappedBoundary,
+  'wrong-model': wrongModel,
+  vanish: vanishing,
+};
+const OTHER = ${JSON.stringify({ fingerprint: otherModel.fingerprint, slices })};
+function wrongModel(honest) {
+  return async (job, signal) => {
+    const slices = job.slices.map(({ index }) => OTHER.slices[index]);
+    const proven = await honest({ ...job, fingerprint: OTHER.fingerprint, slices }, signal);
+    return proven.map(({ statement, proof }) => ({ statement: { ...statement, fingerprint: job.fingerprint }, proof }));
+  };
+}
+`;
+  const path = join(directory, 'attacks.mjs');
+  await writeFile(path, outputText + names);
+  return pathToFileURL(path).href;
+}
