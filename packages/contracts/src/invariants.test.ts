@@ -35,7 +35,7 @@ const ACTIONS: readonly (readonly [number, (fuzz: Fuzz) => Promise<unknown>])[] 
   [4, settlement.challenge],
   [2, settlement.equivocate],
   [2, governed.govern],
-  [2, governed.brake],
+  [3, governed.brake],
   [2, governed.tokens],
   [2, governed.trespass],
   [6, governed.replay],

@@ -16,9 +16,15 @@ export function govern(f: Fuzz) {
   return f.send(by, 'parameters', 'set', stringToHex(name, { size: 32 }), value);
 }
 
-export function brake(f: Fuzz) {
-  const by = f.random.chance(0.7) ? guardian : f.random.pick(everyone);
-  return f.send(by, 'guardian', f.random.chance(0.5) ? 'pause' : 'unpause');
+/** A pause or its end, and what follows for the last epoch. */
+export async function brake(f: Fuzz) {
+  const by = f.random.chance(0.8) ? guardian : f.random.pick(everyone);
+  const isOn = f.now < f.model.pausedUntil;
+  const name = f.random.chance(0.8) === isOn ? 'unpause' : 'pause';
+  const done = await f.send(by, 'guardian', name);
+  if (!done || f.model.lastPosted === 0n) return;
+  const then = name === 'pause' ? 'hold' : 'release';
+  await f.send(f.random.pick(everyone), 'settlement', then, f.model.lastPosted);
 }
 
 export function tokens(f: Fuzz) {
