@@ -1,5 +1,8 @@
 /** From the command line's words to an order and its verdict. */
+import { rmSync } from 'node:fs';
+import { InputError } from '@dsperse/core/graph';
 import { toJson } from '@dsperse/network/messages';
+import { TransportError } from '@dsperse/network/transport';
 import type { Client, OrderHandle } from '@dsperse/sdk';
 import pc from 'picocolors';
 import { parseWhole } from '../arguments/parse-options.js';
@@ -45,21 +48,39 @@ export async function placeOrder(
     if (options.quote) return await quoteOutcome(client, source, terms);
     const tensors = readInput(options.input ?? [], expectedOf(source.key, source.key.inputs));
     const integers = quantizedFor(source.key, tensors, options.clamp ?? false, terminal);
-    const handle = await client.order({
-      program: { fingerprint: source.fingerprint, key: source.keyBytes },
-      input: { integers },
-      ...terms,
-      activations: options.ownActivations ? 'own' : 'gateway',
-      ...(source.readSlice ? { readSlice: source.readSlice } : {}),
-      // Before it is sent: from then on nothing is lost.
-      onDrafted: async (drafted) => {
-        await saveOrderFile(data, drafted.save());
-      },
-    });
+    let file: string | undefined;
+    const handle = await client
+      .order({
+        program: { fingerprint: source.fingerprint, key: source.keyBytes },
+        input: { integers },
+        ...terms,
+        activations: options.ownActivations ? 'own' : 'gateway',
+        ...(source.readSlice ? { readSlice: source.readSlice } : {}),
+        // Before it is sent: from then on nothing is lost.
+        onDrafted: async (drafted) => {
+          file = await saveOrderFile(data, drafted.save());
+        },
+      })
+      .catch((error) => {
+        const refused = refusalOf(error);
+        // What was refused needs no resuming.
+        if (refused && file !== undefined) rmSync(file, { force: true });
+        throw refused ?? error;
+      });
     return await follow(handle, options, terminal, began);
   } finally {
     progress.done();
   }
+}
+
+/** What the gateway refuses for good is about what it was given, not about the network. */
+function refusalOf(error: unknown): InputError | undefined {
+  if (!(error instanceof TransportError) || error.retryable) return undefined;
+  const { status = 0, code, message } = error;
+  if (status < 400 || status >= 500) return undefined;
+  const hint = code === 'no-deposit' ? '`dsperse order deposit <amount>`, or a lower --budget' : error.hint;
+  const readable = message.replace(/\b\d{16,78}\b/g, (units) => formatTokens(BigInt(units)));
+  return new InputError(code, readable, hint, undefined, { cause: error });
 }
 
 function termsOf(options: OrderOptions) {
