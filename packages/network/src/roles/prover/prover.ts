@@ -1,4 +1,5 @@
 /** The prover: takes chunks that gateways offer, proves them, and is paid for what is accepted. */
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
@@ -98,6 +99,7 @@ class Prover {
   readonly #held = new Map<string, Holding>();
   /** Delivered and not judged: their collateral is still held. */
   readonly #awaiting = new Map<string, Lock>();
+  /** Offers that were let pass, with the time until which they stood: a new offer of the same chunk is another. */
   readonly #declined = new Map<string, number>();
   readonly #loops: Promise<void>[] = [];
   readonly #stopping = new AbortController();
@@ -116,6 +118,7 @@ class Prover {
 
   constructor(private readonly options: ProverOptions) {
     const { metrics, settings } = options;
+    setMaxListeners(0, this.#stopping.signal);
     this.#log = options.log.child({ role: 'prover' });
     this.#operator = options.identity.account.address.toLowerCase() as Lock['prover'];
     this.#rate = Math.max(1, options.capability.workUnitsPerSecond);
@@ -219,7 +222,8 @@ class Prover {
 
   async #consider(link: GatewayLink, offer: Offer): Promise<void> {
     const key = keyText(offer);
-    if (this.#stopping.signal.aborted || this.#held.has(key) || this.#declined.has(key)) return;
+    const declined = this.#declined.get(key);
+    if (this.#stopping.signal.aborted || this.#held.has(key) || declined === offer.standsUntilMs) return;
     const { settings, identity, network } = this.options;
     const held = [...this.#held.values()];
     const reason = declineReason(
@@ -236,6 +240,8 @@ class Prover {
       },
       link.nowMs(),
     );
+    // Offered again after all others let it pass: it stands, and is looked at again with the next poll.
+    if (reason && declined !== undefined) return;
     if (reason) {
       this.#declined.set(key, offer.standsUntilMs);
       for (const [old, untilMs] of this.#declined) if (untilMs + 60_000 < link.nowMs()) this.#declined.delete(old);

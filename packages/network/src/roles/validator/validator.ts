@@ -1,5 +1,6 @@
 /** The validator: verifies every proof, commits to a verdict, reveals it, and signs epochs that it computed itself. */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import { bytesToHex } from 'viem';
@@ -104,6 +105,8 @@ class Validator {
 
   constructor(private readonly options: ValidatorOptions) {
     const { metrics, settings } = options;
+    // Every request that is under way listens.
+    setMaxListeners(0, this.#stopping.signal);
     this.#log = options.log.child({ role: 'validator' });
     this.#operator = options.identity.account.address.toLowerCase() as VerdictMessage['validator'];
     this.#preset = settings.preset ?? 'standard';
