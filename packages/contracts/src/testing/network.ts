@@ -127,7 +127,7 @@ export async function startNetwork(
   const client = createPublicClient({ chain: definition, transport: batching, pollingInterval: 10, cacheTime: 0 });
   const wallet = createWalletClient({ chain: definition, transport, account: ACTORS[0] });
   const test = createTestClient({ chain: definition, mode: 'anvil', transport });
-  const { addresses: at, gasUsed } = await deployNetwork({
+  const deploying = deployNetwork({
     walletClient: wallet,
     publicClient: client as PublicClient,
     genesis: {
@@ -138,6 +138,10 @@ export async function startNetwork(
       verifierDigests: [`0x${'11'.repeat(32)}`],
       ...options.genesis,
     },
+  });
+  const { addresses: at, gasUsed } = await deploying.catch(async (error) => {
+    await chain.stop();
+    throw error;
   });
   // The owner of everything, and the only caller of slash, settle and pay.
   for (const address of [at.timelock, at.settlement]) {
