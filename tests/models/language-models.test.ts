@@ -76,7 +76,7 @@ describe('language models', () => {
     const first = new Map(inputs).set('input_ids', { ...ids, dims: [1, 4], data: ids.data.slice(0, 4) });
     const before = floatsOf(importModel(head.bytes), first);
     const tail = llamaTiny(1, 6);
-    const second = new Map([['input_ids', { ...ids, dims: [1, 1], data: ids.data.slice(4) }]]);
+    const second = new Map<string, Tensor>([['input_ids', { ...ids, dims: [1, 1], data: ids.data.slice(4) }]]);
     for (const name of tail.input(1).keys())
       if (name !== 'input_ids') second.set(name, before.get(name.replace('past', 'present')) as Tensor);
     const after = floatsOf(importModel(tail.bytes), second).get('logits') as Tensor;
