@@ -14,6 +14,9 @@ import {
   SLICE_COUNTS,
   SLICED_MODELS,
 } from '../bench/model-sets.js';
+import { resultText } from '../bench/network/network-tables.js';
+import { FULL_PLAN, QUICK_PLAN, runNetworkBench } from '../bench/network/run-network-bench.js';
+import { writeNetworkResults } from '../bench/network/write-network-page.js';
 import { PEER_MODELS, runPeers } from '../bench/peers/run-peers.js';
 import { writeReport } from '../bench/report/write-report.js';
 import type { BenchResults } from '../bench/results.js';
@@ -39,6 +42,7 @@ interface BenchOptions extends CommonOptions {
   readonly write?: boolean;
   readonly peers?: boolean;
   readonly browser?: boolean;
+  readonly network?: boolean;
   readonly report?: boolean;
   readonly list?: boolean;
 }
@@ -61,12 +65,17 @@ export function benchCommand(perform: Perform): Command {
       .option('--write', 'keep the results in docs/bench/results.json')
       .option('--peers', 'run other systems beside ours; they are installed for that, outside of the project')
       .option('--browser', 'compile, prove and verify in Chromium instead')
+      .option(
+        '--network',
+        'orders on a local network beside proving alone, and one gateway under load; --all: 10 000 orders',
+      )
       .option('--report', 'measure nothing: write docs/bench/README.md and its pictures from the results kept')
       .option('--list', 'list the models'),
   ).action((models: string[], options: BenchOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       if (options.list) return list();
       if (options.report) return report();
+      if (options.network) return measureNetwork(options, terminal);
       for (const name of models) checkModel(name);
       const plan = planOf(models, options);
       if (options.browser) {
@@ -144,6 +153,20 @@ async function measure(
     });
     progress.done();
     return outcome(found);
+  } finally {
+    progress.done();
+  }
+}
+
+async function measureNetwork({ all, write }: BenchOptions, terminal: Terminal): Promise<Outcome> {
+  const progress = terminal.progress();
+  try {
+    const found = await runNetworkBench(all ? FULL_PLAN : QUICK_PLAN, progress, (soFar) => {
+      if (write) writeNetworkResults(soFar);
+    });
+    progress.done();
+    const isEmpty = found.times.length + found.load.length + found.memory.length === 0;
+    return { document: { ...found }, text: resultText(found), ...(isEmpty ? { exitCode: 2 } : {}) };
   } finally {
     progress.done();
   }

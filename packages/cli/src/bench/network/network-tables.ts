@@ -1,0 +1,88 @@
+/** The results as tables of a Markdown page, and as lines for the terminal. */
+import { formatBytes } from '../../terminal/format.js';
+import { type NetworkResults, ORDER_PHASES, type OrderPhase } from './network-results.js';
+
+type Row = readonly (string | number)[];
+
+export function markdownTable(head: Row, rows: readonly Row[]): string {
+  const line = (row: Row) => `| ${row.join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
+}
+
+const ms = (x: number): string => (x < 10_000 ? `${Math.round(x)} ms` : `${(x / 1000).toFixed(1)} s`);
+const of = (x: number): string => (x < 10 ? x.toFixed(2) : x.toFixed(1));
+
+/** What each step is, from the end of the one before it. */
+const MEANING: Record<OrderPhase, string> = {
+  submitted: 'the client commits, seals, signs; the gateway checks',
+  reserved: 'a transaction on the chain',
+  chunked: 'slices grouped',
+  offered: 'the gateway’s inference, until all chunks are offered',
+  locked: 'until all provers have signed locks',
+  proven: 'boundary values, proving, upload, receipt',
+  committed: 'three validators fetch, verify, and commit',
+  verdict: 'revealed and counted: the commit–reveal wait',
+  delivered: 'the order ends',
+  certified: 'the client fetches the certificate and verifies it',
+};
+
+export function timesTable({ times }: NetworkResults): string {
+  return markdownTable(
+    ['', ...times.map((t) => t.model)],
+    [
+      ['slices, chunks', ...times.map((t) => `${t.slices}, ${t.chunks}`)],
+      ['orders counted', ...times.map((t) => t.orders)],
+      ['order to certificate, median', ...times.map((t) => ms(t.certificateMs.median))],
+      ['least, most', ...times.map((t) => `${ms(t.certificateMs.min)}, ${ms(t.certificateMs.max)}`)],
+      ['proving alone, median', ...times.map((t) => ms(t.aloneMs.median))],
+      ['proving and verifying alone', ...times.map((t) => ms(t.aloneVerifiedMs))],
+      ['commit–reveal wait', ...times.map((t) => ms(t.revealMs))],
+      ['overhead besides it', ...times.map((t) => `${ms(t.overheadMs)} (${Math.round(t.overheadPercent)} %)`)],
+      ['the first order', ...times.map((t) => ms(t.firstMs))],
+    ],
+  );
+}
+
+export function phasesTable({ times }: NetworkResults): string {
+  return markdownTable(
+    ['step', ...times.map((t) => t.model), 'what it is'],
+    ORDER_PHASES.map((p) => [p, ...times.map((t) => ms(t.phases[p])), MEANING[p]]),
+  );
+}
+
+export function loadTable({ load }: NetworkResults): string {
+  return markdownTable(
+    ['database', 'provers', 'orders/s', 'chunks/s', 'an order takes', 'gateway’s processor time for a chunk'],
+    load.map((l) => [
+      l.database,
+      l.provers,
+      of(l.ordersPerSecond),
+      of(l.chunksPerSecond),
+      ms(l.orderMs),
+      ms(l.gatewayCpuMsPerChunk),
+    ]),
+  );
+}
+
+export function memoryTable({ memory }: NetworkResults): string {
+  return markdownTable(
+    ['database', 'orders', 'in', 'second quarter', 'last quarter'],
+    memory.map((m) => [
+      m.database,
+      m.orders,
+      ms(m.seconds * 1000),
+      formatBytes(m.earlyBytes),
+      formatBytes(m.lateBytes),
+    ]),
+  );
+}
+
+export function resultText(found: NetworkResults): string {
+  const { times, load, memory, left } = found;
+  return [
+    ...(times.length > 0 ? [timesTable(found), phasesTable(found)] : []),
+    ...(load.length > 0 ? [loadTable(found)] : []),
+    ...(memory.length > 0 ? [memoryTable(found)] : []),
+    ...(left.length > 0 ? [left.map((l) => `not measured: ${l}`).join('\n')] : []),
+  ].join('\n\n');
+}

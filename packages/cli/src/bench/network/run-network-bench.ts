@@ -1,0 +1,108 @@
+/** `dsperse bench --network`: orders beside proving alone, one gateway under load, its memory over many orders. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Progress } from '../../terminal/progress.js';
+import { describeMachine, occasion } from '../machine.js';
+import { withScratch } from '../scratch-directory.js';
+import { type BenchProgram, compileProgram } from './bench-program.js';
+import { measureLoad, measureMemory } from './measure-load.js';
+import { measureOrders } from './measure-orders.js';
+import type { LoadResult, MemoryResult, NetworkResults, OrderTimes } from './network-results.js';
+import { startTemporaryPostgres } from './temporary-postgres.js';
+
+export interface NetworkPlan {
+  /** Orders of each model that are counted. */
+  readonly timed: readonly { readonly model: string; readonly orders: number }[];
+  readonly provers: readonly number[];
+  readonly loadSeconds: number;
+  readonly memoryOrders: number;
+}
+
+export const QUICK_PLAN: NetworkPlan = {
+  timed: [
+    { model: 'lenet5', orders: 10 },
+    { model: 'resnet18', orders: 3 },
+  ],
+  provers: [1, 4, 16],
+  loadSeconds: 10,
+  memoryOrders: 500,
+};
+export const FULL_PLAN: NetworkPlan = {
+  timed: [
+    { model: 'lenet5', orders: 30 },
+    { model: 'resnet18', orders: 8 },
+  ],
+  provers: [1, 4, 16],
+  loadSeconds: 30,
+  memoryOrders: 10_000,
+};
+
+const LOAD_MODEL = 'digits';
+const LOAD_SLICES = 4;
+
+export async function runNetworkBench(
+  plan: NetworkPlan,
+  progress: Progress,
+  keep: (found: NetworkResults) => void,
+): Promise<NetworkResults> {
+  const machine = describeMachine();
+  const measured = occasion(machine.load);
+  const times: OrderTimes[] = [];
+  const load: LoadResult[] = [];
+  const memory: MemoryResult[] = [];
+  const left: string[] = [];
+  const found = (): NetworkResults => ({ machine, measured, times, load, memory, left });
+  const tell = (step: string, fraction: number) => progress.report(step, fraction);
+  await withScratch(async (scratch) => {
+    const place = (name: string) => mkdtempSync(join(scratch, `${name}-`));
+    const part = async (what: string, work: (directory: string) => Promise<void>) => {
+      const directory = place('part');
+      try {
+        await work(directory);
+      } catch (error) {
+        left.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+      keep(found());
+    };
+    for (const { model, orders } of plan.timed) {
+      await part(model, async (directory) => {
+        tell(`compiling ${model}`, 0);
+        const program = await compileProgram(model, join(directory, 'program'), 'auto');
+        times.push(await measureOrders({ program, orders, provers: 2, validators: 3, directory, tell }));
+      });
+    }
+    let program: BenchProgram | undefined;
+    const loaded = async () => {
+      program ??= await compileProgram(LOAD_MODEL, place('program'), LOAD_SLICES);
+      return program;
+    };
+    const { provers, loadSeconds, memoryOrders } = plan;
+    if (loadSeconds > 0) {
+      await part('PGlite', async (directory) => {
+        const run = { program: await loaded(), directory, database: 'PGlite', tell } as const;
+        load.push(...(await measureLoad(run, provers, loadSeconds)));
+      });
+      await part('PostgreSQL', async (directory) => {
+        const own = process.env.DATABASE_URL;
+        const postgres = own ? undefined : await startTemporaryPostgres(join(directory, 'postgres'));
+        const databaseUrl = own ?? postgres?.url;
+        if (!databaseUrl) throw new Error('it is not installed here, and DATABASE_URL names none');
+        try {
+          const run = { program: await loaded(), directory, database: 'PostgreSQL', databaseUrl, tell } as const;
+          load.push(...(await measureLoad(run, provers, loadSeconds)));
+        } finally {
+          await postgres?.stop();
+        }
+      });
+    }
+    if (memoryOrders > 0) {
+      await part('memory', async (directory) => {
+        const run = { program: await loaded(), directory, database: 'PGlite', tell } as const;
+        memory.push(await measureMemory(run, memoryOrders));
+      });
+    }
+  });
+  return found();
+}

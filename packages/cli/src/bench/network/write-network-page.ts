@@ -1,0 +1,42 @@
+/** docs/bench/network.json, and the tables between the marks of docs/network-performance.md. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { InputError } from '@dsperse/core/graph';
+import { formatBytes } from '../../terminal/format.js';
+import type { NetworkResults } from './network-results.js';
+import { loadTable, memoryTable, phasesTable, timesTable } from './network-tables.js';
+
+const doc = (path: string): string => fileURLToPath(new URL(`../../../../../docs/${path}`, import.meta.url));
+export const NETWORK_RESULTS_FILE = doc('bench/network.json');
+export const NETWORK_PAGE = doc('network-performance.md');
+
+const [BEGIN, END] = ['<!-- measured -->', '<!-- end of what was measured -->'];
+
+export function measuredText(found: NetworkResults): string {
+  const { cpu, cores, memoryBytes, node } = found.machine;
+  const { at, commit, load } = found.measured;
+  const parts: string[] = [
+    `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)}, Node ${node}; ${at}, commit ${commit}, load ${load.toFixed(1)} before it began.`,
+  ];
+  if (found.times.length > 0) {
+    parts.push('### From order to certificate', timesTable(found), '### Step by step', phasesTable(found));
+  }
+  if (found.load.length > 0) parts.push('### One gateway under load', loadTable(found));
+  if (found.memory.length > 0) parts.push('### Memory of the gateway', memoryTable(found));
+  if (found.left.length > 0) parts.push(`Not measured: ${found.left.join('; ')}.`);
+  return parts.join('\n\n');
+}
+
+/** @throws InputError where the page has no place for the tables */
+export function withMeasured(page: string, found: NetworkResults): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) {
+    throw new InputError('damaged-artifact', 'the page has no place for the tables', `put back ${BEGIN} and ${END}`);
+  }
+  return `${page.slice(0, from + BEGIN.length)}\n\n${measuredText(found)}\n\n${page.slice(to)}`;
+}
+
+export function writeNetworkResults(found: NetworkResults): void {
+  writeFileSync(NETWORK_RESULTS_FILE, `${JSON.stringify(found, null, 1)}\n`);
+  if (existsSync(NETWORK_PAGE)) writeFileSync(NETWORK_PAGE, withMeasured(readFileSync(NETWORK_PAGE, 'utf8'), found));
+}
