@@ -22,13 +22,11 @@ export const configRows = (): ConfigRow[] =>
 
 /** A table in Markdown. */
 export function configMarkdown(): string {
-  const rows = configRows().map(
-    (r) =>
-      `| \`${r.name}\` | ${r.flag ? `\`${r.flag}\`` : 'none'} | \`${r.environment}\` | ${r.fallback === '-' ? 'none' : `\`${r.fallback}\``} | ${r.meaning} |`,
-  );
-  return ['| setting | flag | environment | default | meaning |', '| --- | --- | --- | --- | --- |', ...rows, ''].join(
-    '\n',
-  );
+  const rows = configRows().map((r) => {
+    const where = r.flag === undefined ? ' (environment only)' : '';
+    return `| \`${r.name}\` | \`${r.environment}\` | ${r.fallback === '-' ? 'none' : `\`${r.fallback}\``} | ${r.meaning}${where} |`;
+  });
+  return ['| setting | environment | default | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
 /** Lines for `--help`. */

@@ -63,7 +63,9 @@ describe('the settings', () => {
     expect(() => load(undefined, {}, { 'prover-worker': '1' })).toThrow(
       expect.objectContaining({ hint: 'did you mean --prover-workers?' }),
     );
-    expect(() => load({ qqqqqqqq: 1 })).toThrow(expect.objectContaining({ hint: expect.stringContaining('--help') }));
+    expect(() => load({ qqqqqqqq: 1 })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('--settings') }),
+    );
     expect(() => load('{"__proto__": {"x": 1}, "constructor": 1}')).toThrow(
       expect.objectContaining({ code: 'unknown-setting' }),
     );

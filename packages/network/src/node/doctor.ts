@@ -80,10 +80,11 @@ export async function diagnose(
     probe: (() => T | Promise<T>) | undefined | false,
     hint: string,
     judge: (found: T) => Finding | Promise<Finding>,
+    boundMs = timeoutMs,
   ): Promise<T | undefined> => {
     if (!probe) return undefined;
     try {
-      const found = await within(timeoutMs, async () => probe());
+      const found = await within(boundMs, async () => probe());
       checks.push({ name, ...(await judge(found)) });
       return found;
     } catch (error) {
@@ -103,8 +104,13 @@ export async function diagnose(
     'give the user of the node the right to write there, or another folder as dataDirectory',
     ({ freeBytes }) => judgeSpace(config, freeBytes),
   );
-  const operator = await check('keystore', probes.keystore, 'make one with `dsperse node --init`', (a) =>
-    ok(`opens: ${a}`),
+  const operator = await check(
+    'keystore',
+    probes.keystore,
+    'make one with `dsperse node --init`',
+    (a) => ok(`opens: ${a}`),
+    // Slow on purpose, the more so on a busy machine.
+    timeoutMs * 10,
   );
   const network = await check('network file', probes.network, 'copy network.json into the data folder', (n) =>
     ok(`chain ${n.chainId}, ${Object.keys(n.contracts).length} contracts`),
