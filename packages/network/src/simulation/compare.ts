@@ -1,5 +1,6 @@
 /** A strategy against honest work: the same agents with the same means, once with it and once without. */
-import { addAccounts, incomePerCost } from './measure.js';
+import { TOKEN } from './agents.js';
+import { addAccounts, incomePerCost, ratio } from './measure.js';
 import type { SimulationPlan } from './plan.js';
 import { type Accounts, runSimulation, type SimulationResult } from './run-simulation.js';
 import { planOf, type Scenario } from './scenarios.js';
@@ -12,6 +13,8 @@ export interface Comparison {
   readonly strategy: number;
   /** Of the same agents where they follow the protocol. */
   readonly honest: number;
+  /** Profit of the strategy over that of the same agents where they follow the protocol; costs are taken off both. */
+  readonly profit: number;
   /** Of everyone else, beside the strategy. */
   readonly others: number;
   readonly fill: number;
@@ -31,6 +34,13 @@ export interface Comparison {
 export function returnOf(accounts: Accounts, role: Scenario['role']): number {
   if (role === 'both') return incomePerCost(addAccounts(accounts.provers, accounts.validators));
   return incomePerCost(accounts[role]);
+}
+
+/** In tokens. */
+function profitOf(accounts: Accounts, role: Scenario['role']): number {
+  const both = addAccounts(accounts.provers, accounts.validators);
+  const { income, penalties, payments, work, verification, capital } = role === 'both' ? both : accounts[role];
+  return ratio(income - penalties - payments - work - verification - capital, TOKEN);
 }
 
 export function fillOf({ epochs }: SimulationResult): number {
@@ -64,6 +74,7 @@ export function compare(
     attackerBps,
     strategy: returnOf(result.attackers, scenario.role),
     honest: returnOf(honest.attackers, scenario.role),
+    profit: profitOf(result.attackers, scenario.role) / profitOf(honest.attackers, scenario.role),
     others: returnOf(result.honest, scenario.role),
     fill: fillOf(result),
     price: priceOf(result),

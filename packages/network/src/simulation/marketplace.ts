@@ -76,7 +76,6 @@ type MarketEvent =
 /** A chunk that nobody takes is offered again after this. */
 const RETRY_SECONDS = 300;
 const CAPACITY = 2;
-const FORGING_SECONDS = 10;
 
 export class Marketplace {
   /** Ended in this epoch. */
@@ -214,10 +213,6 @@ export class Marketplace {
     const done = (proof: 'valid' | 'forged' | 'none', at: number) =>
       this.queue.push(at, { kind: 'done', order, chunk, prover, lock, lockedAt: now, proof });
     const { conduct } = prover;
-    if (conduct === 'forge') {
-      done('forged', now + FORGING_SECONDS);
-      return;
-    }
     if (conduct === 'stall' || (conduct === 'miss' && random.chance(this.plan.attack.missBps ?? 0))) {
       done('none', deadline + 1);
       return;
@@ -226,6 +221,11 @@ export class Marketplace {
     const finished = Math.max(now, prover.machine.busyUntil) + seconds;
     prover.machine.busyUntil = finished;
     prover.busySeconds += seconds;
+    // A forger waits as long as proving would take, so that it is not told apart before.
+    if (conduct === 'forge') {
+      done('forged', Math.min(finished, deadline));
+      return;
+    }
     this.onProved(prover, chunk.workUnits);
     done(finished <= deadline ? 'valid' : 'none', Math.min(finished, deadline + 1));
   }

@@ -11,8 +11,9 @@ export interface Attack {
   readonly askBps?: number;
   /** Orders from oneself, as a share of the customers' demand. */
   readonly selfDealingBps?: number;
-  /** Operators that the attackers' stake is split into at most, each with its part; provers share one machine by this many. */
-  readonly splitInto?: number;
+  /** Validators that one owner's stake is split among, and provers that each attacker's machine poses as. */
+  readonly validatorsEach?: number;
+  readonly proversEach?: number;
   /** One of two gateways offers work to the attackers alone, who ask this share there. */
   readonly censorAskBps?: number;
   /** The first attacker's stake as a share of all, delegated, at this commission less than the others. */

@@ -22,7 +22,7 @@ export function makeProvers(plan: SimulationPlan, random: Random): Prover[] {
   const count = plan.equipment?.length ?? plan.provers;
   const attackers = Math.round((count * plan.attackerBps) / 10_000);
   const { attack } = plan;
-  const split = attack.splitInto ?? 1;
+  const split = attack.proversEach ?? 1;
   const provers: Prover[] = [];
   for (let k = 0; k < count; k++) {
     const isAttacker = k < attackers;
@@ -68,7 +68,7 @@ export function makeValidators(plan: SimulationPlan, random: Random): Validator[
   const total = WORLD.validatorStakePerProver * BigInt(plan.equipment?.length ?? plan.provers) * TOKEN;
   const theirs = attack.whaleBps === undefined ? bps(total, plan.attackerBps) : bps(total, attack.whaleBps);
   const byShare = Math.max(1, Math.round((plan.validators * plan.attackerBps) / 10_000));
-  const attackers = theirs === 0n ? 0 : attack.whaleBps === undefined ? (attack.splitInto ?? byShare) : 1;
+  const attackers = theirs === 0n ? 0 : attack.whaleBps === undefined ? (attack.validatorsEach ?? byShare) : 1;
   return Array.from({ length: plan.validators }, (_, k) => {
     const isAttacker = k < attackers;
     const operator = random.address();
@@ -82,7 +82,7 @@ export function makeValidators(plan: SimulationPlan, random: Random): Validator[
       stake,
       delegated: attack.whaleBps === undefined ? 0n : bps(stake, 8_000),
       commissionBps: isWhale ? 0 : 1_000,
-      verifiesElsewhere: isAttacker && attack.splitInto !== undefined && k > 0,
+      verifiesElsewhere: isAttacker && attack.validatorsEach !== undefined && k > 0,
     };
   });
 }

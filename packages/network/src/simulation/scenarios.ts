@@ -74,8 +74,14 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'sybil-validators',
     about: 'an owner splits its stake among four operators and verifies once, instead of one operator',
     role: 'validators',
-    attack: { splitInto: 4 },
-    instead: { splitInto: 1 },
+    attack: { validatorsEach: 4 },
+    instead: { validatorsEach: 1 },
+  },
+  {
+    name: 'sybil-provers',
+    about: 'one machine poses as four provers, with a quarter of the stake each',
+    role: 'provers',
+    attack: { proversEach: 4 },
   },
 ];
 
