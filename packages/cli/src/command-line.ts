@@ -15,6 +15,7 @@ import { orderCommand } from './commands/order.js';
 import { proveCommand } from './commands/prove.js';
 import { proveSliceCommand } from './commands/prove-slice.js';
 import { runCommand } from './commands/run.js';
+import { simulateCommand } from './commands/simulate.js';
 import { sliceCommand } from './commands/slice.js';
 import { stakeCommand } from './commands/stake.js';
 import { upCommand } from './commands/up.js';
@@ -38,6 +39,7 @@ const COMMANDS = [
   govCommand,
   deployCommand,
   doctorCommand,
+  simulateCommand,
 ];
 
 const EXAMPLES = `
