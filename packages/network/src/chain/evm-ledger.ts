@@ -177,11 +177,12 @@ export class EvmLedger implements Ledger {
           functionName: 'pools',
           args: [VALIDATOR_ROLE, from, POOLS_PER_CALL],
         });
-        for (const p of page) {
-          if (p.active > 0n) {
-            found.push({ operator: lower(p.operator), account: lower(p.owner), stake: p.active });
-          }
-        }
+        const active = page.filter((p) => p.active > 0n);
+        const shared = await Promise.all(active.map((p) => this.#isShared(VALIDATOR_ROLE, p)));
+        active.forEach((p, i) => {
+          const payee = { account: lower(p.owner), ...(shared[i] ? { toPool: true } : {}) };
+          found.push({ operator: lower(p.operator), ...payee, stake: p.active });
+        });
         if (BigInt(page.length) < POOLS_PER_CALL) break;
       }
       return found.sort((a, b) => (a.operator < b.operator ? -1 : 1));
@@ -190,13 +191,21 @@ export class EvmLedger implements Ledger {
 
   stakeOf(role: SlashableRole, operator: Address): Promise<Stake> {
     return this.#cached(`stake ${role} ${operator}`, async () => {
-      const common = { address: this.contracts.stake, abi: stakeManagerAbi, args: [role, operator] } as const;
-      const [owner, active] = await Promise.all([
-        this.publicClient.readContract({ ...common, functionName: 'ownerOf' }),
-        this.publicClient.readContract({ ...common, functionName: 'activeStake' }),
-      ]);
-      return { owner: lower(owner), active };
+      const common = { address: this.contracts.stake, abi: stakeManagerAbi } as const;
+      const pool = await this.publicClient.readContract({ ...common, functionName: 'poolOf', args: [role, operator] });
+      return { owner: lower(pool.owner), active: pool.active, toPool: await this.#isShared(role, pool) };
     });
+  }
+
+  /** Whether others than the owner hold shares of a pool. */
+  async #isShared(
+    role: SlashableRole,
+    pool: { readonly operator: Address; readonly owner: Address; readonly shares: bigint },
+  ): Promise<boolean> {
+    if (pool.shares === 0n) return false;
+    const common = { address: this.contracts.stake, abi: stakeManagerAbi } as const;
+    const args = [role, pool.operator, pool.owner] as const;
+    return (await this.publicClient.readContract({ ...common, functionName: 'sharesOf', args })) < pool.shares;
   }
 
   async order(id: Hex): Promise<OnChainOrder> {
@@ -361,14 +370,20 @@ export class EvmLedger implements Ledger {
   }
 
   async claim(epoch: number, { leaf, proof }: LeafProof): Promise<void> {
-    const { account, cumulative } = leafOf(leaf, 2);
-    if ((await this.claimed(account)) >= cumulative) return;
-    await this.#send({
-      address: this.contracts.settlement,
-      abi: settlementAbi,
-      functionName: 'claim',
-      args: [BigInt(epoch), account, cumulative, proof],
-    });
+    const { account, role, cumulative } = leafOf(leaf, 2);
+    const common = { address: this.contracts.settlement, abi: settlementAbi } as const;
+    if (role === undefined) {
+      if ((await this.claimed(account)) >= cumulative) return;
+      await this.#send({ ...common, functionName: 'claim', args: [BigInt(epoch), account, cumulative, proof] });
+      return;
+    }
+    const claimed = await this.#read(
+      'the claims',
+      this.publicClient.readContract({ ...common, functionName: 'claimedByPool', args: [role, account] }),
+    );
+    if (claimed >= cumulative) return;
+    const args = [BigInt(epoch), role, account, cumulative, proof];
+    await this.#send({ ...common, functionName: 'claimToPool', args });
   }
 }
 

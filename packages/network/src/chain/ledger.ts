@@ -54,6 +54,8 @@ export interface LeafProof {
 
 export interface Stake {
   readonly owner: Address;
+  /** Others staked there too: earnings go to the pool, which divides them. */
+  readonly toPool: boolean;
   readonly active: bigint;
 }
 

@@ -109,7 +109,7 @@ const context: TraceContext = {
   validators: stakes,
   reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
   programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
-  proverAccounts: new Map([[prover.address.toLowerCase(), prover.address.toLowerCase()]]),
+  proverAccounts: new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: false }]]),
   clockSkewSeconds: 5,
 };
 const codes = async (trace: EpochTrace, changed: Partial<TraceContext> = {}) =>
@@ -141,6 +141,8 @@ describe('checkTrace', () => {
     expect(await codes(trace, { validators: stakes.slice(1) })).toEqual(['wrong-snapshot']);
     expect(await codes(trace, { programs: new Map() })).toContain('wrong-work');
     expect(await codes(trace, { proverAccounts: new Map() })).toEqual(['unknown-prover']);
+    const pooled = new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: true }]]);
+    expect(await codes(trace, { proverAccounts: pooled })).toEqual(['unknown-prover']);
     expect(await codes(await traceOf({ order: { budget: 10_000n } }))).toContain('wrong-order-id');
   });
 

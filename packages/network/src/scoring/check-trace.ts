@@ -55,7 +55,7 @@ export interface TraceContext {
   /** Work units of every slice of a program, by fingerprint in lower case. */
   readonly programs: ReadonlyMap<Hex, readonly number[]>;
   /** Payee of a prover as the chain has it; undefined where it has no stake. */
-  readonly proverAccounts: ReadonlyMap<string, string>;
+  readonly proverAccounts: ReadonlyMap<string, { readonly account: string; readonly toPool: boolean }>;
   /** Seconds by which clocks may differ. */
   readonly clockSkewSeconds: number;
 }
@@ -106,8 +106,11 @@ class Checker {
     const isSame = text(this.trace.validators) === text(this.context.validators);
     this.require(isSame, 'wrong-snapshot', 'validators', 'not the validators that the chain has');
     for (const [k, prover] of this.trace.provers.entries()) {
-      const account = this.context.proverAccounts.get(lower(prover.operator));
-      const isRight = account !== undefined && lower(account) === lower(prover.account);
+      const payee = this.context.proverAccounts.get(lower(prover.operator));
+      const isRight =
+        payee !== undefined &&
+        lower(payee.account) === lower(prover.account) &&
+        payee.toPool === (prover.toPool ?? false);
       this.require(isRight, 'unknown-prover', `provers[${k}]`, 'not the account that the chain has');
     }
   }

@@ -24,7 +24,10 @@ export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
   ].sort();
   const provers = await Promise.all(
-    operators.map(async (operator) => ({ operator, account: (await g.ledger.stakeOf(PROVER_ROLE, operator)).owner })),
+    operators.map(async (operator) => {
+      const { owner, toPool } = await g.ledger.stakeOf(PROVER_ROLE, operator);
+      return { operator, account: owner, ...(toPool ? { toPool } : {}) };
+    }),
   );
   return {
     epoch,

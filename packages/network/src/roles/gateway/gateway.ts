@@ -1,4 +1,5 @@
 /** The gateway as a service: its loops, its tables, its interface. */
+import { availableParallelism } from 'node:os';
 import type { Address, Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
 import { marketPolicy, networkTiming } from '../../chain/network-parameters.js';
@@ -22,6 +23,7 @@ import { sweep } from './sweep.js';
 const POLICY_MS = 30_000;
 const SWEEP_MS = 60_000;
 const AT_ONCE = 16;
+const MAX_INFERENCE_THREADS = 4;
 /** Between gateways on one database: `<holder> <order>`. */
 const WAKE_CHANNEL = 'dsperse_wake';
 
@@ -55,7 +57,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const settings = { ...GATEWAY_DEFAULTS, ...options.settings };
   const pool = new ActivationPool({
     blobs: options.blobLocation,
-    threads: options.inference?.threads ?? 1,
+    threads: options.inference?.threads ?? Math.min(MAX_INFERENCE_THREADS, availableParallelism()),
     cacheBytes: options.inference?.cacheBytes ?? 2 ** 31,
   });
   const events = new EventLog(sql);

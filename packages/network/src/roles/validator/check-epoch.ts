@@ -161,11 +161,12 @@ async function programsOf(trace: EpochTrace, { keyOf, preset }: EpochContext) {
 }
 
 async function accountsOf(trace: EpochTrace, ledger: Ledger) {
-  const accounts = new Map<string, string>();
+  const accounts = new Map<string, { account: string; toPool: boolean }>();
   const operators = trace.orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)));
   for (const operator of [...operators, ...trace.provers.map((p) => p.operator)]) {
     if (accounts.has(lower(operator))) continue;
-    accounts.set(lower(operator), lower((await ledger.stakeOf(PROVER_ROLE, operator)).owner));
+    const { owner, toPool } = await ledger.stakeOf(PROVER_ROLE, operator);
+    accounts.set(lower(operator), { account: lower(owner), toPool });
   }
   return accounts;
 }
