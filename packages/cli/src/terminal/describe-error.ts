@@ -55,7 +55,8 @@ export function describeError(thrown: unknown): { error: ErrorDescription; exitC
   if (e.name === 'ProvingError') {
     return { error: { kind: 'ProvingError', code, message, hint, ...node }, exitCode: EXIT.input };
   }
-  if (e.name === 'TransportError')
+  // A chain, database or blob store that is away or refuses is no bug either.
+  if (e.name === 'TransportError' || e.name === 'LedgerError' || e.name === 'StoreError')
     return { error: { kind: 'TransportError', code, message, hint }, exitCode: EXIT.undecided };
   if (e.syscall !== undefined && Object.hasOwn(SYSTEM, code)) {
     const [name, what, todo] = SYSTEM[code](text(e.path) || text(e.dest) || 'the output');
