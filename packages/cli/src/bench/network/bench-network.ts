@@ -1,9 +1,10 @@
 /** A local network for the benchmark: short epochs, no limits of requests, and a client of its requester. */
 
-import { REQUESTER } from '@dsperse/network/local';
+import { GATEWAY, REQUESTER } from '@dsperse/network/local';
 import { type Client, createClient, type OrderResult } from '@dsperse/sdk';
 import { parseEther } from 'viem';
-import { type RunningNetwork, startNetwork } from '../../local-network/start-network.js';
+import { type NetworkOptions, type RunningNetwork, startNetwork } from '../../local-network/start-network.js';
+import { onStop } from '../../terminal/on-stop.js';
 import type { BenchProgram } from './bench-program.js';
 import type { FollowedOrder } from './order-phases.js';
 
@@ -23,13 +24,31 @@ export interface BenchNetwork {
   stop(): Promise<void>;
 }
 
-export async function startBenchNetwork(options: Parameters<typeof startNetwork>[0]): Promise<BenchNetwork> {
+/** Its processes end with this one, also where it is stopped. */
+export async function startBenchNetwork(options: NetworkOptions): Promise<BenchNetwork> {
   const running = await startNetwork(options);
-  try {
-    return { running, client: await requesterOf(running), stop: () => running.stop() };
-  } catch (error) {
+  const { validators, provers } = running.members;
+  const release = onStop(() => {
+    for (const name of [GATEWAY, ...validators, ...provers]) running.node(name).kill('SIGKILL');
+    killProcess(running.anvil?.pid);
+  });
+  const stop = async () => {
     await running.stop();
+    release();
+  };
+  try {
+    return { running, client: await requesterOf(running), stop };
+  } catch (error) {
+    await stop();
     throw error;
+  }
+}
+
+export function killProcess(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
   }
 }
 

@@ -19,7 +19,8 @@ import {
 import { NETWORK_FILE } from '@dsperse/network/node';
 import { type Client, createClient } from '@dsperse/sdk';
 import { ChildNode } from '../../local-network/child-node.js';
-import { UNLIMITED } from './bench-network.js';
+import { onStop } from '../../terminal/on-stop.js';
+import { killProcess, UNLIMITED } from './bench-network.js';
 import type { PeersReply } from './load-protocol.js';
 
 export interface LoadNetwork {
@@ -52,10 +53,16 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
   const anvil = await startLocalAnvil({ directory: join(directory, 'chain'), balances: gasBalances(keys) });
   let gateway: ChildNode | undefined;
   let peers: ChildProcess | undefined;
+  const release = onStop(() => {
+    peers?.kill('SIGKILL');
+    gateway?.kill('SIGKILL');
+    killProcess(anvil.pid);
+  });
   const stop = async () => {
     peers?.kill('SIGKILL');
     await gateway?.stop();
     await anvil.stop();
+    release();
   };
   try {
     const { chainId, contracts } = await setUpNetwork(directory, anvil.url, keys, members, LOCAL_TERMS, tell);
