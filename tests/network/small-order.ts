@@ -228,7 +228,7 @@ export async function caseOf(p: SmallProgram, o: SmallOrder, chunk: number, part
     proofs: new Map(parts.proven.map(({ proof }) => [digestOfBytes(proof), proof])),
     now: STARTED_AT,
     toleranceSeconds: 5,
-    onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false },
+    onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false, exitAt: 2 ** 40 },
     maxProofBytes: 1 << 20,
   };
 }

@@ -218,6 +218,7 @@ export class EvmLedger implements Ledger {
       state: ORDER_STATES[entry.state],
       reserved: entry.budget,
       cancelRequested: entry.cancelRequestedAt > 0n,
+      exitAt: Number(entry.exitAt),
     };
   }
 

@@ -20,6 +20,8 @@ import { orderRow } from './order-rows.js';
 
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
+/** From the proposal of an epoch to its posting at most. */
+const EXIT_MARGIN_SECONDS = 30;
 /** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
 const LOOK_AGAIN_MS = [5_000, 60_000];
 const EPOCHS_AT_START = 5;
@@ -97,9 +99,13 @@ export class EpochRunner {
       [g.settings.maxOrdersPerEpoch],
     );
     const ids: Hex[] = [];
+    const chainNow = ended.length > 0 ? await g.ledger.now() : 0;
     for (const order of ended.map(orderRow)) {
-      const { state } = await g.ledger.order(order.id);
-      if (state === 'reserved') ids.push(order.id);
+      const { state, exitAt } = await g.ledger.order(order.id);
+      // Credits for a reserve that is taken back meanwhile would be paid by others' orders.
+      if (state === 'reserved' && exitAt < chainNow + EXIT_MARGIN_SECONDS) {
+        await this.#giveUp(order.id, 'its reserve can be taken back');
+      } else if (state === 'reserved') ids.push(order.id);
       else if (state === 'none') {
         // Lost with the chain's last blocks; refused where it is too late now.
         await g.ledger.reserve(order.signed).then(
