@@ -93,6 +93,9 @@ describe('nodes and the chain are killed at any moment', () => {
     const handles: OrderHandle[] = [];
     const place = async (k: number): Promise<void> => {
       let drafted: OrderHandle | undefined;
+      const keep = (made: OrderHandle) => {
+        drafted = made;
+      };
       const handle = await until(`order ${k}`, 60_000, async () => {
         // What was drafted and may have arrived is sent again, not ordered anew.
         if (drafted) return network.client.resume(drafted.save());
@@ -127,5 +130,5 @@ describe('nodes and the chain are killed at any moment', () => {
     expect(await ledger.balanceOf(requester)).toBe(before - spent);
     const [last] = handles.slice(-1);
     if (delivered.some((v) => v.id === last.id)) expect((await last.result()).verdict).toBe('accepted');
-  }, 420_000);
+  }, 900_000);
 });

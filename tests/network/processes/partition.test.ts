@@ -23,6 +23,8 @@ beforeAll(async () => {
     provers: 2,
     validators: 4,
     gatewayPort,
+    // Long enough for a busy machine: nobody is to miss a lock here.
+    terms: { parameters: { lockFloorSeconds: { value: 30n, min: 1n } } },
     settings: (name) => (CUT.includes(name) ? { gateways: [url] } : {}),
     program: (name) =>
       name === AHEAD || name === BEHIND

@@ -21,7 +21,16 @@ beforeAll(async () => {
     provers: 1,
     validators: 1,
     settings: (name) =>
-      name === GATEWAY ? { 'gateway.maxBodyBytes': BODY_LIMIT, 'gateway.maxBlobBytes': 2 * BODY_LIMIT } : {},
+      name === GATEWAY
+        ? {
+            'gateway.maxBodyBytes': BODY_LIMIT,
+            'gateway.maxBlobBytes': 2 * BODY_LIMIT,
+            'gateway.keyRequestsPerSecond': 20,
+            'gateway.keyBurst': 100,
+            'gateway.addressRequestsPerSecond': 40,
+            'gateway.addressBurst': 400,
+          }
+        : {},
   });
   requester = network.keys.get('requester')?.account as PrivateKeyAccount;
 }, 120_000);
@@ -118,7 +127,7 @@ describe('requests', () => {
     const post = (authorization: string, bytes = body) => raw('POST', '/v1/quotes', jsonHeaders(authorization), bytes);
     const other = await signed('POST', '/v1/quotes', body, { audience: stranger.address });
     expect(await post(other)).toEqual({ status: 401, code: 'wrong-audience' });
-    const old = await signed('POST', '/v1/quotes', body, { clock: () => Date.now() - 300_000 });
+    const old = await signed('POST', '/v1/quotes', body, { clock: () => Date.now() - 70_000 });
     expect(await post(old)).toEqual({ status: 401, code: 'expired' });
     const early = await signed('POST', '/v1/quotes', body, { clock: () => Date.now() + 300_000 });
     expect(await post(early)).toEqual({ status: 401, code: 'clock-skew' });
@@ -197,7 +206,7 @@ describe('requests', () => {
         (error: TransportError) => error.status,
       );
     const statuses: (number | undefined)[] = [];
-    for (let round = 0; round < 12; round++) statuses.push(...(await Promise.all(Array.from({ length: 32 }, one))));
+    for (let round = 0; round < 20; round++) statuses.push(...(await Promise.all(Array.from({ length: 32 }, one))));
     expect(statuses).toContain(429);
     await answers();
     // One address sends what nobody signed.
@@ -226,7 +235,9 @@ describe('a requester', () => {
     const { budget } = document.order.message;
     await expect.poll(() => network.ledger.balanceOf(requester.address)).toBe(before - budget);
     expect(await submit()).toEqual({ id });
-    await expect.poll(async () => (await network.client.view(id)).state, { timeout: 90_000 }).toBe('settled');
+    await expect
+      .poll(async () => (await network.client.view(id)).state, { timeout: 90_000, interval: 500 })
+      .toBe('settled');
     const { spent } = await network.client.view(id);
     await expect.poll(() => network.ledger.balanceOf(requester.address), { timeout: 10_000 }).toBe(before - spent);
     expect(await submit()).toEqual({ id });
@@ -252,7 +263,7 @@ describe('a requester', () => {
         ),
       );
     await expect
-      .poll(async () => (await states()).sort().join(), { timeout: 90_000 })
+      .poll(async () => (await states()).sort().join(), { timeout: 90_000, interval: 500 })
       .toMatch(/^((failed|refused),){2}settled$/);
     expect(await network.ledger.balanceOf(requester.address)).toBeGreaterThan((free * 9n) / 10n);
   });
@@ -271,12 +282,16 @@ describe('a requester', () => {
     const view = await network.client.view(id).catch(() => undefined);
     if (isDrained) {
       if (view)
-        await expect.poll(async () => (await network.client.view(id)).state, { timeout: 60_000 }).toBe('failed');
+        await expect
+          .poll(async () => (await network.client.view(id)).state, { timeout: 60_000, interval: 500 })
+          .toBe('failed');
       expect((await network.ledger.order(id)).state).toBe('none');
       expect(await network.ledger.balanceOf(requester.address)).toBe(0n);
       await network.client.deposit(free);
     } else {
-      await expect.poll(async () => (await network.client.view(id)).state, { timeout: 90_000 }).toBe('settled');
+      await expect
+        .poll(async () => (await network.client.view(id)).state, { timeout: 90_000, interval: 500 })
+        .toBe('settled');
     }
   });
 

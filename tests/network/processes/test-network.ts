@@ -156,7 +156,7 @@ export async function until<T>(what: string, timeoutMs: number, ask: () => Promi
 }
 
 /** Waits until the chain has settled the order, by the gateway's word and the chain's. */
-export async function settled(network: TestNetwork, handle: OrderHandle, timeoutMs = 60_000): Promise<OrderView> {
+export async function settled(network: TestNetwork, handle: OrderHandle, timeoutMs = 120_000): Promise<OrderView> {
   return until(`the settlement of ${handle.id}`, timeoutMs, async () => {
     const view = await handle.view();
     return view.state === 'settled' && (await network.ledger.order(handle.id)).state === 'settled' && view;
