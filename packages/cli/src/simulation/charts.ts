@@ -13,7 +13,7 @@ type Lines = Pick<Panel, 'title' | 'xTitle' | 'yTitle'> & {
   readonly xTicks?: Axis;
 };
 
-/** From zero in both directions. */
+/** Both axes begin at zero. */
 function chartOf(name: string, alt: string, { series, xTicks, ...titles }: Lines, namesAtEnd = false): Chart {
   const height = 460 + (namesAtEnd ? 140 : 18 * series.length);
   const d = new Drawing(WIDTH, height);
@@ -37,7 +37,7 @@ export function economyCharts({ comparisons, studies }: SimulationResults): Char
   if (names.length > 0) {
     const series = names.map((name, colour): Series => {
       const own = comparisons.filter(({ scenario, honest }) => scenario === name && honest > 0);
-      const points = own.map((c) => ({ x: c.attackerBps / 100, y: c.strategy / c.honest }));
+      const points = own.map((c) => ({ x: c.attackerBps / 100, y: Math.max(0, c.strategy / c.honest) }));
       return { name, points, joined: true, colour };
     });
     charts.push(
@@ -45,11 +45,11 @@ export function economyCharts({ comparisons, studies }: SimulationResults): Char
         'strategies',
         'Income per unit of cost of each strategy over that of honest work, against the share of the attackers',
         {
-          title: 'Income per unit of cost, over that of the same agents at honest work (1)',
+          title: 'Income per unit of cost, over that of the same agents at honest work; losses at 0',
           xTitle: 'attackers: percent of provers and of validators’ stake',
           yTitle: 'over honest work',
           series,
-          xTicks: { from: 0, to: 100, log: false, ticks: [10, 20, 33, 50, 70] },
+          xTicks: { from: 0, to: 60, log: false, ticks: [10, 33, 50] },
         },
         true,
       ),
