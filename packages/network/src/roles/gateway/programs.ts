@@ -1,6 +1,6 @@
 /** Programs that are published here, and the blobs they are made of. */
 
-import { fingerprintOf } from '@dsperse/core/verify';
+import { decodeKey, fingerprintOf } from '@dsperse/core/verify';
 import type { Address } from 'viem';
 import { type ProgramDocument, programSchema, toJson } from '../../messages/index.js';
 import { json } from '../../store/index.js';
@@ -53,6 +53,13 @@ export async function publishProgram(g: GatewayContext, publisher: Address, docu
   }
   const key = await g.blobs.get(document.key, { maxBytes: g.settings.maxBlobBytes });
   if (!key || fingerprintOf(key) !== document.fingerprint) throw bad('its key has another fingerprint');
+  // Validators take work and outputs from the key: an order of a document that says otherwise could never be settled.
+  const { slices, outputs } = decodeKey(key);
+  const isSame =
+    slices.length === document.slices.length &&
+    slices.every(({ workUnits }, i) => workUnits === document.slices[i].workUnits) &&
+    outputs.join('\n') === document.outputs.join('\n');
+  if (!isSame) throw bad('its slices or outputs are not those of its key');
   await g.sql.execute(
     `insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, $3, $4)
      on conflict (fingerprint) do nothing`,
