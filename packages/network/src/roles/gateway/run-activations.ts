@@ -55,7 +55,9 @@ export async function runActivations(
     const slices = await Promise.all(indices.map(slice));
     await listener.chunk(index, encodeBundle(chunkBundle(slices, values, saltOf)));
     for (const s of slices) {
-      const outputs = job.given ? givenOutputs(s, job.given) : executeSlice(s, values, kernels).outputs;
+      // Public outputs bear no commitment that a prover could compare: wrong ones would make its right proof look wrong.
+      const isPublic = s.outputs.some((name) => job.outputs.includes(name));
+      const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : executeSlice(s, values, kernels).outputs;
       for (const [name, integers] of outputs) values.set(name, integers);
       const fresh = [...s.inputs, ...s.outputs].filter((name) => !commitments.has(name));
       const boundary = new Map(
