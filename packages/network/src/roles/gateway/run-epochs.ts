@@ -29,8 +29,12 @@ const rootSchema = messageSchema('EpochRoot');
 
 type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
 
-/** Validators that saw another chain than the proposer do not sign: then it is proposed anew, under the next number. */
+/**
+ * Validators that saw another chain than the proposer do not sign: then it is proposed anew, under the next number. Later
+ * each time, as the chain takes no number far beyond its last: validators that were away sign the one that is open.
+ */
 const COLLECT_MS = 30_000;
+const MAX_PATIENCE = 120;
 
 interface EpochRow {
   readonly epoch: number;
@@ -152,7 +156,7 @@ export class EpochRunner {
   async #continue(row: EpochRow, head: SettlementHead): Promise<void> {
     const { g } = this;
     const message = rootSchema.parse(row.message);
-    if (head.last < row.epoch) return this.#post(row, message);
+    if (head.last < row.epoch) return this.#post(row, message, head.next);
     if (row.state === 'collecting') {
       await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
     }
@@ -165,7 +169,7 @@ export class EpochRunner {
     if ((await g.ledger.now()) >= posted.finalAt) await this.#apply(row);
   }
 
-  async #post(row: EpochRow, message: EpochRoot): Promise<void> {
+  async #post(row: EpochRow, message: EpochRoot, next: number): Promise<void> {
     const { g } = this;
     const signatures = await g.sql.query<{ validator: Address; signature: Hex }>(
       'select validator, signature from epoch_signatures where epoch = $1 and root = $2',
@@ -181,7 +185,8 @@ export class EpochRunner {
       0n,
     );
     if (3n * signed <= 2n * total) {
-      if (row.created_ms + COLLECT_MS < g.nowMs()) await this.#reopen(row, 'too few validators signed it');
+      const patience = COLLECT_MS * Math.min(Math.max(row.epoch - next, 0) + 1, MAX_PATIENCE);
+      if (row.created_ms + patience < g.nowMs()) await this.#reopen(row, 'too few validators signed it');
       return;
     }
     await g.ledger.postEpoch(message, valid);
