@@ -28,6 +28,22 @@ function words(unit, value) {
   return '';
 }
 
+/** Columns of the tables as wide as their widest cell. */
+function align(table) {
+  const rows = table
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+  const widths = rows[0].map((_, i) => Math.max(3, ...rows.map((row) => row[i].length)));
+  const pad = (cell, i) => (cell === '---' ? '-'.repeat(widths[i]) : cell.padEnd(widths[i]));
+  return rows.map((row) => `| ${row.map(pad).join(' | ')} |`).join('\n');
+}
+
 export function parametersMarkdown() {
   const rows = PARAMETERS.map((p) => {
     const local = LOCAL_PARAMETERS[p.name];
@@ -53,9 +69,7 @@ Every constant of the mechanism is a parameter in the contract \`Parameters\`. O
 than \`parameterStepSeconds\` after the change before. \`dsperse gov params\` prints what a network has now. The last column
 says where a local network of \`dsperse up\` differs: times short enough to watch; its lower bounds are 1.
 
-${line(head)}
-${line(head.map(() => '---'))}
-${rows.map(line).join('\n')}
+${align([head, head.map(() => '---'), ...rows].map(line).join('\n'))}
 `;
 }
 
@@ -64,7 +78,7 @@ export function withSettings(text) {
   const from = text.indexOf(BEGIN);
   const to = text.indexOf(END);
   if (from < 0 || to < from) throw new Error(`docs/operating.md has no ${BEGIN} … ${END}`);
-  return `${text.slice(0, from + BEGIN.length)}\n\n${configMarkdown()}\n${text.slice(to)}`;
+  return `${text.slice(0, from + BEGIN.length)}\n\n${align(configMarkdown())}\n\n${text.slice(to)}`;
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
