@@ -5,6 +5,7 @@ const UPLOAD_MS = 3_600_000;
 const EVENTS_MS = 24 * 3_600_000;
 const OPERATORS_MS = 7 * 24 * 3_600_000;
 const BATCH = 500;
+const CHANGING = ['nonces', 'events', 'operators', 'orders', 'chunks', 'attempts', 'commits', 'verdicts', 'blobs'];
 
 export async function sweep(g: GatewayContext): Promise<void> {
   const now = g.nowMs();
@@ -25,4 +26,6 @@ export async function sweep(g: GatewayContext): Promise<void> {
   for (const { digest } of blobs) await g.blobs.delete(digest);
   await g.sql.execute('delete from blobs where digest = any($1)', [blobs.map((b) => b.digest)]);
   await g.sql.execute('delete from orders where id = any($1)', [ids]);
+  // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back.
+  if (g.sql.kind === 'pglite') for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
 }
