@@ -33,7 +33,10 @@ function chartOf(name: string, alt: string, { series, xTicks, ...titles }: Lines
 
 export function economyCharts({ comparisons, studies }: SimulationResults): Chart[] {
   const charts: Chart[] = [];
-  const names = [...new Set(comparisons.map(({ scenario }) => scenario))].filter((name) => name !== 'honest');
+  // A strategy that brings nothing at any share would only lie on the axis.
+  const names = [...new Set(comparisons.filter((c) => c.strategy > 0).map(({ scenario }) => scenario))].filter(
+    (name) => name !== 'honest',
+  );
   if (names.length > 0) {
     const series = names.map((name, colour): Series => {
       const own = comparisons.filter(({ scenario, honest }) => scenario === name && honest > 0);
@@ -45,7 +48,7 @@ export function economyCharts({ comparisons, studies }: SimulationResults): Char
         'strategies',
         'Income per unit of cost of each strategy over that of honest work, against the share of the attackers',
         {
-          title: 'Income per unit of cost, over that of the same agents at honest work; losses at 0',
+          title: 'Income per unit of cost, over that of the same agents at honest work; losses are not shown',
           xTitle: 'attackers: percent of provers and of validators’ stake',
           yTitle: 'over honest work',
           series,
