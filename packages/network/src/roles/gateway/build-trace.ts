@@ -5,9 +5,11 @@ import {
   type AttemptTrace,
   type ChunkTrace,
   type EpochTrace,
+  judgeAttempt,
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
+  type ValidatorStake,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -18,8 +20,9 @@ const verdictSchema = signedSchema('Verdict');
 
 /** @param ids of orders that ended */
 export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly Hex[]): Promise<EpochTrace> {
+  const validators = await g.ledger.validators();
   const orders: OrderTrace[] = [];
-  for (const id of ids) orders.push(await orderTrace(g.sql, id));
+  for (const id of ids) orders.push(judged(await orderTrace(g.sql, id, validators), validators));
   const operators = [
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
   ].sort();
@@ -32,18 +35,29 @@ export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly
   return {
     epoch,
     closedAt: Math.floor(g.nowMs() / 1000),
-    validators: await g.ledger.validators(),
+    validators,
     provers,
     orders,
     canaries: [],
   };
 }
 
-async function orderTrace(sql: Sql, id: Hex): Promise<OrderTrace> {
+/** The outcome by the stakes of the epoch, as validators see it: they may have changed since the verdicts. */
+function judged(order: OrderTrace, validators: readonly ValidatorStake[]): OrderTrace {
+  const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order.endedAt, validators).result === 'accepted';
+  const isDelivered = order.chunks.length > 0 && order.chunks.every((c) => c.attempts.some(isAccepted));
+  const { outcome } = order;
+  return { ...order, outcome: isDelivered ? 'delivered' : outcome === 'delivered' ? 'failed' : outcome };
+}
+
+async function orderTrace(sql: Sql, id: Hex, validators: readonly ValidatorStake[]): Promise<OrderTrace> {
   const order = await loadOrder(sql, id);
   if (!order || order.endedMs === undefined) throw new Error(`order ${id} has not ended`);
   const [chunks, attempts] = await Promise.all([loadChunks(sql, id), loadAttempts(sql, id)]);
-  const [commits, verdicts] = await Promise.all([votes(sql, 'commits', id), votes(sql, 'verdicts', id)]);
+  const [commits, all] = await Promise.all([votes(sql, 'commits', id), votes(sql, 'verdicts', id)]);
+  // Verdicts of those that have left since count for nothing, and must not hold up the epoch.
+  const active = new Set(validators.map((v) => v.operator.toLowerCase()));
+  const verdicts = all.filter((v) => active.has(v.validator));
   return {
     id,
     order: order.signed,
