@@ -30,13 +30,14 @@ export async function requireValidator(g: GatewayContext, sender: Address): Prom
 }
 
 export async function dutiesOf(g: GatewayContext, validator: Address): Promise<Duty[]> {
+  // Only what is to be done: what waits for others must not fill the list.
   const open = await g.sql.query<DutyRow & { committed: boolean; revealed: boolean }>(
-    `select d.*,
+    `select * from (select d.*,
        exists (select 1 from commits c where (c.order_id, c.idx, c.attempt) = (d.order_id, d.idx, d.attempt)
          and c.validator = $1) as committed,
        exists (select 1 from verdicts v where (v.order_id, v.idx, v.attempt) = (d.order_id, d.idx, d.attempt)
          and v.validator = $1) as revealed
-     from (${DUTIES_SQL}) d limit 500`,
+     from (${DUTIES_SQL}) d) x where committed = revealing and not revealed limit 500`,
     [validator],
   );
   const duties = open.flatMap((d): Duty[] => {
@@ -93,7 +94,10 @@ export async function takeCommits(
   }
 }
 
-/** Verdicts are taken from the reveal on, where they open the commitment that the validator made. */
+/**
+ * Verdicts are taken from the reveal on, where they open the commitment that the validator made; none that would change
+ * what came of an order that ended undecided.
+ */
 export async function takeVerdicts(
   g: GatewayContext,
   sender: Address,
@@ -123,7 +127,9 @@ export async function takeVerdicts(
     }
     await g.sql.execute(
       `insert into verdicts (order_id, idx, attempt, validator, accepted, signed)
-       select order_id, idx, attempt, $4, $5, $6 from attempts where order_id = $1 and idx = $2 and attempt = $3
+       select order_id, idx, attempt, $4, $5, $6 from attempts
+       where order_id = $1 and idx = $2 and attempt = $3
+         and (outcome is null or outcome in ('accepted', 'rejected')) for share
        on conflict do nothing`,
       [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
     );
