@@ -136,7 +136,7 @@ export class OrderRunner {
           continue;
         }
         await g.sql.transaction(async (tx) => {
-          await endAttempt(tx, attempt, 'missed', 'no proof came before the deadline of the lock', now);
+          if (!(await endAttempt(tx, attempt, 'missed', 'no proof came before the deadline of the lock', now))) return;
           const key = { chunk: chunk.index, attempt: attempt.attempt };
           await tellOrder(tx, 'missed', order.id, now, { ...key, prover: attempt.prover });
           await tellProver(tx, attempt.prover, 'released', { order: order.id, ...key, outcome: 'missed' }, now);

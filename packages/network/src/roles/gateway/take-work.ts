@@ -139,7 +139,7 @@ export async function takeRelease(
   g.wake(order);
 }
 
-/** Ends an attempt that was not accepted; the chunk waits for the next. */
+/** Ends an attempt that was not accepted; the chunk waits for the next. @returns whether it had not ended before */
 export async function endAttempt(
   tx: Sql,
   a: Pick<AttemptRow, 'order' | 'index' | 'attempt'>,
@@ -147,17 +147,20 @@ export async function endAttempt(
   reason: string,
   nowMs: number,
   release?: object,
-): Promise<void> {
-  await tx.execute(
+): Promise<boolean> {
+  // Not where it has ended otherwise meanwhile, nor as missed where its proof came in the last moment.
+  const changed = await tx.execute(
     `update attempts set outcome = $4, reason = $5, ended_ms = $6, release = $7
-     where order_id = $1 and idx = $2 and attempt = $3 and outcome is null`,
+     where order_id = $1 and idx = $2 and attempt = $3 and outcome is null and (delivery is null or $4 <> 'missed')`,
     [a.order, a.index, a.attempt, outcome, reason, nowMs, release ? json(release) : null],
   );
+  if (changed === 0) return false;
   await tx.execute(
     `update chunks set state = 'waiting', attempt = $3 + 1, offered_to = null, offer = null, offer_until_ms = null
      where order_id = $1 and idx = $2 and attempt = $3`,
     [a.order, a.index, a.attempt],
   );
+  return true;
 }
 
 export const proofDigest = (proof: ChunkProof): Hex => digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
