@@ -98,7 +98,11 @@ export async function certificateOf(g: GatewayContext, order: OrderRow): Promise
 
 /** Public inputs and outputs, sealed to the key that came with the order. */
 export async function valuesOf(g: GatewayContext, order: OrderRow): Promise<Uint8Array> {
-  if (!order.valuesDigest) throw new Refusal(409, 'not-delivered', `the order is ${order.state}`, 'follow its events');
+  const chunks = await loadChunks(g.sql, order.id);
+  // Before the proofs are accepted, outputs would be had for nothing: by an order that is cancelled then.
+  if (!order.valuesDigest || chunks.some((c) => c.state !== 'accepted')) {
+    throw new Refusal(409, 'not-delivered', `the order is ${order.state}`, 'follow its events');
+  }
   const key = new Uint8Array(Buffer.from(order.replyKey.slice(2), 'hex'));
   return seal(key, await getPrivate(g, order.valuesDigest), sealingContext.values(order.id, order.requester), nodeAead);
 }
