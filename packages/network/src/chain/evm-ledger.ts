@@ -43,6 +43,7 @@ const REFUSALS = [
   'the free balance of the requester is below the budget',
   'its signature is not the requester’s',
 ];
+const KNOWN_ALREADY = 1;
 const POOLS_PER_CALL = 100n;
 const RESERVED_AT_ONCE = 50;
 
@@ -271,7 +272,10 @@ export class EvmLedger implements Ledger {
     const refused = parseEventLogs({ abi: marketAbi, logs: receipt.logs, eventName: 'OrderRefused' });
     for (const r of open) {
       const no = refused.find((e) => e.args.id === r.id);
-      if (no) r.reject(new LedgerError('refused', `not reserved: ${REFUSALS[no.args.reason]}`, false, 'sign it anew'));
+      // Another gateway's transaction may have been the first: the order is reserved all the same.
+      const isThere = no?.args.reason === KNOWN_ALREADY && (await this.order(r.id)).state === 'reserved';
+      if (no && !isThere)
+        r.reject(new LedgerError('refused', `not reserved: ${REFUSALS[no.args.reason]}`, false, 'sign it anew'));
       else r.resolve();
     }
   }
