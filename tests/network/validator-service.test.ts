@@ -159,7 +159,7 @@ const ledger = {
   contracts: { treasury: accountOf(20).address },
   now: async () => nowSeconds(),
   parameters: async (names: readonly string[]) => Object.fromEntries(names.map((n) => [n, PARAMETERS[n] ?? 0n])),
-  order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false }),
+  order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false, exitAt: 2 ** 40 }),
   stakeOf: async () => ({ owner: prover.address, active: 100n }),
   validators: async () => stakes,
   settlementHead: async () => head,

@@ -107,6 +107,28 @@ describe('a prover that cheats', () => {
   });
 });
 
+it('an order that is cancelled while a prover sits on a lock ends with what was delivered; the rest is returned', async () => {
+  await attack('vanish');
+  const requester = network.keys.get('requester')?.account.address as `0x${string}`;
+  const before = await network.ledger.balanceOf(requester);
+  const handle = await network.order(50, { deadlineSeconds: 150 });
+  const cheat = network.addressOf(CHEAT);
+  await until('the lock', 60_000, async () => {
+    const { chunks } = await handle.view();
+    return chunks.some((c) => c.state === 'locked' && c.attempts.some((a) => a.prover === cheat));
+  });
+  await handle.cancel();
+  const ended = await handle.ended({ timeoutMs: 120_000 });
+  await attack('honest');
+  expect(ended.state).toBe('cancelled');
+  const view = await settled(network, handle);
+  const attempts = view.chunks.flatMap((c) => c.attempts);
+  expect(attempts.filter((a) => a.prover === cheat).map((a) => a.outcome)).toContain('missed');
+  const accepted = attempts.filter((a) => a.outcome === 'accepted').reduce((n, a) => n + a.price, 0n);
+  expect(view.spent).toBe(accepted);
+  expect(await network.ledger.balanceOf(requester)).toBe(before - accepted);
+});
+
 describe('a validator that cheats', () => {
   it('is outvoted where it accepts everything', async () => {
     await blind(true);

@@ -68,7 +68,10 @@ describe.skipIf(reason !== '')(`two gateways on one database${reason && ` (skipp
     [postgres, s3] = await Promise.all([startPostgres(found.bin), startS3()]);
     process.env.AWS_ACCESS_KEY_ID = s3.accessKeyId;
     process.env.AWS_SECRET_ACCESS_KEY = s3.secretAccessKey;
-    const settings = { databaseUrl: postgres.url, blobUrl: `${s3.endpoint}/${s3.bucket}?region=${s3.region}` };
+    const settings = {
+      databaseUrl: postgres.url,
+      blobUrl: `s3://${s3.bucket}/?endpoint=${s3.endpoint}&region=${s3.region}`,
+    };
     const url = `http://127.0.0.1:${await freePort()}`;
     network = await startTestNetwork({
       provers: 2,

@@ -34,9 +34,6 @@ export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
   return { epochSeconds: Number(p.epochSeconds), commitSeconds: Number(p.commitSeconds) };
 }
 
-/** Of the canaries that a validator was given: below, it earns nothing. */
-const RECALL_FLOOR_BPS = 9_000;
-
 /** @param at when the epoch was closed, in seconds: everyone settles it by the same parameters */
 export async function settlementParameters(ledger: Ledger, at: number): Promise<SettlementParameters> {
   const p = await ledger.parameters(
@@ -49,6 +46,7 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       'rejectedProofBps',
       'releaseBps',
       'rememberEpochs',
+      'recallFloorBps',
     ],
     at,
   );
@@ -63,7 +61,7 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
     treasury: ledger.contracts.treasury,
     burn: BURN_ACCOUNT,
     rememberEpochs: Number(p.rememberEpochs),
-    recallFloorBps: RECALL_FLOOR_BPS,
+    recallFloorBps: Number(p.recallFloorBps),
     // Nothing is minted: the contracts have no emission yet.
     emission: { perEpoch: 0n, halvingEpochs: 0, cap: 0n, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
   };

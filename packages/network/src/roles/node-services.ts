@@ -175,6 +175,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
       chunkWorkUnits: config.gateway.chunkWorkUnits,
       offerMs: config.gateway.offerSeconds * 1000,
       maxBlobBytes: config.gateway.maxBlobBytes,
+      maxOrderBytes: config.gateway.maxBodyBytes,
       maxOpenOrders: config.gateway.maxOrders,
       minFreeBytes: config.gateway.minFreeBytes,
     },

@@ -23,6 +23,8 @@ export interface GatewaySettings {
   /** After settlement, until an order and its blobs are forgotten. */
   readonly retainMs: number;
   readonly maxBlobBytes: number;
+  /** Of an order with its input, or with activations. */
+  readonly maxOrderBytes: number;
   /** Bytes of blobs that one address may have here. */
   readonly maxBytesPerOwner: number;
   readonly maxOpenOrders: number;
@@ -40,6 +42,7 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   maxOrdersPerEpoch: 500,
   retainMs: 24 * 3_600_000,
   maxBlobBytes: 1 << 30,
+  maxOrderBytes: 64 * 2 ** 20,
   maxBytesPerOwner: 20 * 2 ** 30,
   maxOpenOrders: 2_000,
   maxOpenOrdersPerRequester: 200,

@@ -41,7 +41,6 @@ import { submitOrder } from './submit-order.js';
 import { caseOf, dutiesOf, requireValidator, takeCommits, takeVerdicts, valuesFor } from './take-verdicts.js';
 import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js';
 
-const ORDER_BYTES = 300 << 20;
 const SEALED = 'application/octet-stream';
 const EVENT_SECONDS = 15;
 
@@ -187,7 +186,7 @@ function orderRoutes(g: GatewayContext, log: EventLog): Route[] {
       summary: 'submits a signed order with its sealed input',
       request: submitSchema,
       response: z.strictObject({ id: bytes32Schema }),
-      limits: { bodyBytes: ORDER_BYTES, bodyTimeoutMs: 300_000, cost: 2 },
+      limits: { bodyBytes: g.settings.maxOrderBytes, bodyTimeoutMs: 300_000, cost: 2 },
       handle: async ({ sender, body }) => ({ id: await submitOrder(g, by(sender), body) }),
     }),
     jsonRoute({

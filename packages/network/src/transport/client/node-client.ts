@@ -7,8 +7,8 @@ import type { NetworkId, Signer } from '../../messages/index.js';
 import { TransportError } from '../errors.js';
 import { parseJson, stringifyJson } from '../parse-json.js';
 import { type Clock, signRequest } from '../request/sign-request.js';
-import { endWithSignal } from './end-with-signal.js';
 import { backOffMs, pause } from './back-off.js';
+import { endWithSignal } from './end-with-signal.js';
 import { Deadline, errorFrom, type Fetch, readBounded, send } from './exchange.js';
 import { type EventOptions, followEvents, type ReceivedEvent } from './follow-events.js';
 
