@@ -34,7 +34,7 @@ export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly
   );
   return {
     epoch,
-    closedAt: Math.floor(g.nowMs() / 1000),
+    closedAt: Math.max(Math.floor(g.nowMs() / 1000), ...orders.map((o) => o.endedAt)),
     validators,
     provers,
     orders,
@@ -62,7 +62,11 @@ async function orderTrace(sql: Sql, id: Hex, validators: readonly ValidatorStake
     id,
     order: order.signed,
     outcome: order.state as OrderOutcome,
-    endedAt: Math.floor(order.endedMs / 1000),
+    // Not before its locks and releases, whichever gateway's clock they are by.
+    endedAt: Math.max(
+      Math.floor(order.endedMs / 1000),
+      ...attempts.map((a) => Math.max(Math.floor(a.lockedMs / 1000), a.release?.at ?? 0)),
+    ),
     chunks: chunks.map((c): ChunkTrace => {
       return {
         index: c.index,

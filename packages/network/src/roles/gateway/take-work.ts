@@ -56,6 +56,9 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     const same = offer.price === lock.price && offer.collateral === lock.collateral && offer.deadline === lock.deadline;
     if (!same)
       throw new Refusal(409, 'other-terms', 'the lock has other terms than the offer', 'sign the offer as it is');
+    // The clock may have been set back since, or be another gateway's: no lock is before its offer or its order.
+    const startedAt = (await loadOrder(tx, lock.order))?.startedAt ?? 0;
+    const lockedMs = Math.max(now, offer.standsUntilMs - g.settings.offerMs, startedAt * 1000);
     await tx.execute(
       `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -65,7 +68,7 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
         lock.attempt,
         sender,
         json(toJson(signed)),
-        now,
+        lockedMs,
         lock.price,
         lock.collateral,
         lock.deadline,
@@ -125,7 +128,7 @@ export async function takeRelease(
     // Values that this gateway computed itself are right: only a requester's own can be at fault.
     const attested = given && NO_FAULT.includes(release.reason);
     await endAttempt(tx, held, 'released', `${release.reason}${release.detail ? `: ${release.detail}` : ''}`, now, {
-      at: Math.floor(now / 1000),
+      at: Math.floor(Math.max(now, held.lockedMs) / 1000),
       reason: NO_FAULT.includes(release.reason) ? release.reason : 'given-back',
       attested,
     });
