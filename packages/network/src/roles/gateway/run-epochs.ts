@@ -36,6 +36,9 @@ type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
 const COLLECT_MS = 30_000;
 const MAX_PATIENCE = 120;
 
+const orderIds = (leaves: readonly Pick<LeafProof, 'leaf'>[]): Hex[] =>
+  leaves.flatMap(({ leaf }) => (leaf.kind === 1 ? [leaf.order] : []));
+
 interface EpochRow {
   readonly epoch: number;
   readonly state: EpochState;
@@ -189,6 +192,11 @@ export class EpochRunner {
       if (row.created_ms + patience < g.nowMs()) await this.#reopen(row, 'too few validators signed it');
       return;
     }
+    const leaves = settlementSchema.parse(row.settlement).leaves.map((leaf) => ({ leaf }));
+    await this.#reserveLost(leaves);
+    // A leaf of an order that the chain does not hold is a fault of all who signed the root.
+    const states = await Promise.all(orderIds(leaves).map(async (id) => (await g.ledger.order(id)).state));
+    if (states.some((s) => s === 'none' || s === 'exited')) return this.#reopen(row, 'a reserve is gone');
     await g.ledger.postEpoch(message, valid);
     await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
     g.log.info({ epoch: row.epoch, signatures: valid.length }, 'epoch posted');
@@ -224,9 +232,9 @@ export class EpochRunner {
   }
 
   /** Reserves that a chain lost before they were settled are made again. */
-  async #reserveLost(leaves: readonly LeafProof[]): Promise<void> {
+  async #reserveLost(leaves: readonly Pick<LeafProof, 'leaf'>[]): Promise<void> {
     const { g } = this;
-    const ids = leaves.flatMap(({ leaf }) => (leaf.kind === 1 ? [leaf.order] : []));
+    const ids = orderIds(leaves);
     const states = await Promise.all(ids.map((id) => g.ledger.order(id)));
     const lost = ids.filter((_, i) => states[i].state === 'none');
     if (lost.length === 0) return;
