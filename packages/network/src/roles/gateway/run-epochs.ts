@@ -194,9 +194,12 @@ export class EpochRunner {
     }
     const leaves = settlementSchema.parse(row.settlement).leaves.map((leaf) => ({ leaf }));
     await this.#reserveLost(leaves);
-    // A leaf of an order that the chain does not hold is a fault of all who signed the root.
-    const states = await Promise.all(orderIds(leaves).map(async (id) => (await g.ledger.order(id)).state));
-    if (states.some((s) => s === 'none' || s === 'exited')) return this.#reopen(row, 'a reserve is gone');
+    // A leaf of an order that the chain does not hold is a fault of all who signed the root; one that exits is unpaid.
+    const orders = await Promise.all(orderIds(leaves).map((id) => g.ledger.order(id)));
+    const soon = (await g.ledger.now()) + EXIT_MARGIN_SECONDS;
+    if (orders.some((o) => o.state === 'none' || o.state === 'exited' || (o.state === 'reserved' && o.exitAt < soon))) {
+      return this.#reopen(row, 'a reserve is gone, or can be taken back');
+    }
     await g.ledger.postEpoch(message, valid);
     await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
     g.log.info({ epoch: row.epoch, signatures: valid.length }, 'epoch posted');
