@@ -248,7 +248,10 @@ class OwnRecord {
   ) {}
 
   get document(): EndpointDocument {
-    if (!this.#document) throw new Error('the gateway has no record yet');
+    if (!this.#document) {
+      const hint = 'try again in a moment';
+      throw new Refusal(503, 'starting', 'the gateway is starting', hint, { retryAfterSeconds: 1 });
+    }
     return this.#document;
   }
 
