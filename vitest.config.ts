@@ -31,7 +31,9 @@ export default defineConfig({
       '@dsperse/contracts': source('contracts/src/index.ts'),
       '@dsperse/sdk': source('sdk/src/index.ts'),
       ...Object.fromEntries(
-        [...NETWORK_ROOMS].reverse().map((room) => [`@dsperse/network/${room}`, source(`network/src/${room}/index.ts`)]),
+        [...NETWORK_ROOMS]
+          .reverse()
+          .map((room) => [`@dsperse/network/${room}`, source(`network/src/${room}/index.ts`)]),
       ),
     },
   },

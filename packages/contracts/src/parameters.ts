@@ -140,7 +140,7 @@ export const PARAMETERS = [
   // Orders and their ends.
   seconds('orderSecondsMax', 'furthest deadline of an order', { of: 7n * DAY, min: HOUR, max: 30n * DAY }),
   seconds('exitSeconds', 'from the deadline of an order to the return of a reserve that nobody settled', {
-    of: 4n * DAY,
+    of: 9n * DAY,
     min: HOUR,
     max: 30n * DAY,
   }),
@@ -204,12 +204,12 @@ export const PARAMETERS = [
     max: 2_500n,
   }),
   bps('stakeCapBps', "share of all stake up to which a validator's counts for rewards", {
-    of: 2_000n,
+    of: 3_334n,
     min: 500n,
     max: 10_000n,
   }),
   bps('recallFloorBps', 'a validator with this share of right answers to canaries, or less, earns nothing', {
-    of: 5_000n,
+    of: 9_000n,
     min: 1_000n,
     max: 9_900n,
   }),

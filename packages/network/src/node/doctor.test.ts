@@ -52,6 +52,8 @@ const healthy: Required<DoctorProbes> = {
   stake: async () => ({ active: 10n, least: 10n }),
   portIsFree: async () => true,
   memoryBytes: () => 2 ** 36,
+  gas: async () => 10n ** 18n,
+  nodeRuns: () => false,
 };
 
 const examine = (over: Partial<DoctorProbes> = {}, c: typeof config = config) =>
@@ -81,6 +83,7 @@ describe('the doctor', () => {
       `gateway ${GATEWAY}`,
       'stake as prover',
       'stake as validator',
+      'gas',
       'port 4360',
       'port 9',
       'memory',

@@ -121,7 +121,9 @@ export async function standingOffers(g: GatewayContext): Promise<Omit<ProverOffe
        (select count(*) from chunks c where c.offered_to = o.address and c.state in ('offered', 'locked'))::int as in_flight,
        (select coalesce(sum(c.work_units), 0) from chunks c
           where c.offered_to = o.address and c.state in ('offered', 'locked'))::bigint as work_in_flight,
-       (select coalesce(sum(a.collateral), 0) from attempts a where a.prover = o.address and a.outcome is null)::text as held,
+       (select coalesce(sum(a.collateral), 0) from attempts a join orders d on d.id = a.order_id
+          where a.prover = o.address
+            and (a.outcome is null or (a.outcome in ('missed', 'rejected') and d.state <> 'settled')))::text as held,
        (select count(*) from attempts a where a.prover = o.address and a.outcome in ('missed', 'rejected')
           and a.ended_ms > $2)::int as failures
      from operators o where (o.roles & $3) <> 0 and o.seen_ms > $1`,
