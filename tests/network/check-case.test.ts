@@ -205,6 +205,16 @@ describe('what is not the prover’s fault is not judged', () => {
     await expectAbstention(await resealed({ ...manifest, commitments }), 'unlinked');
   });
 
+  it('public outputs that are not what the prover signed for', async () => {
+    const last = await caseOf(program, order, 1, { proven: await prove(jobOf(program, order, 1), never) });
+    expect(await checkCase(last)).toEqual({ accepted: true });
+    const outputs = [...last.values].filter(([name]) => name !== 'x');
+    expect(outputs).toHaveLength(1);
+    const [[name, tensor]] = outputs;
+    const values = new Map([...last.values, [name, { ...tensor, values: tensor.values?.map((n) => n + 1) }] as const]);
+    await expectAbstention({ ...last, values }, 'values');
+  });
+
   it('but a wrong proof is rejected also where another is missing', async () => {
     const wrong = await caseOf(program, order, 0, {
       proven: [proven[0], ...(await wrongProof(prove)(jobOf(program, order, 0), never)).slice(1)],

@@ -151,7 +151,7 @@ async function answer(asked: Asked) {
 const ledger = {
   network,
   order: async () => ({ state, reserved: 10n ** 18n, cancelRequested: false, exitAt: 2 ** 40 }),
-  stakeOf: async () => ({ owner: proverAccount.address, active: 1_000n }),
+  stakeOf: async () => ({ owner: proverAccount.address, toPool: false, active: 1_000n }),
 } as unknown as Ledger;
 
 async function start(prove?: ProveChunk, settings: Partial<ProverSettings> = {}): Promise<Service> {

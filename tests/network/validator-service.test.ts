@@ -160,7 +160,7 @@ const ledger = {
   now: async () => nowSeconds(),
   parameters: async (names: readonly string[]) => Object.fromEntries(names.map((n) => [n, PARAMETERS[n] ?? 0n])),
   order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false, exitAt: 2 ** 40 }),
-  stakeOf: async () => ({ owner: prover.address, active: 100n }),
+  stakeOf: async () => ({ owner: prover.address, toPool: false, active: 100n }),
   validators: async () => stakes,
   settlementHead: async () => head,
   epoch: async (n: number) => ({ epoch: n, root: zeroHash, postedAt: 0, finalAt: 0, cancelled }),

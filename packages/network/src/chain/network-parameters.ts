@@ -4,15 +4,12 @@ import type { MarketPolicy } from '../market/index.js';
 import type { SettlementParameters } from '../scoring/index.js';
 import type { Ledger } from './ledger.js';
 
-export async function marketPolicy(ledger: Ledger): Promise<MarketPolicy> {
-  const p = await ledger.parameters([
-    'shareCapBps',
-    'lockFloorSeconds',
-    'lockMultipleBps',
-    'verifySeconds',
-    'collateralBps',
-    'collateralMin',
-  ]);
+/** @param at a time in seconds; now where nothing is said */
+export async function marketPolicy(ledger: Ledger, at?: number): Promise<MarketPolicy> {
+  const p = await ledger.parameters(
+    ['shareCapBps', 'lockFloorSeconds', 'lockMultipleBps', 'verifySeconds', 'collateralBps', 'collateralMin'],
+    at,
+  );
   return {
     shareCapBps: Number(p.shareCapBps),
     lockFloorSeconds: Number(p.lockFloorSeconds),

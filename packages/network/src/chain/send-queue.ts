@@ -66,9 +66,8 @@ export function ledgerError(error: unknown, what: string): LedgerError {
     }
     const away = error.walk((e) => e instanceof HttpRequestError) !== null;
     const hint = away ? 'is the chain’s RPC running?' : '';
-    return new LedgerError(away ? 'unreachable' : 'failed', `${what}: ${error.shortMessage}`, true, hint, {
-      cause: error,
-    });
+    // Without the cause: viem's messages hold the RPC's URL, which may be a secret.
+    return new LedgerError(away ? 'unreachable' : 'failed', `${what}: ${error.shortMessage}`, true, hint);
   }
   return new LedgerError('failed', `${what}: ${error instanceof Error ? error.message : error}`, true, '', {
     cause: error,

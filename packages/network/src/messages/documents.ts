@@ -1,6 +1,14 @@
 /** The JSON documents of the HTTP interface (docs/network.md), as schemas from which types and OpenAPI follow. */
 import { z } from 'zod';
-import { addressSchema, amountSchema, bytes32Schema, digestSchema, hex64Schema, signedSchema } from './schemas.js';
+import {
+  addressSchema,
+  amountSchema,
+  bytes32Schema,
+  digestSchema,
+  hex64Schema,
+  signatureSchema,
+  signedSchema,
+} from './schemas.js';
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(512);
@@ -183,6 +191,9 @@ export const RELEASE_REASONS = [
 export const releaseSchema = z.strictObject({
   attempt: count,
   reason: z.enum(RELEASE_REASONS),
+  /** Of the `Release` that says when it was given back, in seconds. */
+  at: count,
+  signature: signatureSchema,
   detail: z.string().max(500).optional(),
 });
 

@@ -50,6 +50,13 @@ export const TYPES = {
     { name: 'collateral', type: 'uint128' },
     { name: 'deadline', type: 'uint64' },
   ],
+  Release: [
+    { name: 'order', type: 'bytes32' },
+    { name: 'chunk', type: 'uint32' },
+    { name: 'attempt', type: 'uint32' },
+    { name: 'prover', type: 'address' },
+    { name: 'at', type: 'uint64' },
+  ],
   Receipt: [
     { name: 'order', type: 'bytes32' },
     { name: 'chunk', type: 'uint32' },
@@ -124,6 +131,7 @@ export type Cancel = Message<'Cancel'>;
 export type Endpoint = Message<'Endpoint'>;
 export type ManifestSeal = Message<'Manifest'>;
 export type Lock = Message<'Lock'>;
+export type ReleaseMessage = Message<'Release'>;
 export type Receipt = Message<'Receipt'>;
 export type Acknowledgement = Message<'Acknowledgement'>;
 export type VerdictCommit = Message<'VerdictCommit'>;

@@ -207,7 +207,12 @@ class Checker {
     this.require(isOf(lock), 'wrong-subject', `${path}.lock`, 'the lock is of another chunk');
     await this.signed('Lock', attempt.lock, lock.prover, `${path}.lock`);
     this.checkTerms(order, chunk, attempt, `${path}.lock`);
-    const { receipt, acknowledgement } = attempt;
+    const { receipt, acknowledgement, release } = attempt;
+    if (release) {
+      const { order: id, chunk: index, attempt: number, prover } = lock;
+      const message = { order: id, chunk: index, attempt: number, prover, at: release.at };
+      await this.signed('Release', { message, signature: release.signature }, lock.prover, `${path}.release`);
+    }
     if (receipt) {
       const isSame = isOf(receipt.message) && lower(receipt.message.prover) === lower(lock.prover);
       this.require(isSame, 'wrong-subject', `${path}.receipt`, 'the receipt is of another lock');
@@ -234,7 +239,8 @@ class Checker {
       'locked outside of its time',
     );
     this.require(
-      release === undefined || (release.at >= lockedAt && release.at <= order.endedAt),
+      release === undefined ||
+        (release.at >= lockedAt - clockSkewSeconds && release.at <= order.endedAt + clockSkewSeconds),
       'wrong-times',
       `${path}.release`,
       'released outside of its time',

@@ -60,7 +60,8 @@ function attemptOf(order: Hex, chunk: number, attempt: number, plan: Plan): Atte
   const lock = sign({ ...at, prover: address(plan.prover), price: plan.price, collateral: 1_000n, deadline: 200 });
   const base = { lock, lockedAt: 100, commits: [], verdicts: [] };
   if (plan.kind === 'missed') return base;
-  if (plan.kind === 'released') return { ...base, release: { at: 150, reason: 'given-back', attested: false } };
+  if (plan.kind === 'released')
+    return { ...base, release: { at: 150, reason: 'given-back', attested: false, signature: word(0) } };
   const proofDigest = word(7);
   const verdicts = plan.votes.flatMap((accepted, k) =>
     accepted === undefined ? [] : [sign({ ...at, proofDigest, accepted, validator: address(k + 1), salt: word(0) })],
@@ -244,7 +245,7 @@ describe('settleEpoch', () => {
 
   it('blames nobody for a lock that was still running when the order ended, nor for an attested mismatch', () => {
     const order = orderOf(1, [[plan({ kind: 'missed' })], [plan({ kind: 'released' })]], 'cancelled');
-    const excused = { at: 150, reason: 'boundary-mismatch', attested: true } as const;
+    const excused = { at: 150, reason: 'boundary-mismatch', attested: true, signature: word(0) } as const;
     const chunks = [
       order.chunks[0],
       { ...order.chunks[1], attempts: [{ ...order.chunks[1].attempts[0], release: excused }] },

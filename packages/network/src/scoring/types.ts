@@ -34,7 +34,9 @@ export interface ProverAccount {
 
 /** A lock that was given back before its deadline. The first two reasons cost nothing where a quorum attests them. */
 export interface Release {
+  /** By the prover's `Release`. */
   readonly at: number;
+  readonly signature: Hex;
   readonly reason: 'boundary-mismatch' | 'out-of-range' | 'given-back';
   /** Whether the reason was found true. */
   readonly attested: boolean;

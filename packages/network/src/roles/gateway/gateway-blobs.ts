@@ -14,6 +14,15 @@ async function requireStanding(g: GatewayContext, owner: Address): Promise<void>
   throw new Refusal(403, 'no-standing', `${owner} has neither a stake nor a deposit`, 'stake or deposit first');
 }
 
+/** Bytes that an owner may still keep here. */
+async function roomOf(g: GatewayContext, owner: Address): Promise<number> {
+  const [used] = await g.sql.query<{ bytes: number }>(
+    'select coalesce(sum(bytes), 0)::bigint as bytes from blobs where owner = $1',
+    [owner],
+  );
+  return g.settings.maxBytesPerOwner - used.bytes;
+}
+
 /** Takes an upload. Putting what is there is free. */
 export async function takeBlob(
   g: GatewayContext,
@@ -24,11 +33,7 @@ export async function takeBlob(
 ): Promise<void> {
   await g.requireRoom();
   await requireStanding(g, owner);
-  const [used] = await g.sql.query<{ bytes: number }>(
-    'select coalesce(sum(bytes), 0)::bigint as bytes from blobs where owner = $1',
-    [owner],
-  );
-  const left = Math.min(g.settings.maxBlobBytes, g.settings.maxBytesPerOwner - used.bytes);
+  const left = Math.min(g.settings.maxBlobBytes, await roomOf(g, owner));
   if (left <= 0 || (length ?? 0) > left) {
     throw new Refusal(413, 'too-large', `there is room for ${Math.max(left, 0)} bytes of yours`, 'send less');
   }
@@ -51,6 +56,22 @@ export async function recordBlob(
        order_id = coalesce(blobs.order_id, excluded.order_id)`,
     [digest, kind, bytes, owner, order ?? null, g.nowMs()],
   );
+}
+
+/** What a requester sent with an order: it counts as the requester's. @throws Refusal `too-large` */
+export async function putSecret(g: GatewayContext, order: Hex, requester: Address, bytes: Uint8Array): Promise<string> {
+  const left = await roomOf(g, requester);
+  if (bytes.length > left) {
+    throw new Refusal(
+      413,
+      'too-large',
+      `there is room for ${Math.max(left, 0)} bytes of yours`,
+      'wait until orders ended',
+    );
+  }
+  const digest = await g.blobs.put(bytes);
+  await recordBlob(g, digest, 'private', bytes.length, requester, order);
+  return digest;
 }
 
 /** Bytes that belong to an order and are nobody's to fetch. */

@@ -43,7 +43,7 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   retainMs: 24 * 3_600_000,
   maxBlobBytes: 1 << 30,
   maxOrderBytes: 64 * 2 ** 20,
-  maxBytesPerOwner: 20 * 2 ** 30,
+  maxBytesPerOwner: 4 * 2 ** 30,
   maxOpenOrders: 2_000,
   maxOpenOrdersPerRequester: 200,
   minFreeBytes: 256 * 2 ** 20,

@@ -133,7 +133,11 @@ export const DUTIES_SQL = `
   select a.order_id, a.idx, a.attempt, a.revealing_ms is not null as revealing from attempts a
   join chunks c on c.order_id = a.order_id and c.idx = a.idx and c.attempt = a.attempt
   join orders o on o.id = a.order_id
-  where c.state = 'proven' and a.outcome is null and o.manifest is not null`;
+  where c.state = 'proven' and a.outcome is null and o.manifest is not null
+  union all
+  -- Accepted by others a moment ago: who has committed is still heard, and paid.
+  select order_id, idx, attempt, true from attempts
+  where outcome = 'accepted' and ended_ms > (extract(epoch from now()) * 1000)::bigint - 10000`;
 
 export interface DutyRow {
   readonly order_id: Hex;

@@ -70,7 +70,7 @@ export async function offerChunks(
       deadline: chosen.deadline,
       standsUntilMs: now + g.settings.offerMs,
     };
-    if (!(await makeOffer(g, offer, chosen.address.toLowerCase() as Address))) continue;
+    if (!(await makeOffer(g, offer, chosen.address.toLowerCase() as Address, order.budget))) continue;
     committed += chosen.price;
     next = Math.min(next, offer.standsUntilMs);
     const taken = standing.find((p) => p.address === chosen.address) as (typeof standing)[number];
@@ -128,9 +128,17 @@ async function passes(g: GatewayContext, order: OrderRow): Promise<Set<string>> 
 }
 
 /** Only where the chunk still waits: another gateway may have been faster. */
-async function makeOffer(g: GatewayContext, offer: Offer, prover: Address): Promise<boolean> {
+async function makeOffer(g: GatewayContext, offer: Offer, prover: Address, budget: bigint): Promise<boolean> {
   const now = g.nowMs();
   return g.sql.transaction(async (tx) => {
+    // Counted again here: two gateways may look at the order at the same time.
+    const [held] = await tx.query<{ sum: string }>(
+      `select coalesce(sum(case when c.state = 'offered' then (c.offer->>'price')::numeric else a.price end), 0)::text as sum
+       from chunks c left join attempts a on a.order_id = c.order_id and a.idx = c.idx and a.attempt = c.attempt
+       where c.order_id = $1 and c.state <> 'waiting'`,
+      [offer.order],
+    );
+    if (BigInt(held.sum) + offer.price > budget) return false;
     const changed = await tx.execute(
       `update chunks set state = 'offered', offered_to = $4, offer = $5, offer_until_ms = $6
        where order_id = $1 and idx = $2 and attempt = $3 and state = 'waiting'`,

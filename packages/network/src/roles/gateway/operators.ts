@@ -3,7 +3,7 @@ import type { Address } from 'viem';
 import { type Offer as ProverOffer, updateRate, type WorkDone } from '../../market/index.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
 import { type EndpointDocument, ROLE, signerOf, toJson } from '../../messages/index.js';
-import { PROVER_ROLE } from '../../scoring/index.js';
+import { PROVER_ROLE, VALIDATOR_ROLE } from '../../scoring/index.js';
 import { json, type Sql } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -27,6 +27,7 @@ export async function putEndpoint(g: GatewayContext, address: Address, document:
       'sign the capability that is sent',
     );
   }
+  await requireStake(g, address, roles);
   if (expiresAt * 1000 <= g.nowMs())
     throw new Refusal(400, 'expired', 'the endpoint record has expired', 'sign a new one');
   const taken = await g.sql.execute(
@@ -65,6 +66,16 @@ interface Seen {
 
 /** Of each database, the oldest first: an operator asks many times a second. */
 const seenLately = new WeakMap<GatewayContext['sql'], Map<Address, Seen>>();
+
+/** Strangers without stake get no offers and no duties: nothing is kept of them. @throws Refusal */
+async function requireStake(g: GatewayContext, address: Address, roles: number): Promise<void> {
+  const [prover, validator] = await Promise.all([
+    g.ledger.stakeOf(PROVER_ROLE, address),
+    g.ledger.stakeOf(VALIDATOR_ROLE, address),
+  ]);
+  const staked = (roles & ROLE.prover && prover.active > 0n) || (roles & ROLE.validator && validator.active > 0n);
+  if (!staked) throw new Refusal(403, 'no-stake', `${address} has no stake in the roles that it says`, 'stake first');
+}
 
 /** Notes that the operator was heard of. @throws Refusal `unknown-operator` */
 export async function seeOperator(

@@ -64,7 +64,9 @@ export interface AttemptRow {
   readonly lockedMs: number;
   readonly price: bigint;
   readonly deadline: number;
-  readonly release: { readonly at: number; readonly reason: string; readonly attested: boolean } | undefined;
+  readonly release:
+    | { readonly at: number; readonly reason: string; readonly attested: boolean; readonly signature: Hex }
+    | undefined;
   readonly delivery: Delivery | undefined;
   readonly acknowledgement: Signed<Acknowledgement> | undefined;
   readonly receivedMs: number | undefined;

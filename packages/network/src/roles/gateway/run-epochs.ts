@@ -7,19 +7,32 @@ import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
 import { type EpochRoot, messageSchema, type Signed, toJson } from '../../messages/index.js';
-import { emptyState, leafProofs, settleEpoch, sortLeaves } from '../../scoring/index.js';
+import {
+  checkTrace,
+  type EpochTrace,
+  emptyState,
+  leafProofs,
+  type SettlementState,
+  settleEpoch,
+  sortLeaves,
+} from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
 import { isSignedBy } from '../peer/is-signed-by.js';
+import { traceContext } from '../validator/check-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { orderRow } from './order-rows.js';
+import { findProgram } from './programs.js';
 
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
+/** As validators allow by default. */
+const CLOCK_SKEW_SECONDS = 300;
+const SET_ASIDE_MS = 600_000;
 /** From the proposal of an epoch to its posting at most. */
 const EXIT_MARGIN_SECONDS = 30;
 /** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
@@ -52,6 +65,9 @@ interface EpochRow {
 export class EpochRunner {
   /** Epochs that were settled lately: since when, and how often they were looked up since. */
   #settled: Map<number, { readonly atMs: number; looks: number }> | undefined;
+
+  /** Orders whose trace does not hold, and until when they are left out. */
+  readonly #setAside = new Map<Hex, number>();
 
   constructor(private readonly g: GatewayContext) {}
 
@@ -94,7 +110,37 @@ export class EpochRunner {
     if (ids.length === 0) return;
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
     const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
-    await this.#propose({ epoch, trace: await buildTrace(g, epoch, ids), previous });
+    const trace = await buildTrace(g, epoch, ids);
+    if (await this.#holds(trace, previous)) await this.#propose({ epoch, trace, previous });
+  }
+
+  /**
+   * Checks what validators will check. One order that they would refuse must not hold up all others: it is set aside, and
+   * tried again later.
+   */
+  async #holds(trace: EpochTrace, previous: SettlementState): Promise<boolean> {
+    const { g } = this;
+    const keyOf = async (fingerprint: string): Promise<Uint8Array> => {
+      const program = await findProgram(g, fingerprint);
+      const bytes = program && (await g.blobs.get(program.key));
+      if (!bytes) throw new Error(`the verifier key of ${fingerprint} is not here`);
+      return bytes;
+    };
+    const { ledger } = g;
+    const context = await traceContext(trace, previous, {
+      ledger,
+      keyOf,
+      preset: 'standard',
+      clockSkewSeconds: CLOCK_SKEW_SECONDS,
+    });
+    const faults = await checkTrace(trace, context);
+    for (const { code, path, message } of faults) {
+      const at = /^orders\[(\d+)\]/.exec(path);
+      const order = at ? trace.orders[Number(at[1])].id : undefined;
+      g.log.error({ order, code, path }, `an epoch would not be signed: ${message}`);
+      if (order) this.#setAside.set(order, g.nowMs() + SET_ASIDE_MS);
+    }
+    return faults.length === 0;
   }
 
   /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
@@ -108,6 +154,8 @@ export class EpochRunner {
     const ids: Hex[] = [];
     const chainNow = ended.length > 0 ? await g.ledger.now() : 0;
     for (const order of ended.map(orderRow)) {
+      if ((this.#setAside.get(order.id) ?? 0) > g.nowMs()) continue;
+      this.#setAside.delete(order.id);
       const { state, exitAt } = await g.ledger.order(order.id);
       // Credits for a reserve that is taken back meanwhile would be paid by others' orders.
       if (state === 'reserved' && exitAt < chainNow + EXIT_MARGIN_SECONDS) {

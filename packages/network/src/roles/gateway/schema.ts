@@ -165,6 +165,7 @@ export const MIGRATIONS = [
     sql: `
       create index chunks_proven on chunks (order_id, idx) where state = 'proven';
       create index attempts_open on attempts (prover) where outcome is null;
+      create index attempts_accepted on attempts (ended_ms) where outcome = 'accepted';
       create index attempts_failed on attempts (prover, ended_ms) where outcome in ('missed', 'rejected');
     `,
   },

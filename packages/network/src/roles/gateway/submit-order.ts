@@ -19,7 +19,7 @@ import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { isSignedBy } from '../peer/is-signed-by.js';
 import { tellOrder } from './event-log.js';
-import { putPrivate } from './gateway-blobs.js';
+import { putSecret } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { loadOrder } from './order-rows.js';
 import { findProgram } from './programs.js';
@@ -56,8 +56,8 @@ export async function submitOrder(g: GatewayContext, sender: Address, document: 
   const input = openInput(g, document);
   await checkInput(g, order, program, input);
   const activations = openActivations(g, document);
-  const inputDigest = await putPrivate(g, id, input);
-  const activationsDigest = activations && (await putPrivate(g, id, activations));
+  const inputDigest = await putSecret(g, id, sender, input);
+  const activationsDigest = activations && (await putSecret(g, id, sender, activations));
   const now = g.nowMs();
   await g.sql.transaction(async (tx) => {
     const added = await tx.execute(

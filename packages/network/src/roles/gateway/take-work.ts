@@ -102,6 +102,8 @@ export async function boundaryFor(g: GatewayContext, prover: Address, order: Hex
   return seal(key, bytes, sealingContext.boundary(order, index, prover), nodeAead);
 }
 
+const RELEASE_SKEW_MS = 60_000;
+
 /** Reasons that are nobody's fault, where they hold: what this gateway computed itself it can tell. */
 const NO_FAULT = ['boundary-mismatch', 'out-of-range'];
 
@@ -110,9 +112,17 @@ export async function takeRelease(
   prover: Address,
   order: Hex,
   index: number,
-  release: { attempt: number; reason: string; detail?: string },
+  release: { attempt: number; reason: string; at: number; signature: Hex; detail?: string },
 ): Promise<void> {
   const now = g.nowMs();
+  const { attempt, at, signature } = release;
+  const said = { message: { order, chunk: index, attempt, prover, at }, signature };
+  if (!isSignedBy(g.network, 'Release', said, prover)) {
+    throw new Refusal(403, 'bad-signature', 'the release is not signed by its prover', 'sign it with the operator key');
+  }
+  if (Math.abs(at * 1000 - now) > RELEASE_SKEW_MS) {
+    throw new Refusal(400, 'clock-skew', 'the release is of another time', 'set the clock');
+  }
   await g.sql.transaction(async (tx) => {
     const chunk = await loadChunk(tx, order, index);
     if (chunk?.state === 'offered' && chunk.offeredTo === prover && chunk.attempt === release.attempt) {
@@ -128,7 +138,8 @@ export async function takeRelease(
     // Values that this gateway computed itself are right: only a requester's own can be at fault.
     const attested = given && NO_FAULT.includes(release.reason);
     await endAttempt(tx, held, 'released', `${release.reason}${release.detail ? `: ${release.detail}` : ''}`, now, {
-      at: Math.floor(Math.max(now, held.lockedMs) / 1000),
+      at,
+      signature,
       reason: NO_FAULT.includes(release.reason) ? release.reason : 'given-back',
       attested,
     });
@@ -220,10 +231,11 @@ export async function takeDelivery(
       [order, index, receipt.attempt, json(toJson(delivery)), json(toJson(acknowledgement)), now],
     );
     await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
-    await tx.execute(`update blobs set kind = 'proof', order_id = $2 where digest = any($1) and kind = 'uploaded'`, [
-      digests,
-      order,
-    ]);
+    await tx.execute(
+      `update blobs set kind = 'proof', order_id = $2
+       where digest = any($1) and kind = 'uploaded' and owner = $3`,
+      [digests, order, prover],
+    );
     await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
     const key = { chunk: index, attempt: receipt.attempt };
     await tellOrder(tx, 'proven', order, now, { ...key, prover });

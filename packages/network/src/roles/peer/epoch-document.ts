@@ -1,6 +1,6 @@
 /** What a gateway says of an epoch, as JSON: the trace with the state before it, and the settlement that follows. */
 import { z } from 'zod';
-import { addressSchema, amountSchema, bytes32Schema, signedSchema } from '../../messages/index.js';
+import { addressSchema, amountSchema, bytes32Schema, signatureSchema, signedSchema } from '../../messages/index.js';
 import type {
   EpochTrace,
   Leaf,
@@ -23,6 +23,7 @@ const attemptTraceSchema = z.strictObject({
   release: z
     .strictObject({
       at: count,
+      signature: signatureSchema,
       reason: z.enum(['boundary-mismatch', 'out-of-range', 'given-back']),
       attested: z.boolean(),
     })

@@ -68,6 +68,14 @@ export class GatewayLink {
     return this.#node?.endpoint.message.operator;
   }
 
+  get signer(): Identity['account'] {
+    return this.options.identity.account;
+  }
+
+  get network(): NetworkId {
+    return this.options.network;
+  }
+
   get isConnected(): boolean {
     return this.#node !== undefined;
   }

@@ -281,7 +281,10 @@ export async function release(
   signal?: AbortSignal,
 ): Promise<void> {
   const { order, chunk, attempt } = key;
-  const body = toJson({ attempt, reason, detail });
+  const at = Math.floor(link.nowMs() / 1000);
+  const prover = link.signer.address.toLowerCase() as Hex;
+  const { signature } = await signMessage(link.signer, link.network, 'Release', { order, chunk, attempt, prover, at });
+  const body = toJson({ attempt, reason, at, signature, detail });
   try {
     await link.post(`/v1/chunks/${order}/${chunk}/release`, body, z.unknown(), { idempotent: true, signal });
   } catch (error) {

@@ -28,6 +28,7 @@ export type AbstentionCode =
   | 'lock-signature'
   | 'lock'
   | 'price'
+  | 'values'
   | 'receipt-signature'
   | 'receipt'
   | 'missing-key'
@@ -215,7 +216,11 @@ function checkProofs(request: CaseRequest, { key, fingerprint }: CaseKey): CaseO
     }
     if (proof.length !== proofBytes) return reject('proof-length', `${path}/proofBytes`);
     const verdict = verifySlice(key, fingerprint, statement, proof, values);
-    if (verdict.verdict === 'rejected') return reject(verdict.code, `${path}/${verdict.path}`);
+    if (verdict.verdict === 'rejected') {
+      // Public values come from the gateway: where they are not what the prover signed for, nobody has shown a wrong proof.
+      if (isOfPublicValues(key, statement.index, verdict)) return abstain('values', `${path}/${verdict.path}`);
+      return reject(verdict.code, `${path}/${verdict.path}`);
+    }
     if (verdict.verdict === 'undecided') unjudged ??= abstain(verdict.code, `${path}/${verdict.path}`);
     const { commitments } = document.manifest;
     const other = Object.entries(statement.commitments).find(([name, c]) => commitments[name] !== c);
@@ -223,6 +228,16 @@ function checkProofs(request: CaseRequest, { key, fingerprint }: CaseKey): CaseO
     if (other) unlinked ??= abstain('unlinked', `${path}/statement/commitments/${other[0]}`);
   }
   return unjudged ?? unlinked ?? { accepted: true };
+}
+
+/** Whether a proof was turned down because of what the gateway said that an output is; the input is the order's. */
+function isOfPublicValues(key: VerifierKey, index: number, { code, path }: { code: string; path: string }): boolean {
+  if (code === 'public-values') return true;
+  const at = /^boundary\/(\d+)$/.exec(path);
+  if (code !== 'commitment' || !at) return false;
+  const { inputs, outputs } = key.slices[index];
+  const name = [...inputs, ...outputs][Number(at[1])];
+  return key.outputs.includes(name);
 }
 
 /** The price by the work that the key says, and a price that the curve had reached. */

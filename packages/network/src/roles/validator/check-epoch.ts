@@ -14,6 +14,7 @@ import {
   type SettlementParameters,
   type SettlementState,
   settleEpoch,
+  type TraceContext,
 } from '../../scoring/index.js';
 import type { EpochDocument } from '../peer/epoch-document.js';
 import type { ValidatorJournal } from './validator-journal.js';
@@ -51,16 +52,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (other) return refuse('wrong-previous', other);
   const foreign = ownVerdictsFault(trace, c);
   if (foreign) return refuse('foreign-verdict', foreign);
-  const faults = await checkTrace(trace, {
-    network: c.ledger.network,
-    previous,
-    market: await marketPolicy(c.ledger),
-    validators: await c.ledger.validators(),
-    reserves: await reservesOf(trace, c.ledger),
-    programs: await programsOf(trace, c),
-    proverAccounts: await accountsOf(trace, c.ledger),
-    clockSkewSeconds: c.clockSkewSeconds,
-  });
+  const faults = await checkTrace(trace, await traceContext(trace, previous, c));
   if (faults.length > 0) {
     const [{ code, path, message }] = faults;
     return refuse(code, `${path}: ${message} (${faults.length} in all)`);
@@ -70,6 +62,24 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   return {
     root: { epoch, previous: previous.root, root, spent: totals.spent, leaves: leaves.length },
     settlement,
+  };
+}
+
+/** What a trace is held against, looked up here: by validators, and by the gateway before it proposes. */
+export async function traceContext(
+  trace: EpochTrace,
+  previous: SettlementState,
+  c: Pick<EpochContext, 'ledger' | 'keyOf' | 'preset' | 'clockSkewSeconds'>,
+): Promise<TraceContext> {
+  return {
+    network: c.ledger.network,
+    previous,
+    market: await laxestPolicy(trace, c.ledger),
+    validators: await c.ledger.validators(),
+    reserves: await reservesOf(trace, c.ledger),
+    programs: await programsOf(trace, c),
+    proverAccounts: await accountsOf(trace, c.ledger),
+    clockSkewSeconds: c.clockSkewSeconds,
   };
 }
 
@@ -122,9 +132,11 @@ async function checkStateByLeaves(
 function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContext): string | undefined {
   const isOurs = (address: Address) => lower(address) === lower(validator);
   for (const { chunks } of trace.orders) {
-    for (const { commits, verdicts, lock } of chunks.flatMap((chunk) => chunk.attempts)) {
+    for (const { commits, verdicts, lock, receipt } of chunks.flatMap((chunk) => chunk.attempts)) {
       const own = journal.verdict(lock.message);
       const where = `${lock.message.order}/${lock.message.chunk}/${lock.message.attempt}`;
+      // We judged a proof of this lock: whoever leaves the receipt out makes it look missed.
+      if (own && !receipt) return `receipt of ${where}`;
       for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
         if (!own || commitmentOf(own) !== message.commitment) return `commitment on ${where}`;
       }
@@ -134,6 +146,19 @@ function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContex
     }
   }
   return undefined;
+}
+
+/** Parameters may have changed while orders ran: a lock has to satisfy the laxer of those before and after. */
+async function laxestPolicy(trace: EpochTrace, ledger: Ledger) {
+  const began = Math.min(trace.closedAt, ...trace.orders.flatMap((o) => o.chunks.map((chunk) => chunk.offeredAt)));
+  const [a, b] = await Promise.all([began, trace.closedAt].map((at) => marketPolicy(ledger, at)));
+  const least = <T extends number | bigint>(x: T, y: T): T => (x < y ? x : y);
+  return {
+    lockFloorSeconds: least(a.lockFloorSeconds, b.lockFloorSeconds),
+    verifySeconds: least(a.verifySeconds, b.verifySeconds),
+    collateralBps: least(a.collateralBps, b.collateralBps),
+    collateralMin: least(a.collateralMin, b.collateralMin),
+  };
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {
@@ -146,7 +171,7 @@ async function reservesOf(trace: EpochTrace, ledger: Ledger) {
   return reserves;
 }
 
-async function programsOf(trace: EpochTrace, { keyOf, preset }: EpochContext) {
+async function programsOf(trace: EpochTrace, { keyOf, preset }: Pick<EpochContext, 'keyOf' | 'preset'>) {
   const programs = new Map<Hex, readonly number[]>();
   for (const { order } of trace.orders) {
     const fingerprint = lower(order.message.fingerprint);

@@ -66,6 +66,7 @@ const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
 const PROOF_BYTES = 64 << 20;
 const SKEW_SECONDS = 300;
+const EXAMINED_AT_ONCE = 8;
 /** Commitments that come within this time go in one request. */
 const GATHER_MS = 2;
 /** After an abstention, for what was missing may have come. */
@@ -88,6 +89,8 @@ class Validator {
   readonly #log: Logger;
   readonly #operator: VerdictMessage['validator'];
   readonly #stopping = new AbortController();
+  #examining = 0;
+  readonly #queued: (() => void)[] = [];
   readonly #loops: Promise<void>[] = [];
   /** What is being done, by what it is about. */
   readonly #tasks = new Map<string, Promise<void>>();
@@ -230,6 +233,18 @@ class Validator {
 
   /** Fetches what the case rests on and has it checked. */
   async #examine(link: GatewayLink, key: CaseKeyParts, document: CaseDocument) {
+    // Values and proofs of a case may be large: so many are held at once, and no more.
+    while (this.#examining >= EXAMINED_AT_ONCE) await new Promise<void>((resolve) => this.#queued.push(resolve));
+    this.#examining++;
+    try {
+      return await this.#examineNow(link, key, document);
+    } finally {
+      this.#examining--;
+      this.#queued.shift()?.();
+    }
+  }
+
+  async #examineNow(link: GatewayLink, key: CaseKeyParts, document: CaseDocument) {
     const { ledger, network, settings } = this.options;
     const maxProofBytes = settings.maxProofBytes ?? PROOF_BYTES;
     const fingerprint = document.manifest.fingerprint;
