@@ -2,7 +2,7 @@
 import { type Address, type Hex, isAddressEqual } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
 import type { Logger, Metrics, Service } from '../../node/index.js';
-import { leafProof, merkleRoot, type SlashableRole } from '../../scoring/index.js';
+import { type Leaf, leafProof, leafProofs, merkleRoot, type SlashableRole } from '../../scoring/index.js';
 import { pause } from '../../transport/client/back-off.js';
 import { epochSettlementSchema } from './epoch-document.js';
 import type { GatewayLink } from './gateway-link.js';
@@ -20,6 +20,8 @@ export interface ClaimOptions {
 }
 
 const LEAVES_BYTES = 256 << 20;
+const LEAVES_PER_CALL = 100;
+const SETTLED_BY_OTHERS_SECONDS = 30;
 
 export function createClaims(options: ClaimOptions): Service {
   const { log, intervalMs = 30_000 } = options;
@@ -51,11 +53,15 @@ export function createClaims(options: ClaimOptions): Service {
 }
 
 /** The last epoch that is final: its leaves hold all that was ever earned. */
-async function lastFinal(ledger: Ledger, after: number): Promise<{ epoch: number; root: Hex } | undefined> {
+async function lastFinal(
+  ledger: Ledger,
+  after: number,
+): Promise<{ epoch: number; root: Hex; finalSeconds: number } | undefined> {
   const [{ last }, now] = await Promise.all([ledger.settlementHead(), ledger.now()]);
   for (let epoch = last; epoch > after; epoch--) {
     const posted = await ledger.epoch(epoch);
-    if (posted && !posted.cancelled && posted.finalAt <= now) return { epoch, root: posted.root };
+    if (posted && !posted.cancelled && posted.finalAt <= now)
+      return { epoch, root: posted.root, finalSeconds: now - posted.finalAt };
   }
   return undefined;
 }
@@ -66,8 +72,11 @@ export async function claimOnce(options: ClaimOptions, after: number): Promise<{
   const final = await lastFinal(ledger, after);
   if (!final) return { epoch: after, claims: 0 };
   const { leaves } = await settlementOf(options.links, final.epoch, final.root);
+  // Reserves pay the credits: where no gateway has settled the orders, whoever earned from them does.
+  if (final.finalSeconds > SETTLED_BY_OTHERS_SECONDS) await settleAll(ledger, final.epoch, leaves);
   const owners = await Promise.all(options.roles.map(async (role) => (await ledger.stakeOf(role, operator)).owner));
   let claims = 0;
+  let isPaid = true;
   for (const leaf of leaves) {
     if (leaf.kind !== 2) continue;
     const isPool = leaf.role !== undefined;
@@ -79,8 +88,18 @@ export async function claimOnce(options: ClaimOptions, after: number): Promise<{
     await ledger.claim(final.epoch, { leaf, proof: leafProof(leaves, leaf) });
     options.log.info({ epoch: final.epoch, account: leaf.account, cumulative: leaf.cumulative.toString() }, 'claimed');
     claims++;
+    // The pool may hold less until the orders are settled: the rest is claimed next time.
+    if (!isPool && (await ledger.claimed(leaf.account)) < leaf.cumulative) isPaid = false;
   }
-  return { epoch: final.epoch, claims };
+  return { epoch: isPaid ? final.epoch : after, claims };
+}
+
+async function settleAll(ledger: Ledger, epoch: number, leaves: readonly Leaf[]): Promise<void> {
+  const proofs = leafProofs(leaves);
+  const orders = leaves.flatMap((leaf, i) => (leaf.kind === 1 ? [{ leaf, proof: proofs[i] }] : []));
+  for (let i = 0; i < orders.length; i += LEAVES_PER_CALL) {
+    await ledger.settleOrders(epoch, orders.slice(i, i + LEAVES_PER_CALL));
+  }
 }
 
 /** An epoch's settlement whose leaves have the root that the chain has. @throws Error where no gateway has such */
