@@ -5,7 +5,7 @@ import { GATEWAY } from '@dsperse/network/local';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBooks } from './conservation.js';
 import { type CutProxy, startCutProxy } from './cut-proxy.js';
-import { DSPERSE, script, settled, sleep, startTestNetwork, type TestNetwork } from './test-network.js';
+import { DSPERSE, PATIENT, script, settled, sleep, startTestNetwork, type TestNetwork } from './test-network.js';
 
 const CUT = ['validator-3', 'validator-4'];
 const AHEAD = 'prover-1';
@@ -23,8 +23,7 @@ beforeAll(async () => {
     provers: 2,
     validators: 4,
     gatewayPort,
-    // Long enough for a busy machine: nobody is to miss a lock here.
-    terms: { parameters: { lockFloorSeconds: { value: 30n, min: 1n } } },
+    terms: PATIENT,
     settings: (name) => (CUT.includes(name) ? { gateways: [url] } : {}),
     program: (name) =>
       name === AHEAD || name === BEHIND

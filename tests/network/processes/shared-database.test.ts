@@ -10,7 +10,7 @@ import { ChildNode } from '../../../packages/cli/src/local-network/child-node.js
 import { startS3, type TestS3 } from '../../stores/s3-server.js';
 import { findPostgres, startPostgres, type TestPostgres } from '../../stores/start-postgres.js';
 import { readBooks } from './conservation.js';
-import { DSPERSE, settled, sleep, startTestNetwork, type TestNetwork, until } from './test-network.js';
+import { DSPERSE, PATIENT, settled, sleep, startTestNetwork, type TestNetwork, until } from './test-network.js';
 
 const AWAY_MS = 30_000;
 const SECOND = 'gateway-2';
@@ -76,6 +76,7 @@ describe.skipIf(reason !== '')(`two gateways on one database${reason && ` (skipp
     network = await startTestNetwork({
       provers: 2,
       validators: 3,
+      terms: PATIENT,
       settings: (name, gatewayUrl) => (name === GATEWAY ? settings : { gateways: [gatewayUrl, url] }),
     });
     second = await startSecond(url, settings);

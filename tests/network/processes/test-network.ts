@@ -35,6 +35,9 @@ export const SHORT_TIMES = {
   challengeSeconds: atLeastOne(2n),
 };
 
+/** Locks that nobody misses by being slow, for tests in which none is to be missed. */
+export const PATIENT = { parameters: { lockFloorSeconds: atLeastOne(40n) } };
+
 export const PRICE = { min: 10n ** 15n, max: 10n ** 17n, rampSeconds: 30 };
 
 export interface TestNetwork extends RunningNetwork {
