@@ -189,6 +189,7 @@ describe('requests', () => {
       status: 400,
     });
     expect((await handle.result({ timeoutMs: 80_000 })).verdict).toBe('accepted');
+    await settled(network, handle);
   });
 
   it('in floods are held off, while others are answered', async () => {

@@ -4,8 +4,10 @@ import {
   BaseError,
   type Chain,
   ContractFunctionRevertedError,
+  type Hex,
   HttpRequestError,
   type PublicClient,
+  TransactionNotFoundError,
   type TransactionReceipt,
   type Transport,
   type WalletClient,
@@ -24,6 +26,10 @@ export type ContractCall = any;
 export async function gasFor(publicClient: PublicClient, call: ContractCall): Promise<bigint> {
   return ((await publicClient.estimateContractGas(call)) * 13n) / 10n;
 }
+
+/** A transaction that the chain did not know this often in a row is lost: a chain may lose its last blocks. */
+const LOST_AFTER = 3;
+const LOOK_MS = 1_500;
 
 export class SendQueue {
   #last: Promise<unknown> = Promise.resolve();
@@ -45,12 +51,44 @@ export class SendQueue {
     try {
       const gas = await gasFor(this.publicClient, { ...call, account: this.wallet.account });
       const hash = await this.wallet.writeContract({ ...call, gas });
-      const receipt = await this.publicClient.waitForTransactionReceipt({ hash, timeout: this.confirmMs });
+      const receipt = await this.#receiptOf(hash);
       if (receipt.status === 'success') return receipt;
     } catch (error) {
       throw ledgerError(error, call.functionName);
     }
     throw new LedgerError('reverted', `${call.functionName} was reverted when it was mined`, true, 'try again');
+  }
+
+  /** @throws LedgerError `lost` */
+  async #receiptOf(hash: Hex): Promise<TransactionReceipt> {
+    const confirmed = this.publicClient.waitForTransactionReceipt({ hash, timeout: this.confirmMs });
+    let isDone = false;
+    const lost = (async () => {
+      for (let missing = 0; !isDone; ) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS).unref());
+        missing = isDone || (await this.#isKnown(hash)) ? 0 : missing + 1;
+        if (missing >= LOST_AFTER) {
+          throw new LedgerError('lost', `the chain does not know the transaction ${hash} any more`, true, 'try again');
+        }
+      }
+      return confirmed;
+    })();
+    for (const either of [confirmed, lost]) either.catch(() => {});
+    try {
+      return await Promise.race([confirmed, lost]);
+    } finally {
+      isDone = true;
+    }
+  }
+
+  /** A chain that does not answer may know it. */
+  async #isKnown(hash: Hex): Promise<boolean> {
+    try {
+      await this.publicClient.getTransaction({ hash });
+      return true;
+    } catch (error) {
+      return !(error instanceof TransactionNotFoundError);
+    }
   }
 }
 
