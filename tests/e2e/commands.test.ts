@@ -276,27 +276,3 @@ describe('bench', () => {
     expect(plans[1].twoProcessesMs.median).toBeGreaterThan(0);
   });
 });
-
-describe('demo', () => {
-  it('is accepted, by separate provers, and every forgery is rejected', async () => {
-    const { code, json } = await dsperse('demo', '--keep', at('demo'), '--json');
-    expect(code).toBe(0);
-    expect(json).toMatchObject({ verdict: 'accepted', output: { name: 'logits', prediction: 3 } });
-    expect(json.provers.length).toBeGreaterThanOrEqual(3);
-    expect(new Set(json.provers.map((p: { pid: number }) => p.pid)).size).toBe(json.provers.length);
-    expect(json.tampered.length).toBeGreaterThanOrEqual(5);
-    for (const { verdict, code: reason } of json.tampered) {
-      expect(verdict).toBe('rejected');
-      expect(reason).not.toBe('');
-    }
-    expect((await dsperse('verify', json.run, '--fingerprint', json.fingerprint)).code).toBe(0);
-  });
-
-  it('tells people the same', async () => {
-    const { code, stdout } = await dsperse('demo', sample('8.png'));
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/prediction {2}8/);
-    expect(stdout).toContain('ACCEPTED');
-    expect(stdout.match(/rejected/g)?.length).toBeGreaterThanOrEqual(5);
-  });
-});
