@@ -39,6 +39,8 @@ only('Attention', [
     attributes: { is_causal: 1 },
     outputs: 3,
     ...attention,
+    // The mask adds half a unit beside the -1e9 that hides: what it masks is a little coarser.
+    check: { tolerance: { ...attention.check.tolerance, standard: 0.025 } },
   },
   {
     name: 'with a mask that is an input',
