@@ -3,6 +3,7 @@ import type { Address } from 'viem';
 import { earliestTimeFor, matchChunk, type Offer as ProverOffer } from '../../market/index.js';
 import { type Offer, toJson } from '../../messages/index.js';
 import { json, type Sql } from '../../store/index.js';
+import { barredForGood, barredProvers } from './barred-provers.js';
 import { tellOffer, tellOrder } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
 import { standingOffers } from './operators.js';
@@ -31,6 +32,12 @@ export async function offerChunks(
   const startedAt = order.startedAt as number;
   const seconds = Math.floor(now / 1000);
   let committed = moneyHeld(chunks, attempts);
+  const affordable = provers.filter((p) => p.ask <= terms.priceMax);
+  const failedBy = (chunk: number): Address[] => {
+    const barred = barredProvers(chunk, attempts);
+    const isAnyLeft = affordable.some((p) => !barred.includes(p.address));
+    return isAnyLeft ? barred : barredForGood(chunk, attempts, now);
+  };
   for (const chunk of waiting) {
     const demand = {
       order: order.id,
@@ -41,10 +48,7 @@ export async function offerChunks(
       curve: terms,
       startedAt,
       orderDeadline: order.deadline,
-      // Who gave this chunk back or up does not get it again; who let the order down gets nothing more of it.
-      failedBy: attempts
-        .filter((a) => (a.index === chunk.index && a.outcome !== undefined) || isFailure(a))
-        .map((a) => a.prover),
+      failedBy: failedBy(chunk.index),
     };
     const declined = (address: Address) => passed.has(passKey(chunk.index, chunk.attempt, address));
     const candidates = matchChunk(demand, standing, policy, seconds);
@@ -114,8 +118,6 @@ function nextAsk(
   const times = provers.map((p) => earliestTimeFor(curve, startedAt, p.ask)).filter((t) => t !== undefined && t > now);
   return times.length === 0 ? undefined : Math.min(...(times as number[])) * 1000;
 }
-
-const isFailure = (a: AttemptRow) => a.outcome === 'missed' || a.outcome === 'rejected';
 
 const passKey = (chunk: number, attempt: number, prover: Address) => `${chunk} ${attempt} ${prover.toLowerCase()}`;
 

@@ -74,6 +74,7 @@ export interface AttemptRow {
   readonly revealingMs: number | undefined;
   readonly outcome: AttemptOutcome | undefined;
   readonly reason: string | undefined;
+  readonly endedMs: number | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the database gives it; its columns are those of schema.ts.
@@ -158,6 +159,7 @@ export function attemptRow(r: Raw): AttemptRow {
     revealingMs: absent(r.revealing_ms),
     outcome: absent(r.outcome),
     reason: absent(r.reason),
+    endedMs: absent(r.ended_ms),
   };
 }
 

@@ -1,0 +1,31 @@
+/** Whom a chunk is not offered to, by what became of earlier attempts. */
+import type { Address } from 'viem';
+import type { AttemptRow } from './order-rows.js';
+
+type Ended = Pick<AttemptRow, 'index' | 'prover' | 'outcome' | 'endedMs'>;
+
+/** Times the attempts that it had at the chunk: how long a prover rests that nobody can stand in for. */
+const REST_MS = 5_000;
+
+const isFailure = ({ outcome }: Ended) => outcome === 'missed' || outcome === 'rejected';
+const isDishonest = ({ outcome }: Ended) => outcome === 'rejected' || outcome === 'unlinked';
+
+/** Who gave this chunk back or up does not get it again; who let the order down gets nothing more of it. */
+export function barredProvers(chunk: number, attempts: readonly Ended[]): Address[] {
+  return attempts.filter((a) => (a.index === chunk && a.outcome !== undefined) || isFailure(a)).map((a) => a.prover);
+}
+
+/**
+ * Where all who are there are barred: a lock may have been lost through no fault, with a crash or a chain that was away. After
+ * a rest, longer each time, they get the chunk again; not those whose proofs were wrong.
+ */
+export function barredForGood(chunk: number, attempts: readonly Ended[], nowMs: number): Address[] {
+  const barred = new Set(barredProvers(chunk, attempts));
+  return [...barred].filter((prover) => {
+    const own = attempts.filter((a) => a.prover === prover && a.outcome !== undefined);
+    if (own.some(isDishonest)) return true;
+    const tries = own.filter((a) => a.index === chunk).length;
+    const last = Math.max(...own.map((a) => a.endedMs ?? nowMs));
+    return nowMs < last + REST_MS * Math.max(1, tries);
+  });
+}
