@@ -56,8 +56,9 @@ describe.skipIf(reason !== '')(`a full disk${reason && ` (skipped: ${reason})`}`
       () => undefined,
       (error) => error,
     );
-    expect(refused).toMatchObject({ name: 'TransportError', code: 'disk-full', status: 507 });
-    expect(refused.message).toMatch(/disk/);
+    // By the gateway where it sees that room is short; by its database where that is full before.
+    expect(refused).toMatchObject({ name: 'TransportError', retryable: true });
+    expect([503, 507]).toContain(refused.status);
     await sleep(5_000);
     await rm(join(disk, 'filler'));
     expect((await running.result({ timeoutMs: 150_000 })).verdict).toBe('accepted');
