@@ -27,6 +27,8 @@ beforeAll(async () => {
   });
 }, 120_000);
 afterAll(async () => {
+  // A node that cannot write cannot stop in order either.
+  await rm(join(disk, 'filler'), { force: true });
   await network?.remove();
   if (!reason) await run('umount', ['-l', disk]);
   await rm(disk, { recursive: true, force: true });
