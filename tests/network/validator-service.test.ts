@@ -16,7 +16,7 @@ import {
   type VerdictMessage,
 } from '@dsperse/network/messages';
 import { type Service, silentLogger } from '@dsperse/network/node';
-import { type EpochTrace, emptyState, settleEpoch } from '@dsperse/network/scoring';
+import { type AttemptTrace, type EpochTrace, emptyState, settleEpoch } from '@dsperse/network/scoring';
 import { seal } from '@dsperse/network/transport';
 import { type Hex, zeroHash } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -356,6 +356,15 @@ describe('epochs', () => {
     });
     propose(await traceOf(forged, commit));
     expect(trace.orders.length).toBe(1);
+    await refused();
+  });
+
+  it('are not signed where the receipt of a proof that we judged is left out', async () => {
+    const trace = await judged();
+    const [only] = trace.orders;
+    const missed = ({ lock, lockedAt }: AttemptTrace): AttemptTrace => ({ lock, lockedAt, commits: [], verdicts: [] });
+    const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map(missed) }));
+    propose({ ...trace, orders: [{ ...only, chunks }] });
     await refused();
   });
 

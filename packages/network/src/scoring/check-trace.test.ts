@@ -134,6 +134,24 @@ describe('checkTrace', () => {
     expect(await codes(await traceOf({ lock: { chunk: 1 } }))).toContain('wrong-subject');
   });
 
+  it('takes a release only from the prover, of this lock and this second', async () => {
+    const trace = await traceOf();
+    const message = { order: id, chunk: 0, attempt: 0, prover: prover.address, at: 1_060 };
+    const released = (by: typeof prover, at: number, said = message) =>
+      signMessage(by, network, 'Release', said).then(({ signature }): EpochTrace => {
+        const [only] = trace.orders;
+        const [chunk] = only.chunks;
+        const [{ lock, lockedAt }] = chunk.attempts;
+        const release = { at, signature, reason: 'given-back' as const, attested: false };
+        const attempts = [{ lock, lockedAt, release, commits: [], verdicts: [] }];
+        return { ...trace, orders: [{ ...only, outcome: 'cancelled', chunks: [{ ...chunk, attempts }] }] };
+      });
+    expect(await codes(await released(prover, 1_060))).toEqual([]);
+    expect(await codes(await released(gateway, 1_060))).toEqual(['bad-signature']);
+    expect(await codes(await released(prover, 1_190))).toEqual(['bad-signature']);
+    expect(await codes(await released(prover, 1_060, { ...message, attempt: 1 }))).toEqual(['bad-signature']);
+  });
+
   it('believes neither work, nor reserve, nor validators because the trace says so', async () => {
     const trace = await traceOf();
     expect(await codes(await traceOf({ workUnits: 4_000_000 }))).toContain('wrong-work');

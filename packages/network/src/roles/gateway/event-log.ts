@@ -59,7 +59,11 @@ export class EventLog {
   readonly #waiting = new Map<string, Set<() => void>>();
   #stopListening: (() => Promise<void>) | undefined;
 
-  constructor(private readonly sql: SqlStore) {}
+  /** @param onEvent told the kind of every event that a follower is given */
+  constructor(
+    private readonly sql: SqlStore,
+    private readonly onEvent: (kind: string) => void = () => {},
+  ) {}
 
   async start(): Promise<void> {
     const wakeAll = () => {
@@ -107,6 +111,7 @@ export class EventLog {
         );
         for (const { seq, kind, data } of rows) {
           last = seq;
+          this.onEvent(kind);
           yield { id: String(seq), event: kind, data };
         }
         if (rows.length === PAGE || woken || signal.aborted) continue;

@@ -60,7 +60,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     threads: options.inference?.threads ?? Math.min(MAX_INFERENCE_THREADS, availableParallelism()),
     cacheBytes: options.inference?.cacheBytes ?? 2 ** 31,
   });
-  const events = new EventLog(sql);
+  const events = new EventLog(sql, (kind) => g.metrics.events.inc({ kind }));
   const room = new DiskRoom(options.blobLocation.directory, settings.minFreeBytes);
   const due = new Map<Hex, number>();
   const running = new Set<Hex>();
@@ -97,7 +97,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       attempts: metrics.counter('dsperse_gateway_attempts_total', 'Attempts at chunks by how they ended', ['outcome']),
       deliveries: metrics.counter('dsperse_gateway_deliveries_total', 'Proofs of chunks that came in'),
       openOrders: metrics.gauge('dsperse_gateway_open_orders', 'Orders that have not ended'),
-      events: metrics.counter('dsperse_gateway_events_total', 'Events by kind', ['kind']),
+      events: metrics.counter('dsperse_gateway_events_total', 'Events that followers were given, by kind', ['kind']),
     },
     wake(order) {
       due.set(order, 0);
