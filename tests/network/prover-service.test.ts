@@ -187,7 +187,7 @@ it('takes an offer, and delivers what a validator accepts', async () => {
   await start();
   await until(() => deliveries.length === 1, 'the delivery');
   const [{ receipt, proof }] = deliveries;
-  expect(await isSignedBy(network, 'Receipt', receipt, proverAccount.address)).toBe(true);
+  expect(isSignedBy(network, 'Receipt', receipt, proverAccount.address)).toBe(true);
   expect((proof as ChunkProof).slices.map((s) => uploads.get(s.proof)?.length)).toEqual(
     proof.slices.map((s) => s.proofBytes),
   );

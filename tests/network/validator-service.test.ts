@@ -198,13 +198,13 @@ describe('verdicts', () => {
     await start();
     await until(() => commits.length === 1, 'the commitment');
     expect(verdicts).toEqual([]);
-    expect(await isSignedBy(network, 'VerdictCommit', commits[0], address)).toBe(true);
+    expect(isSignedBy(network, 'VerdictCommit', commits[0], address)).toBe(true);
     reveal();
     await until(() => verdicts.length === 1, 'the verdict');
     const [{ message }] = verdicts;
     expect(message).toMatchObject({ accepted: true, validator: address, order: order.id });
     expect(commitmentOf(message)).toBe(commits[0].message.commitment);
-    expect(await isSignedBy(network, 'Verdict', verdicts[0], address)).toBe(true);
+    expect(isSignedBy(network, 'Verdict', verdicts[0], address)).toBe(true);
   });
 
   it('on a wrong proof are rejections', async () => {
@@ -324,7 +324,7 @@ describe('epochs', () => {
       leaves: settled.leaves.length,
     });
     expect(settled.totals.spent).toBeGreaterThan(0n);
-    expect(await isSignedBy(network, 'EpochRoot', signatures[0], address)).toBe(true);
+    expect(isSignedBy(network, 'EpochRoot', signatures[0], address)).toBe(true);
   });
 
   it('are signed once: another trace only where the chain shows that the first is void', async () => {

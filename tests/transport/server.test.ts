@@ -98,6 +98,22 @@ test('a request that is sent twice counts once, and a body cannot be exchanged',
   expect(await send(body)).toBe('replayed');
 });
 
+test('a read that is sent twice is answered once, and leaves no nonce in the shared ledger', async () => {
+  const used: string[] = [];
+  const nonces = { use: async (_: string, nonce: string) => used.push(nonce) > 0 };
+  const { url } = await start({ nonces });
+  const body = new Uint8Array(0);
+  const path = `/v1/blobs/${digestOfBytes(body)}`;
+  const authorization = await signRequest(signer, network, { audience: node.address, method: 'GET', path, body });
+  const codes = [];
+  for (let i = 0; i < 2; i++) {
+    const response = await fetch(url + path, { headers: { authorization } });
+    codes.push(((await response.json()) as { error: { code: string } }).error.code);
+  }
+  expect(codes).toEqual(['unknown-blob', 'replayed']);
+  expect(used).toEqual([]);
+});
+
 test.each([
   ['not JSON', '{', 'not-json'],
   ['an open string', '{"name":"a\\"', 'not-json'],

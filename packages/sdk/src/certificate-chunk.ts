@@ -51,7 +51,7 @@ export async function checkDelivery(
   const { message: terms } = lock;
   const order = certificate.order.message;
   demand(same(terms.order, id), 'order', `${path}/lock/message/order`);
-  demand(await isSignedBy(network, 'Lock', lock, terms.prover), 'lock-signature', `${path}/lock/signature`);
+  demand(isSignedBy(network, 'Lock', lock, terms.prover), 'lock-signature', `${path}/lock/signature`);
   const most = chunkPrice(order.priceMax, planned.workUnits);
   demand(terms.price <= most, 'price', `${path}/lock/message/price`);
   demand(terms.deadline <= order.deadline, 'deadline', `${path}/lock/message/deadline`);
@@ -60,7 +60,7 @@ export async function checkDelivery(
     demand(same(String(receipt.message[field]), String(terms[field])), 'receipt', `${path}/receipt/message/${field}`);
   }
   demand(same(receipt.message.proofDigest, receiptDigest(context)), 'proof-digest', `${path}/receipt/message`);
-  const signed = await isSignedBy(network, 'Receipt', receipt, terms.prover);
+  const signed = isSignedBy(network, 'Receipt', receipt, terms.prover);
   demand(signed, 'receipt-signature', `${path}/receipt/signature`);
   const { slices } = delivery.proof;
   demand(slices.length === planned.slices.length, 'missing-slice', `${path}/slices`);
@@ -99,7 +99,7 @@ export async function weighVerdicts(
       message.attempt === lock.attempt &&
       same(message.proofDigest, receiptDigest(context));
     demand(aboutThis, 'verdict', `${path}/message`);
-    demand(await isSignedBy(network, 'Verdict', verdict, message.validator), 'verdict-signature', `${path}/signature`);
+    demand(isSignedBy(network, 'Verdict', verdict, message.validator), 'verdict-signature', `${path}/signature`);
     demand(!seen.has(message.validator.toLowerCase()), 'second-verdict', path);
     seen.add(message.validator.toLowerCase());
     (message.accepted ? accepting : rejecting).push(message.validator);

@@ -74,6 +74,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
 export class Client {
   private chainAccess: Promise<ChainAccess> | undefined;
   private readonly keys = new Map<string, Promise<Uint8Array>>();
+  private readonly programs = new Map<string, ProgramDocument>();
 
   constructor(
     private readonly options: ClientOptions,
@@ -206,9 +207,15 @@ export class Client {
     return Math.floor((Date.now() + this.gateway.clockAheadMs) / 1000);
   }
 
+  /** What a fingerprint stands for does not change: it is asked for once. */
   private async requireProgram(fingerprint: string): Promise<ProgramDocument> {
+    const known = this.programs.get(fingerprint);
+    if (known) return known;
     const document = await this.program(fingerprint);
-    if (document?.fingerprint === fingerprint) return document;
+    if (document?.fingerprint === fingerprint) {
+      this.programs.set(fingerprint, document);
+      return document;
+    }
     const hint = 'publish it there first';
     throw new InputError('unknown-program', `the gateway has no program ${fingerprint}`, hint);
   }

@@ -61,7 +61,7 @@ export async function checkGateway(
     }
   }
   const { message } = endpoint;
-  if (!(await isSignedBy(network, 'Endpoint', endpoint, message.operator))) {
+  if (!isSignedBy(network, 'Endpoint', endpoint, message.operator)) {
     throw refuse('bad-record', 'the record of the gateway is not signed by its operator', 'take another gateway');
   }
   if ((message.roles & ROLE.gateway) === 0) throw refuse('not-a-gateway', 'this node is no gateway', 'take another');

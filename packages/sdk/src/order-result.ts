@@ -76,11 +76,14 @@ export async function collectResult(
     const { state, reason, spent } = view;
     return { ...known, verdict: 'undecided', code: state, ...(reason ? { reason } : {}), spent, verifyMs: 0 };
   }
-  const certificate = await fetchCertificate(http, id, signal);
-  const [values, keyBytes, proofs] = await Promise.all([
+  const fetched = async () => {
+    const certificate = await fetchCertificate(http, id, signal);
+    return { certificate, proofs: certificate ? await fetchProofs(http, certificate, signal) : new Map() };
+  };
+  const [{ certificate, proofs }, values, keyBytes] = await Promise.all([
+    fetched(),
     fetchValues(http, order, signal),
     key(),
-    certificate ? fetchProofs(http, certificate, signal) : new Map<string, Uint8Array>(),
   ]);
   const began = performance.now();
   const certified = await verifyCertificate({

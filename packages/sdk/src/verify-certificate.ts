@@ -145,7 +145,7 @@ async function checkOrder(network: NetworkId, certificate: Certificate, evidence
   const { order } = certificate;
   const id = hashMessage(network, 'Order', order.message);
   demand(evidence.order === undefined || same(evidence.order, id), 'order', 'order');
-  demand(await isSignedBy(network, 'Order', order, order.message.requester), 'order-signature', 'order/signature');
+  demand(isSignedBy(network, 'Order', order, order.message.requester), 'order-signature', 'order/signature');
   demand(same(order.message.fingerprint, `0x${evidence.fingerprint}`), 'fingerprint', 'order/message/fingerprint');
   return id;
 }
@@ -176,7 +176,7 @@ async function checkManifest(
   const digest = digestAsBytes32(digestOfBytes(canonicalBytes(manifest)));
   demand(same(seal.message.digest, digest), 'manifest-digest', 'seal/message/digest');
   demand(gateway === undefined || same(seal.message.gateway, gateway), 'gateway', 'seal/message/gateway');
-  demand(await isSignedBy(network, 'Manifest', seal, seal.message.gateway), 'manifest-signature', 'seal/signature');
+  demand(isSignedBy(network, 'Manifest', seal, seal.message.gateway), 'manifest-signature', 'seal/signature');
   let next = 0;
   for (const [i, chunk] of manifest.chunks.entries()) {
     demand(chunk.index === i, 'chunk-index', `manifest/chunks/${i}/index`);

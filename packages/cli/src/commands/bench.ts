@@ -14,9 +14,10 @@ import {
   SLICE_COUNTS,
   SLICED_MODELS,
 } from '../bench/model-sets.js';
+import { NETWORK_PARTS, type NetworkPart } from '../bench/network/network-results.js';
 import { resultText } from '../bench/network/network-tables.js';
 import { FULL_PLAN, QUICK_PLAN, runNetworkBench } from '../bench/network/run-network-bench.js';
-import { writeNetworkResults } from '../bench/network/write-network-page.js';
+import { readNetworkResults, writeNetworkResults } from '../bench/network/write-network-page.js';
 import { PEER_MODELS, runPeers } from '../bench/peers/run-peers.js';
 import { writeReport } from '../bench/report/write-report.js';
 import type { BenchResults } from '../bench/results.js';
@@ -43,6 +44,7 @@ interface BenchOptions extends CommonOptions {
   readonly peers?: boolean;
   readonly browser?: boolean;
   readonly network?: boolean;
+  readonly part?: string;
   readonly report?: boolean;
   readonly list?: boolean;
 }
@@ -69,12 +71,16 @@ export function benchCommand(perform: Perform): Command {
         '--network',
         'orders on a local network beside proving alone, and one gateway under load; --all: 10 000 orders',
       )
+      .option('--part <names>', `of --network only these: ${NETWORK_PARTS.join(', ')}`)
       .option('--report', 'measure nothing: write docs/bench/README.md and its pictures from the results kept')
       .option('--list', 'list the models'),
   ).action((models: string[], options: BenchOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       if (options.list) return list();
       if (options.report) return report();
+      if (options.part !== undefined && !options.network) {
+        throw new InputError('bad-option', '--part is about --network', 'give --network too, or leave --part out');
+      }
       if (options.network) return measureNetwork(options, terminal);
       for (const name of models) checkModel(name);
       const plan = planOf(models, options);
@@ -158,11 +164,23 @@ async function measure(
   }
 }
 
-async function measureNetwork({ all, write }: BenchOptions, terminal: Terminal): Promise<Outcome> {
+function partsOf(names: string | undefined): readonly NetworkPart[] {
+  if (names === undefined) return NETWORK_PARTS;
+  return names.split(',').map((name) => {
+    const part = NETWORK_PARTS.find((p) => p === name.trim());
+    if (part) return part;
+    const hint = `take one or more of ${NETWORK_PARTS.join(',')}`;
+    throw new InputError('bad-option', `--part has no ${name.trim() || 'name'}`, hint);
+  });
+}
+
+async function measureNetwork({ all, write, part }: BenchOptions, terminal: Terminal): Promise<Outcome> {
+  const parts = partsOf(part);
+  const before = write ? readNetworkResults() : undefined;
   const progress = terminal.progress();
   try {
-    const found = await runNetworkBench(all ? FULL_PLAN : QUICK_PLAN, progress, (soFar) => {
-      if (write) writeNetworkResults(soFar);
+    const found = await runNetworkBench(all ? FULL_PLAN : QUICK_PLAN, parts, progress, (soFar) => {
+      if (write) writeNetworkResults(before, soFar);
     });
     progress.done();
     const isEmpty = found.times.length + found.load.length + found.memory.length === 0;

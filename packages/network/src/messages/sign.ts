@@ -1,6 +1,7 @@
 /** Signing and checking of the network's messages. */
-import { type Address, type Hex, hashTypedData, isAddressEqual, recoverAddress } from 'viem';
+import { type Address, type Hex, hashTypedData, recoverAddress } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
+import { isSignedByAddress } from './known-signers.js';
 import { domainOf, type Message, type MessageName, type NetworkId, type Signed, TYPES } from './typed-data.js';
 
 /** The account that signs: a local key. */
@@ -38,12 +39,16 @@ export async function signerOf<N extends MessageName>(
   }
 }
 
-export async function isSignedBy<N extends MessageName>(
+/** False where the signature or the message is malformed, and for the malleable second form of a signature. */
+export function isSignedBy<N extends MessageName>(
   network: NetworkId,
   name: N,
   signed: Signed<Message<N>>,
   expected: Address,
-): Promise<boolean> {
-  const signer = await signerOf(network, name, signed);
-  return signer !== undefined && isAddressEqual(signer, expected);
+): boolean {
+  try {
+    return isSignedByAddress(hashMessage(network, name, signed.message), signed.signature, expected);
+  } catch {
+    return false;
+  }
 }

@@ -100,7 +100,7 @@ export async function checkEndpoint(
 ): Promise<EndpointFault | undefined> {
   const { network, nowSeconds, known } = context;
   const { message } = record;
-  if (!(await isSignedBy(network, 'Endpoint', record, message.operator))) return 'bad-signature';
+  if (!isSignedBy(network, 'Endpoint', record, message.operator)) return 'bad-signature';
   if (!isEndpointUrl(message.url)) return 'bad-url';
   const lifetime = message.expiresAt - message.issuedAt;
   if (lifetime <= 0 || lifetime > MAX_LIFETIME_SECONDS) return 'bad-times';

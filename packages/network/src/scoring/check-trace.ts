@@ -75,7 +75,7 @@ class Checker {
   }
 
   async signed<N extends MessageName>(name: N, signed: Signed<Message<N>>, by: Hex, path: string): Promise<void> {
-    const isValid = await isSignedBy(this.context.network, name, signed, by);
+    const isValid = isSignedBy(this.context.network, name, signed, by);
     this.require(isValid, 'bad-signature', path, `${name} is not signed by ${by}`);
   }
 

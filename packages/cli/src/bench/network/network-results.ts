@@ -69,12 +69,31 @@ export interface MemoryResult {
   readonly lateBytes: number;
 }
 
+/** What can be measured apart: times of orders beside proving alone, a gateway under load, its memory over many orders. */
+export const NETWORK_PARTS = ['orders', 'load', 'memory'] as const;
+export type NetworkPart = (typeof NETWORK_PARTS)[number];
+
 export interface NetworkResults {
   readonly machine: Machine;
-  readonly measured: Occasion;
+  /** When each part was measured; those that were not are absent. */
+  readonly measured: Readonly<Partial<Record<NetworkPart, Occasion>>>;
   readonly times: readonly OrderTimes[];
   readonly load: readonly LoadResult[];
   readonly memory: readonly MemoryResult[];
   /** What was not measured, and why. */
-  readonly left: readonly string[];
+  readonly left: readonly { readonly part: NetworkPart; readonly what: string; readonly why: string }[];
+}
+
+/** Parts that were measured now stand in place of what was kept of them before. */
+export function mergeNetworkResults(before: NetworkResults | undefined, now: NetworkResults): NetworkResults {
+  if (!before) return now;
+  const of = <T>(part: NetworkPart, pick: (r: NetworkResults) => T): T => pick(now.measured[part] ? now : before);
+  return {
+    machine: now.machine,
+    measured: { ...before.measured, ...now.measured },
+    times: of('orders', (r) => r.times),
+    load: of('load', (r) => r.load),
+    memory: of('memory', (r) => r.memory),
+    left: [...before.left.filter((l) => !now.measured[l.part]), ...now.left],
+  };
 }

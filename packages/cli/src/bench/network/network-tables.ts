@@ -83,6 +83,6 @@ export function resultText(found: NetworkResults): string {
     ...(times.length > 0 ? [timesTable(found), phasesTable(found)] : []),
     ...(load.length > 0 ? [loadTable(found)] : []),
     ...(memory.length > 0 ? [memoryTable(found)] : []),
-    ...(left.length > 0 ? [left.map((l) => `not measured: ${l}`).join('\n')] : []),
+    ...(left.length > 0 ? [left.map((l) => `not measured: ${l.what}: ${l.why}`).join('\n')] : []),
   ].join('\n\n');
 }

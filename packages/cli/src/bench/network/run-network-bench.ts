@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../../terminal/progress.js';
 import { describeMachine, occasion } from '../machine.js';
+import type { SlicePlanName } from '../protocol.js';
+import type { Occasion } from '../results.js';
 import { withScratch } from '../scratch-directory.js';
 import { type BenchProgram, compileProgram } from './bench-program.js';
 import { measureLoad, measureMemory } from './measure-load.js';
 import { measureOrders } from './measure-orders.js';
-import type { LoadResult, MemoryResult, NetworkResults, OrderTimes } from './network-results.js';
+import type { LoadResult, MemoryResult, NetworkPart, NetworkResults, OrderTimes } from './network-results.js';
 import { startTemporaryPostgres } from './temporary-postgres.js';
 
 export interface NetworkPlan {
@@ -39,70 +41,78 @@ export const FULL_PLAN: NetworkPlan = {
 
 const LOAD_MODEL = 'digits';
 const LOAD_SLICES = 4;
+/** One chunk each: what is looked at is what orders leave behind. */
+const MEMORY_SLICES = 1;
 
 export async function runNetworkBench(
   plan: NetworkPlan,
+  parts: readonly NetworkPart[],
   progress: Progress,
   keep: (found: NetworkResults) => void,
 ): Promise<NetworkResults> {
   const machine = describeMachine();
-  const measured = occasion(machine.load);
+  const measured: Partial<Record<NetworkPart, Occasion>> = {};
   const times: OrderTimes[] = [];
   const load: LoadResult[] = [];
   const memory: MemoryResult[] = [];
-  const left: string[] = [];
+  const left: NetworkResults['left'][number][] = [];
   const found = (): NetworkResults => ({ machine, measured, times, load, memory, left });
   const tell = (step: string, fraction: number) => progress.report(step, fraction);
   await withScratch(async (scratch) => {
     const place = (name: string) => mkdtempSync(join(scratch, `${name}-`));
-    const part = async (what: string, work: (directory: string) => Promise<void>) => {
+    const measure = async (part: NetworkPart, what: string, work: (directory: string) => Promise<void>) => {
+      if (!parts.includes(part)) return;
+      measured[part] ??= occasion(describeMachine().load);
       const directory = place('part');
       try {
         await work(directory);
       } catch (error) {
-        left.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        left.push({ part, what, why: error instanceof Error ? error.message : String(error) });
       } finally {
         rmSync(directory, { recursive: true, force: true });
       }
       keep(found());
     };
     for (const { model, orders } of plan.timed) {
-      await part(model, async (directory) => {
+      await measure('orders', model, async (directory) => {
         tell(`compiling ${model}`, 0);
         const program = await compileProgram(model, join(directory, 'program'), 'auto');
         times.push(await measureOrders({ program, orders, provers: 2, validators: 3, directory, tell }));
       });
     }
-    let program: BenchProgram | undefined;
-    const loaded = async () => {
-      program ??= await compileProgram(LOAD_MODEL, place('program'), LOAD_SLICES);
+    const programs = new Map<SlicePlanName, BenchProgram>();
+    const sliced = async (slices: SlicePlanName) => {
+      const program = programs.get(slices) ?? (await compileProgram(LOAD_MODEL, place('program'), slices));
+      programs.set(slices, program);
       return program;
     };
     const { provers, loadSeconds, memoryOrders } = plan;
-    if (loadSeconds > 0) {
-      await part('PGlite', async (directory) => {
-        const run = { program: await loaded(), directory, database: 'PGlite', tell } as const;
+    await measure('load', 'PGlite', async (directory) => {
+      const run = { program: await sliced(LOAD_SLICES), directory, database: 'PGlite', tell } as const;
+      load.push(...(await measureLoad(run, provers, loadSeconds)));
+    });
+    await measure('load', 'PostgreSQL', async (directory) => {
+      const own = process.env.DATABASE_URL;
+      const postgres = own ? undefined : await startTemporaryPostgres(join(directory, 'postgres'));
+      const databaseUrl = own ?? postgres?.url;
+      if (!databaseUrl) throw new Error('it is not installed here, and DATABASE_URL names none');
+      try {
+        const run = {
+          program: await sliced(LOAD_SLICES),
+          directory,
+          database: 'PostgreSQL',
+          databaseUrl,
+          tell,
+        } as const;
         load.push(...(await measureLoad(run, provers, loadSeconds)));
-      });
-      await part('PostgreSQL', async (directory) => {
-        const own = process.env.DATABASE_URL;
-        const postgres = own ? undefined : await startTemporaryPostgres(join(directory, 'postgres'));
-        const databaseUrl = own ?? postgres?.url;
-        if (!databaseUrl) throw new Error('it is not installed here, and DATABASE_URL names none');
-        try {
-          const run = { program: await loaded(), directory, database: 'PostgreSQL', databaseUrl, tell } as const;
-          load.push(...(await measureLoad(run, provers, loadSeconds)));
-        } finally {
-          await postgres?.stop();
-        }
-      });
-    }
-    if (memoryOrders > 0) {
-      await part('memory', async (directory) => {
-        const run = { program: await loaded(), directory, database: 'PGlite', tell } as const;
-        memory.push(await measureMemory(run, memoryOrders));
-      });
-    }
+      } finally {
+        await postgres?.stop();
+      }
+    });
+    await measure('memory', 'memory', async (directory) => {
+      const run = { program: await sliced(MEMORY_SLICES), directory, database: 'PGlite', tell } as const;
+      memory.push(await measureMemory(run, memoryOrders));
+    });
   });
   return found();
 }

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { NetworkResults } from './network-results.js';
-import { ORDER_PHASES } from './network-results.js';
+import { mergeNetworkResults, ORDER_PHASES } from './network-results.js';
 import { withMeasured } from './write-network-page.js';
 
 const spread = { min: 1, median: 2, max: 3 };
 const results: NetworkResults = {
   machine: { cpu: 'CPU', cores: 2, memoryBytes: 2 ** 34, platform: 'linux', arch: 'x64', node: 'v20', load: 0.5 },
-  measured: { at: '2026-01-01T00:00Z', load: 0.5, commit: 'abc' },
+  measured: { orders: { at: '2026-01-01T00:00Z', load: 0.5, commit: 'abc' } },
   times: [
     {
       model: 'lenet5',
@@ -25,7 +25,7 @@ const results: NetworkResults = {
   ],
   load: [],
   memory: [],
-  left: ['PostgreSQL: it is not installed here'],
+  left: [{ part: 'load', what: 'PostgreSQL', why: 'it is not installed here' }],
 };
 
 test('tables replace what was between the marks, and nothing else', () => {
@@ -38,4 +38,17 @@ test('tables replace what was between the marks, and nothing else', () => {
   expect(once).toContain('Not measured: PostgreSQL');
   expect(withMeasured(once, results)).toBe(once);
   expect(() => withMeasured('no marks', results)).toThrow(/no place/);
+});
+
+test('a part that is measured again replaces what was kept of it, and no other part', () => {
+  const occasion = { at: '2026-01-02T00:00Z', load: 1, commit: 'def' };
+  const memory = [{ database: 'PGlite' as const, orders: 5, seconds: 1, samples: [], earlyBytes: 1, lateBytes: 2 }];
+  const now = { ...results, measured: { memory: occasion }, times: [], load: [], memory, left: [] };
+  const merged = mergeNetworkResults(results, now);
+  expect(merged.times).toEqual(results.times);
+  expect(merged.left).toEqual(results.left);
+  expect(merged.memory).toEqual(memory);
+  expect(merged.measured).toEqual({ ...results.measured, memory: occasion });
+  const loaded = { ...now, measured: { load: occasion }, memory: [] };
+  expect(mergeNetworkResults(merged, loaded).left).toEqual([]);
 });

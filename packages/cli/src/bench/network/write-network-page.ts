@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '@dsperse/core/graph';
 import { formatBytes } from '../../terminal/format.js';
-import type { NetworkResults } from './network-results.js';
+import { mergeNetworkResults, type NetworkPart, type NetworkResults } from './network-results.js';
 import { loadTable, memoryTable, phasesTable, timesTable } from './network-tables.js';
 
 const doc = (path: string): string => fileURLToPath(new URL(`../../../../../docs/${path}`, import.meta.url));
@@ -14,16 +14,22 @@ const [BEGIN, END] = ['<!-- measured -->', '<!-- end of what was measured -->'];
 
 export function measuredText(found: NetworkResults): string {
   const { cpu, cores, memoryBytes, node } = found.machine;
-  const { at, commit, load } = found.measured;
-  const parts: string[] = [
-    `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)}, Node ${node}; ${at}, commit ${commit}, load ${load.toFixed(1)} before it began.`,
-  ];
+  const parts: string[] = [`${cpu}, ${cores} cores, ${formatBytes(memoryBytes)}, Node ${node}.`];
+  const when = (part: NetworkPart): string => {
+    const occasion = found.measured[part];
+    if (!occasion) return '';
+    const { at, commit, load } = occasion;
+    return `${at}, commit ${commit}, load ${load.toFixed(1)} before it began.`;
+  };
   if (found.times.length > 0) {
-    parts.push('### From order to certificate', timesTable(found), '### Step by step', phasesTable(found));
+    parts.push('### From order to certificate', when('orders'), timesTable(found));
+    parts.push('### Step by step', phasesTable(found));
   }
-  if (found.load.length > 0) parts.push('### One gateway under load', loadTable(found));
-  if (found.memory.length > 0) parts.push('### Memory of the gateway', memoryTable(found));
-  if (found.left.length > 0) parts.push(`Not measured: ${found.left.join('; ')}.`);
+  if (found.load.length > 0) parts.push('### One gateway under load', when('load'), loadTable(found));
+  if (found.memory.length > 0) parts.push('### Memory of the gateway', when('memory'), memoryTable(found));
+  if (found.left.length > 0) {
+    parts.push(`Not measured: ${found.left.map(({ what, why }) => `${what}: ${why}`).join('; ')}.`);
+  }
   return parts.join('\n\n');
 }
 
@@ -36,7 +42,15 @@ export function withMeasured(page: string, found: NetworkResults): string {
   return `${page.slice(0, from + BEGIN.length)}\n\n${measuredText(found)}\n\n${page.slice(to)}`;
 }
 
-export function writeNetworkResults(found: NetworkResults): void {
-  writeFileSync(NETWORK_RESULTS_FILE, `${JSON.stringify(found, null, 1)}\n`);
-  if (existsSync(NETWORK_PAGE)) writeFileSync(NETWORK_PAGE, withMeasured(readFileSync(NETWORK_PAGE, 'utf8'), found));
+/** What was kept before; undefined where nothing was. */
+export function readNetworkResults(): NetworkResults | undefined {
+  if (!existsSync(NETWORK_RESULTS_FILE)) return undefined;
+  return JSON.parse(readFileSync(NETWORK_RESULTS_FILE, 'utf8')) as NetworkResults;
+}
+
+/** @param before what was kept when the measurement began */
+export function writeNetworkResults(before: NetworkResults | undefined, found: NetworkResults): void {
+  const all = mergeNetworkResults(before, found);
+  writeFileSync(NETWORK_RESULTS_FILE, `${JSON.stringify(all, null, 1)}\n`);
+  if (existsSync(NETWORK_PAGE)) writeFileSync(NETWORK_PAGE, withMeasured(readFileSync(NETWORK_PAGE, 'utf8'), all));
 }

@@ -29,6 +29,8 @@ export class OrderRunner {
   readonly #inferring = new Set<Hex>();
   /** When the chain was last seen to hold the reserve. */
   readonly #reserveSeenMs = new Map<Hex, number>();
+  /** Leases of this gateway: one that is far from its end need not be written again. */
+  readonly #leasedUntilMs = new Map<Hex, number>();
 
   constructor(
     private readonly g: GatewayContext,
@@ -39,14 +41,12 @@ export class OrderRunner {
   async advance(id: Hex): Promise<number | undefined> {
     const { g } = this;
     const now = g.nowMs();
-    const [leased] = await g.sql.query(
-      `update orders set lease = $2, lease_until_ms = $3
-       where id = $1 and (lease = $2 or lease_until_ms < $4) and state in ('received', 'reserved', 'running') returning *`,
-      [id, g.holder, now + LEASE_MS, now],
-    );
+    const leased = await this.#leased(id, now);
     if (!leased) {
       const order = await loadOrder(g.sql, id);
-      return order && ['received', 'reserved', 'running'].includes(order.state) ? now + LEASE_MS / 3 : undefined;
+      if (order && ['received', 'reserved', 'running'].includes(order.state)) return now + LEASE_MS / 3;
+      this.#reserveSeenMs.delete(id);
+      return undefined;
     }
     const order = orderRow(leased);
     switch (order.state) {
@@ -57,6 +57,26 @@ export class OrderRunner {
       default:
         return this.#run(order);
     }
+  }
+
+  /** The order, where this gateway holds its lease or takes it, and it has not ended. */
+  async #leased(id: Hex, now: number): Promise<Record<string, unknown> | undefined> {
+    const { sql, holder } = this.g;
+    if ((this.#leasedUntilMs.get(id) ?? 0) > now + LEASE_MS / 2) {
+      const [held] = await sql.query(
+        `select * from orders where id = $1 and lease = $2 and state in ('received', 'reserved', 'running')`,
+        [id, holder],
+      );
+      if (held) return held;
+    }
+    const [taken] = await sql.query(
+      `update orders set lease = $2, lease_until_ms = $3
+       where id = $1 and (lease = $2 or lease_until_ms < $4) and state in ('received', 'reserved', 'running') returning *`,
+      [id, holder, now + LEASE_MS, now],
+    );
+    if (taken) this.#leasedUntilMs.set(id, now + LEASE_MS);
+    else this.#leasedUntilMs.delete(id);
+    return taken;
   }
 
   async #reserve(order: OrderRow): Promise<number | undefined> {
@@ -71,6 +91,7 @@ export class OrderRunner {
       return g.nowMs() + g.settings.tickMs;
     }
     const now = g.nowMs();
+    this.#reserveSeenMs.set(order.id, now);
     await g.sql.transaction(async (tx) => {
       const changed = await tx.execute(
         `update orders set state = 'reserved', reserved = true where id = $1 and state = 'received'`,
@@ -78,7 +99,7 @@ export class OrderRunner {
       );
       if (changed > 0) await tellOrder(tx, 'reserved', order.id, now, { price: order.budget });
     });
-    return now;
+    return this.#begin(order);
   }
 
   async #begin(order: OrderRow): Promise<number | undefined> {
@@ -259,6 +280,7 @@ export class OrderRunner {
   ): Promise<undefined> {
     const { g } = this;
     this.#reserveSeenMs.delete(order.id);
+    this.#leasedUntilMs.delete(order.id);
     // What this process reserved before it crashed is settled too.
     const reserved = order.state !== 'received' || (await g.ledger.order(order.id)).state === 'reserved';
     const now = g.nowMs();

@@ -1,7 +1,7 @@
 /** From a delivered proof to a verdict: linked to its neighbours, then committed, revealed, and counted by stake. */
 import type { Address, Hex } from 'viem';
 import { type OrderManifest, signedSchema } from '../../messages/index.js';
-import { judgeQuorum, type QuorumResult } from '../../scoring/index.js';
+import { judgeQuorum, type QuorumResult, type ValidatorStake } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import { tellOrder, tellProver, tellValidators } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -40,16 +40,13 @@ export async function judgeChunk(
     return now;
   }
   const validators = await g.ledger.validators();
-  const committed = await voters(g.sql, 'commits', attempt);
+  const committed = await voters(g.sql, 'commits', key);
   const commitMs = (await g.timing()).commitSeconds * 1000;
   if (attempt.revealingMs === undefined) {
     const revealAt = (attempt.receivedMs as number) + commitMs;
-    const stake = (addresses: ReadonlySet<string>) =>
-      validators.reduce((sum, v) => (addresses.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
-    const total = validators.reduce((sum, v) => sum + v.stake, 0n);
     const all = validators.every((v) => committed.has(v.operator.toLowerCase()));
     // Verdicts of less than a quorum decide nothing: the commitments of the rest are waited for.
-    const enough = stake(committed) * 3n > total * 2n;
+    const enough = isMoreThanTwoThirds(committed, validators);
     if (!(all || (enough && now >= revealAt)) || validators.length === 0) {
       return enough ? revealAt : now + g.settings.tickMs;
     }
@@ -91,12 +88,29 @@ const keyOf = (chunk: ChunkRow, attempt: AttemptRow) => ({
   prover: attempt.prover,
 });
 
-async function voters(sql: Sql, table: 'commits' | 'verdicts', a: AttemptRow): Promise<Set<string>> {
+interface AttemptKey {
+  readonly order: Hex;
+  readonly chunk: number;
+  readonly attempt: number;
+}
+
+async function voters(sql: Sql, table: 'commits' | 'verdicts', a: AttemptKey): Promise<Set<string>> {
   const rows = await sql.query<{ validator: Address }>(
     `select validator from ${table} where order_id = $1 and idx = $2 and attempt = $3`,
-    [a.order, a.index, a.attempt],
+    [a.order, a.chunk, a.attempt],
   );
   return new Set(rows.map((r) => r.validator));
+}
+
+function isMoreThanTwoThirds(voted: ReadonlySet<string>, validators: readonly ValidatorStake[]): boolean {
+  const total = validators.reduce((sum, v) => sum + v.stake, 0n);
+  const stake = validators.reduce((sum, v) => (voted.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
+  return stake * 3n > total * 2n;
+}
+
+/** Whether validators with more than two thirds of the stake have committed, or revealed. */
+export async function isQuorum(g: GatewayContext, table: 'commits' | 'verdicts', key: AttemptKey): Promise<boolean> {
+  return isMoreThanTwoThirds(await voters(g.sql, table, key), await g.ledger.validators());
 }
 
 async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow, result: QuorumResult): Promise<void> {

@@ -4,6 +4,7 @@ import { quote } from '../../market/index.js';
 import {
   type Cancel,
   type Certificate,
+  isSignedBy,
   type OrderView,
   type Signed,
   sealingContext,
@@ -12,7 +13,6 @@ import {
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { standingOffers } from './operators.js';

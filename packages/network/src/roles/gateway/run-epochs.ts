@@ -6,7 +6,7 @@ import type { Address, Hex } from 'viem';
 import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
-import { type EpochRoot, messageSchema, type Signed, toJson } from '../../messages/index.js';
+import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
 import {
   checkTrace,
   type EpochTrace,
@@ -19,7 +19,6 @@ import {
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import { traceContext } from '../validator/check-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { tellOrder, tellValidators } from './event-log.js';

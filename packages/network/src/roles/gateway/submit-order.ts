@@ -7,6 +7,7 @@ import {
   commitInput,
   decodeBundle,
   hashMessage,
+  isSignedBy,
   type Order,
   type ProgramDocument,
   type SubmitDocument,
@@ -17,7 +18,6 @@ import { json } from '../../store/index.js';
 import { open } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import { tellOrder } from './event-log.js';
 import { putSecret } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';

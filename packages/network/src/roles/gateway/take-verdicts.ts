@@ -4,6 +4,7 @@ import {
   type CaseDocument,
   commitmentOf,
   type Duty,
+  isSignedBy,
   type Signed,
   sealingContext,
   toJson,
@@ -14,10 +15,9 @@ import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
-import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
+import { DUTIES_SQL, type DutyRow, isQuorum } from './judge-chunk.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
 
@@ -90,7 +90,8 @@ export async function takeCommits(
        on conflict do nothing`,
       [c.order, c.chunk, c.attempt, sender, json(toJson(signed))],
     );
-    g.wake(c.order);
+    // With fewer, nothing follows before the time for committing is over.
+    if (await isQuorum(g, 'commits', c)) g.wake(c.order);
   }
 }
 
@@ -133,6 +134,6 @@ export async function takeVerdicts(
        on conflict do nothing`,
       [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
     );
-    g.wake(v.order);
+    if (!v.accepted || (await isQuorum(g, 'verdicts', v))) g.wake(v.order);
   }
 }

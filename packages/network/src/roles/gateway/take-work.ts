@@ -5,6 +5,7 @@ import {
   type Acknowledgement,
   type ChunkProof,
   type Delivery,
+  isSignedBy,
   type Lock,
   type LockAnswer,
   type Signed,
@@ -16,7 +17,6 @@ import { json, type Sql } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -82,7 +82,6 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     const { attempt, price } = lock;
     await tellOrder(tx, 'locked', lock.order, now, { chunk: lock.chunk, attempt, prover: sender, price });
   });
-  g.wake(lock.order);
   const order = await loadOrder(g.sql, lock.order);
   const chunk = await loadChunk(g.sql, lock.order, lock.chunk);
   const program = order && (await findProgram(g, order.fingerprint));

@@ -7,7 +7,7 @@ import type { GatewayLink } from './gateway-link.js';
 
 export interface DutyLoop {
   readonly link: GatewayLink;
-  /** Events of this stream only wake; what they say is asked for. */
+  /** Events of this stream come before the next poll; what they do not say, or was lost, the poll finds. */
   readonly streamPath: string;
   /** Asks what there is to do, and does it or sees to it. */
   readonly poll: () => Promise<void>;
@@ -15,7 +15,8 @@ export interface DutyLoop {
   readonly intervalMs: number;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  readonly onEvent?: (event: ReceivedEvent) => void;
+  /** @returns whether what the event says has been seen to: else it is asked for */
+  readonly onEvent?: (event: ReceivedEvent) => boolean;
 }
 
 const RETRY = { firstMs: 500, maxMs: 15_000 };
@@ -68,12 +69,13 @@ async function follow({ link, streamPath, signal, onEvent, log }: DutyLoop, wake
       await link.connect(signal);
       for await (const event of link.client.events(streamPath, { signal, onOpen: wake })) {
         failures = 0;
+        let isSeenTo = false;
         try {
-          onEvent?.(event);
+          isSeenTo = onEvent?.(event) ?? false;
         } catch (err) {
           log.debug({ err, event: event.event }, 'an event was not understood');
         }
-        wake();
+        if (!isSeenTo) wake();
       }
     } catch (err) {
       if (signal.aborted) return;

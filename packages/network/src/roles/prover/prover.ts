@@ -10,6 +10,7 @@ import {
   type Lock,
   type NetworkId,
   type Offer,
+  offerSchema,
   type Signed,
   signMessage,
   type WorkDocument,
@@ -153,7 +154,7 @@ class Prover {
           intervalMs: settings.pollMs ?? 3_000,
           signal: this.#stopping.signal,
           log: this.#log,
-          onEvent: (event) => this.#hear(event),
+          onEvent: (event) => this.#hear(link, event),
         }),
       );
     }
@@ -191,15 +192,17 @@ class Prover {
       const isOver = lock.message.deadline * 1000 < link.nowMs();
       if (isOver && gateway === link.url && !this.#held.has(key)) await this.#journal.ended(lock.message, 'over');
     }
-    for (const offer of work.offers) {
-      // One after another: each sees what the one before it took.
-      this.#considering = this.#considering
-        .then(() => this.#consider(link, offer))
-        .catch((err) => {
-          this.#log.warn({ err, order: offer.order, chunk: offer.chunk }, 'an offer could not be considered');
-        });
-    }
+    for (const offer of work.offers) this.#lookAt(link, offer);
     await this.#considering;
+  }
+
+  /** One after another: each sees what the one before it took. */
+  #lookAt(link: GatewayLink, offer: Offer): void {
+    this.#considering = this.#considering
+      .then(() => this.#consider(link, offer))
+      .catch((err) => {
+        this.#log.warn({ err, order: offer.order, chunk: offer.chunk }, 'an offer could not be considered');
+      });
   }
 
   /** Chunks that the gateway took from us. */
@@ -363,9 +366,13 @@ class Prover {
     );
   }
 
-  /** Events wake the poll; what was judged is counted from them besides. */
-  #hear(event: ReceivedEvent): void {
-    if (event.event !== 'judged' && event.event !== 'released') return;
+  /** An offer is looked at without asking for it; what was judged is counted. */
+  #hear(link: GatewayLink, event: ReceivedEvent): boolean {
+    if (event.event === 'offer') {
+      this.#lookAt(link, offerSchema.parse(event.data));
+      return true;
+    }
+    if (event.event !== 'judged' && event.event !== 'released') return false;
     const judged = judgedSchema.parse(event.data);
     const key = keyText(judged as unknown as AttemptKey);
     const lock = this.#awaiting.get(key);
@@ -374,10 +381,11 @@ class Prover {
       // An event that was lost must not hold collateral for ever.
       if (deadline * 1000 + 3_600_000 < Date.now()) this.#awaiting.delete(old);
     }
-    if (event.event !== 'judged') return;
+    if (event.event !== 'judged') return false;
     this.#verdicts.inc({ verdict: judged.outcome });
     if (judged.outcome === 'accepted' && lock) this.#earned.inc(Number(lock.price / 10n ** 12n) / 1e6);
     this.#log.info({ ...keyOf(judged as unknown as AttemptKey), verdict: judged.outcome }, 'judged');
+    return true;
   }
 }
 

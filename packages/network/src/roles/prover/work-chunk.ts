@@ -11,6 +11,7 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
+  isSignedBy,
   type Lock,
   type LockAnswer,
   lockAnswerSchema,
@@ -27,7 +28,6 @@ import { backOffMs, pause } from '../../transport/client/back-off.js';
 import { open, TransportError } from '../../transport/index.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenSlice } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';

@@ -13,10 +13,10 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
+  isSignedBy,
   type NetworkId,
   type TensorBundle,
 } from '../../messages/index.js';
-import { isSignedBy } from '../peer/is-signed-by.js';
 
 export type AbstentionCode =
   | 'wrong-case'

@@ -14,7 +14,7 @@ import {
   decodeBundle,
   digestOfBytes,
   dutiesSchema,
-  hashMessage,
+  dutySchema,
   type NetworkId,
   type Signed,
   sealingContext,
@@ -24,6 +24,7 @@ import {
   type VerdictMessage,
 } from '../../messages/index.js';
 import type { Identity, Logger, Metrics, Service } from '../../node/index.js';
+import type { ReceivedEvent } from '../../transport/client/follow-events.js';
 import { open, TransportError } from '../../transport/index.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { settlementOf } from '../peer/claim-earnings.js';
@@ -67,6 +68,9 @@ const EPOCH_BYTES = 512 << 20;
 const PROOF_BYTES = 64 << 20;
 const SKEW_SECONDS = 300;
 const EXAMINED_AT_ONCE = 8;
+const PROOFS_AT_ONCE = 4;
+/** Orders whose public values are at hand. */
+const VALUES_KEPT = 4;
 /** Commitments that come within this time go in one request. */
 const GATHER_MS = 2;
 /** After an abstention, for what was missing may have come. */
@@ -96,6 +100,7 @@ class Validator {
   readonly #tasks = new Map<string, Promise<void>>();
   readonly #abstained = new Map<string, { untilMs: number; tries: number }>();
   readonly #outbox = new Map<GatewayLink, Signed<VerdictCommit>[]>();
+  readonly #valuesOf = new Map<string, Promise<TensorBundle>>();
   readonly #pool: VerifyPool | undefined;
   readonly #verify: VerifyCase;
   readonly #preset: 'standard' | 'tiny';
@@ -136,6 +141,7 @@ class Validator {
           intervalMs: settings.pollSeconds * 1000,
           signal: this.#stopping.signal,
           log: this.#log,
+          onEvent: (event) => this.#hear(link, event),
         }),
       );
     }
@@ -164,6 +170,16 @@ class Validator {
       else this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
     }
     if (reveals.length > 0) await this.#reveal(link, reveals);
+  }
+
+  /** A duty is begun without asking for it; where that fails, the next poll finds it still to be done. */
+  #hear(link: GatewayLink, { event, data }: ReceivedEvent): boolean {
+    const duty = dutySchema.parse({ kind: event, ...(data as object) });
+    if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
+    else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+    // It may be about a case that we have not judged.
+    else if (this.#journal.verdict(duty)) this.#begin(`reveal ${caseText(duty)}`, () => this.#reveal(link, [duty]));
+    return true;
   }
 
   /** Starts a task unless it runs already, or rests after an abstention. */
@@ -197,22 +213,25 @@ class Validator {
     const key = { order, chunk, attempt };
     const path = `/v1/chunks/${order}/${chunk}/${attempt}`;
     const options = { signal: this.#stopping.signal, maxResponseBytes: CASE_BYTES };
-    const document = await link.get(path, caseSchema, options);
-    const proofDigest = document.delivery.receipt.message.proofDigest;
+    const fetchCase = () => link.get(path, caseSchema, options);
     const earlier = this.#journal.verdict(key);
     if (earlier) {
+      const { receipt } = (await fetchCase()).delivery;
       // Whatever was judged before stands: the other side may not have had it.
-      if (earlier.proofDigest === proofDigest) return this.#commit(link, earlier);
+      if (earlier.proofDigest === receipt.message.proofDigest) return this.#commit(link, earlier);
       this.#abstain(key, 'second-delivery', 'another proof of this attempt was judged before');
       return;
     }
     const began = performance.now();
-    const { outcome, seconds } = await this.#examine(link, key, document);
+    const { answer, document } = await this.#examine(link, key, fetchCase);
+    const { outcome, seconds } = answer;
     this.#seconds.observe(seconds);
     if ('abstain' in outcome) {
+      this.#valuesOf.delete(order);
       if (outcome.abstain !== 'stopping') this.#abstain(key, outcome.abstain, outcome.path);
       return;
     }
+    const { proofDigest } = document.delivery.receipt.message;
     const { accepted } = outcome;
     const salt = bytesToHex(randomBytes(32));
     const verdict = { ...key, proofDigest, accepted, validator: this.#operator, salt };
@@ -232,34 +251,41 @@ class Validator {
   }
 
   /** Fetches what the case rests on and has it checked. */
-  async #examine(link: GatewayLink, key: CaseKeyParts, document: CaseDocument) {
+  async #examine(link: GatewayLink, key: CaseKeyParts, fetchCase: () => Promise<CaseDocument>) {
     // Values and proofs of a case may be large: so many are held at once, and no more.
     while (this.#examining >= EXAMINED_AT_ONCE) await new Promise<void>((resolve) => this.#queued.push(resolve));
     this.#examining++;
     try {
-      return await this.#examineNow(link, key, document);
+      return await this.#examineNow(link, key, fetchCase);
     } finally {
       this.#examining--;
       this.#queued.shift()?.();
     }
   }
 
-  async #examineNow(link: GatewayLink, key: CaseKeyParts, document: CaseDocument) {
+  async #examineNow(link: GatewayLink, key: CaseKeyParts, fetchCase: () => Promise<CaseDocument>) {
     const { ledger, network, settings } = this.options;
     const maxProofBytes = settings.maxProofBytes ?? PROOF_BYTES;
-    const fingerprint = document.manifest.fingerprint;
-    const [onChain, chainNow, values, keyBytes, proofs] = await Promise.all([
-      // By the order itself, not by what the gateway calls it.
-      ledger.order(hashMessage(network, 'Order', document.order.message)),
+    const fetched = async () => {
+      const document = await fetchCase();
+      const { fingerprint } = document.manifest;
+      const [keyBytes, proofs] = await Promise.all([
+        this.#programs.key(fingerprint).catch((err) => {
+          this.#log.warn({ err, fingerprint }, 'the key of a program is not to be had');
+          return undefined;
+        }),
+        this.#proofs(link, document, maxProofBytes),
+      ]);
+      return { document, keyBytes, proofs };
+    };
+    const [{ document, keyBytes, proofs }, onChain, chainNow, values] = await Promise.all([
+      fetched(),
+      // The case is about another order where its hash is another one: then it is not judged.
+      ledger.order(key.order),
       ledger.now(),
       this.#values(link, key),
-      this.#programs.key(fingerprint).catch((err) => {
-        this.#log.warn({ err, fingerprint }, 'the key of a program is not to be had');
-        return undefined;
-      }),
-      this.#proofs(link, document, maxProofBytes),
     ]);
-    return this.#verify({
+    const answer = await this.#verify({
       ...key,
       document,
       network,
@@ -271,9 +297,24 @@ class Validator {
       onChain,
       maxProofBytes,
     });
+    return { answer, document };
   }
 
-  async #values(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): Promise<TensorBundle> {
+  /** Those of an order are the same for all of its chunks. */
+  #values(link: GatewayLink, key: CaseKeyParts): Promise<TensorBundle> {
+    const known = this.#valuesOf.get(key.order);
+    if (known) return known;
+    const fetched = this.#fetchValues(link, key);
+    this.#valuesOf.set(key.order, fetched);
+    fetched.catch(() => this.#valuesOf.delete(key.order));
+    for (const oldest of this.#valuesOf.keys()) {
+      if (this.#valuesOf.size <= VALUES_KEPT) break;
+      this.#valuesOf.delete(oldest);
+    }
+    return fetched;
+  }
+
+  async #fetchValues(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): Promise<TensorBundle> {
     const path = `/v1/chunks/${order}/${chunk}/${attempt}/values`;
     const sealed = await link.getBytes(path, VALUES_BYTES, { signal: this.#stopping.signal });
     const { secretKey } = this.options.identity.encryptionKey;
@@ -288,8 +329,10 @@ class Validator {
   /** Those that are there; what is not, or is something else, is missing. */
   async #proofs(link: GatewayLink, document: CaseDocument, maxBytes: number): Promise<Map<string, Uint8Array>> {
     const proofs = new Map<string, Uint8Array>();
-    for (const { proof: digest, proofBytes } of document.delivery.proof.slices) {
-      if (proofBytes > maxBytes || proofs.has(digest)) continue;
+    const wanted = new Set(
+      document.delivery.proof.slices.flatMap(({ proof, proofBytes }) => (proofBytes > maxBytes ? [] : [proof])),
+    );
+    const fetchOne = async (digest: string) => {
       try {
         const bytes = await link.getBytes(`/v1/blobs/${digest}`, maxBytes, { signal: this.#stopping.signal });
         if (digestOfBytes(bytes) === digest) proofs.set(digest, bytes);
@@ -298,7 +341,12 @@ class Validator {
         if (!(err instanceof TransportError)) throw err;
         this.#log.warn({ err, digest }, 'a proof is not to be had');
       }
-    }
+    };
+    const next = wanted.values();
+    const fetchSome = async () => {
+      for (const digest of next) await fetchOne(digest);
+    };
+    await Promise.all(Array.from({ length: PROOFS_AT_ONCE }, fetchSome));
     return proofs;
   }
 

@@ -1,8 +1,7 @@
 /** Checking of signed requests. Nothing is remembered but nonces, and those only of requests that are truly signed. */
 
 import { type Address, getAddress, isAddressEqual } from 'viem';
-import { hashMessage, type NetworkId } from '../../messages/index.js';
-import { isSignedByAddress } from './known-signers.js';
+import { hashMessage, isSignedByAddress, type NetworkId } from '../../messages/index.js';
 import type { NonceLedger } from './nonces.js';
 import { bodyHash, type Clock, type OutgoingRequest } from './sign-request.js';
 import { decodeToken, type RequestToken } from './token.js';

@@ -21,6 +21,8 @@ export interface Shared {
   readonly network: NetworkId | undefined;
   readonly audience: Address | undefined;
   readonly nonces: NonceLedger | undefined;
+  /** Of requests that only read: remembered by this process alone, as seeing an answer twice changes nothing. */
+  readonly readNonces: NonceLedger;
   readonly checkLimits: CheckLimits | undefined;
   readonly clock: Clock;
   readonly limits: ServerLimits;
@@ -43,6 +45,8 @@ export interface Arrived {
   readonly onSender: (sender: Address) => void;
 }
 
+const READS = ['GET', 'HEAD'];
+
 function limited(waitSeconds: number): Refusal {
   const options = { retryAfterSeconds: Math.ceil(waitSeconds) };
   return new Refusal(429, 'rate-limited', 'too many requests', 'wait as long as retry-after says', options);
@@ -62,7 +66,7 @@ async function authenticate(shared: Shared, arrived: Arrived, body: Uint8Array |
     method: incoming.method!,
     path: incoming.url!,
     body,
-    nonces: shared.nonces!,
+    nonces: READS.includes(incoming.method!) ? shared.readNonces : shared.nonces!,
     clock: shared.clock,
     limits: shared.checkLimits,
   });

@@ -10,7 +10,7 @@ import type { Address } from 'viem';
 import type { NetworkId } from '../../messages/index.js';
 import { stringifyJson } from '../parse-json.js';
 import type { CheckLimits } from '../request/check-request.js';
-import type { NonceLedger } from '../request/nonces.js';
+import { MemoryNonceLedger, type NonceLedger } from '../request/nonces.js';
 import type { Clock } from '../request/sign-request.js';
 import { answerRequest, type Shared } from './answer-request.js';
 import { SERVER_LIMITS, type ServerLimits } from './limits.js';
@@ -45,7 +45,7 @@ export interface RequestRecord {
 export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly info: ApiInfo;
-  /** For signed routes: the domain, this node's address, and the nonces that were used. */
+  /** For signed routes: the domain, this node's address, and the nonces of requests that changed something. */
   readonly network?: NetworkId;
   readonly audience?: Address;
   readonly nonces?: NonceLedger;
@@ -109,6 +109,7 @@ export function createServer(options: ServerOptions): NodeServer {
     network: options.network,
     audience: options.audience,
     nonces: options.nonces,
+    readNonces: new MemoryNonceLedger(clock),
     checkLimits: options.checkLimits,
     clock,
     limits,
