@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { COMPOSITE_OPERATORS } from '../../packages/core/src/graph/composites/index.js';
 import { CONTROL_FLOW } from '../../packages/core/src/graph/control-flow.js';
+import { SEQUENCE_OPERATORS } from '../../packages/core/src/graph/sequences.js';
 import { OPERATORS } from '../../packages/core/src/layers/registry.js';
 
 /** Those that have no integers of their own: constants where they stand, tested where shapes and constants are. */
@@ -27,7 +28,12 @@ const contrib = readFileSync(new URL('transformers.test.ts', folder), 'utf8');
 
 describe('every operator has a case', () => {
   it('of the standard operators', () => {
-    const all = [...OPERATORS, ...CONTROL_FLOW, ...COMPOSITE_OPERATORS.filter((c) => c.domain === '').map((c) => c.op)];
+    const all = [
+      ...OPERATORS,
+      ...CONTROL_FLOW,
+      ...SEQUENCE_OPERATORS,
+      ...COMPOSITE_OPERATORS.filter((c) => c.domain === '').map((c) => c.op),
+    ];
     expect(all.length).toBeGreaterThan(150);
     expect([...new Set(all)].filter((op) => !named.has(op) && !CONSTANTS.has(op)).sort()).toEqual([]);
   });

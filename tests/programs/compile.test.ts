@@ -13,6 +13,7 @@ import {
   semanticsOf,
 } from '../../packages/core/src/program/index.js';
 import { commitProgram, decodeSlicePackage, encodeSlicePackage } from '../../packages/core/src/proof/prove-index.js';
+import { verifyRun } from '../../packages/core/src/proof/verify-index.js';
 import { buildModel, node, wave } from '../models/build-model.js';
 import { proveProgram, runProgram } from '../operators/prove-program.js';
 import { picture, RESIDUAL, residualModel } from './residual-model.js';
@@ -59,6 +60,32 @@ describe('a program', () => {
     }
     expect(compile({ at: ['r1', 'r2'] }).slices.length).toBe(3);
     expect(compile(3).slices.length).toBe(3);
+  });
+
+  it('computes the same numbers where a join is read only behind the cut', () => {
+    const dense = (x: string, k: number) => [
+      node('MatMul', [x, `w${k}`], [`p${k}`]),
+      node('Relu', [`p${k}`], [`h${k}`]),
+    ];
+    const model = buildModel({
+      nodes: [
+        ...dense('x', 0),
+        ...dense('h0', 1),
+        ...dense('h1', 2),
+        node('Concat', ['h0', 'h2'], ['all'], { axis: 1 }),
+        node('MatMul', ['all', 'w3'], ['y']),
+      ],
+      inputs: { x: [1, 4] },
+      outputs: ['y'],
+      initializers: { w0: wave([4, 4], 2), w1: wave([4, 4], 3), w2: wave([4, 4], 4), w3: wave([8, 3], 5) },
+    });
+    const sample = new Map([['x', wave([1, 4])]]);
+    const whole = compileModel(model, { calibration: [sample], slices: 1 });
+    const parts = compileModel(model, { calibration: [sample], slices: 'layers' });
+    expect(parts.slices).toHaveLength(4);
+    expect(runProgram(parts, sample).get('y')).toEqual(runProgram(whole, sample).get('y'));
+    const { key, fingerprint, run } = proveProgram(kernels, parts, sample);
+    expect(verifyRun(key, run, { fingerprint, preset: 'tiny' }).verdict).toBe('accepted');
   });
 
   it('is proven with the same bytes on every backend and number of threads', () => {

@@ -1,17 +1,19 @@
 /**
- * Loop, Scan and If written out where shapes are told: a loop as often as it runs, a branch where its condition is known.
+ * Loop, Scan, If and SequenceMap written out where shapes are told: a loop as often as it runs, a branch where its condition is known.
  * A condition that is computed chooses between the results of both branches.
  */
 import { InputError } from '../base/errors.js';
 import { badShape, listAttribute, normalAxis, numberAttribute } from './attributes.js';
 import { live, sorted } from './check-graph.js';
 import type { Attribute, GraphNode, Subgraph, Tensor, TensorInfo } from './graph.js';
+import type { Sequences } from './sequences.js';
 import { withReads } from './subgraphs.js';
 
 /** What writes nodes (infer-shapes.ts). */
 export interface Scope {
   readonly opset: number;
   readonly infos: ReadonlyMap<string, TensorInfo>;
+  readonly sequences: Sequences;
   /** Makes a constant known. */
   define(name: string, value: Tensor): void;
   /** A name that nothing has. */
@@ -29,7 +31,7 @@ export interface Scope {
 const MAX_WRITTEN = 100_000;
 
 /** Operators with subgraphs. */
-export const CONTROL_FLOW: readonly string[] = ['Loop', 'Scan', 'If'];
+export const CONTROL_FLOW: readonly string[] = ['Loop', 'Scan', 'If', 'SequenceMap'];
 
 export const isControlFlow = ({ op, domain, subgraphs }: GraphNode): boolean =>
   domain === '' && CONTROL_FLOW.includes(op) && subgraphs !== undefined;
@@ -119,7 +121,7 @@ class Expansion {
     }
     return g.outputs.map((o) => {
       const name = resolve(o);
-      if (this.scope.infos.has(name)) return name;
+      if (this.scope.infos.has(name) || this.scope.sequences.has(name)) return name;
       throw new InputError(
         'broken-onnx',
         `nothing produces ${o}, a result of ${this.node.name}`,
@@ -255,12 +257,48 @@ function branch(x: Expansion): void {
   node.outputs.forEach((output, i) => {
     if (output === '' || !x.scope.isRead(output)) return;
     const [a, b] = [yes[i], no[i]].map((name) => x.scope.infos.get(name)?.dims.join());
+    if ([yes[i], no[i]].some((name) => x.scope.sequences.has(name)))
+      throw x.unsupported('a sequence', 'export the model with one of its branches');
     if (a === undefined || a !== b) throw x.unsupported('the shape', 'export the model with one of its branches');
     x.add('Where', [condition, yes[i], no[i]], {}, output);
   });
 }
 
-const WRITERS: Readonly<Record<string, (x: Expansion) => void>> = { Loop: loop, Scan: scan, If: branch };
+/** Inputs: a sequence, then sequences of as many tensors, and tensors that every pass reads. */
+function map(x: Expansion): void {
+  const { node, scope } = x;
+  const lists = node.inputs.map((name) => scope.sequences.get(name));
+  const [first] = lists;
+  if (first === undefined || first === 'nothing') throw badShape(node, 'its first input is no sequence');
+  const body = x.body('body');
+  const passes = first.map((_, pass) =>
+    x.run(
+      body,
+      node.inputs.map((name, i) => {
+        const list = lists[i];
+        if (list === undefined || list === 'nothing') return name;
+        if (list.length !== first.length)
+          throw badShape(node, `sequences of ${first.length} and ${list.length} tensors`);
+        return list[pass];
+      }),
+      pass,
+    ),
+  );
+  node.outputs.forEach((output, i) => {
+    if (output !== '')
+      scope.sequences.set(
+        output,
+        passes.map((results) => results[i]),
+      );
+  });
+}
+
+const WRITERS: Readonly<Record<string, (x: Expansion) => void>> = {
+  Loop: loop,
+  Scan: scan,
+  If: branch,
+  SequenceMap: map,
+};
 
 /** What all the control flow of a model may still be written out in. */
 export const controlFlowBudget = (): { left: number } => ({ left: MAX_WRITTEN });

@@ -6,6 +6,7 @@ import { compose, isComposite } from './composites/index.js';
 import { controlFlowBudget, isControlFlow, type Scope, writeControlFlow } from './control-flow.js';
 import type { Graph, GraphNode, OpSemantics, Tensor, TensorInfo } from './graph.js';
 import { INTERNAL_DOMAIN } from './internal.js';
+import { handsSequenceOn, isSequenceOperator, type Sequences, writeSequence } from './sequences.js';
 import { nestedNodes, readsOf } from './subgraphs.js';
 import { upgradeNode } from './upgrade-node.js';
 
@@ -22,7 +23,7 @@ export interface Inferred {
 }
 
 /** Largest tensor that constant folding may make. */
-const MAX_FOLDED = 2 ** 26;
+const MAX_FOLDED = 2 ** 27;
 
 /** Every failure of a node is an InputError that names it, as the file does. */
 function asInputError(cause: unknown, n: GraphNode, origin: string): InputError {
@@ -71,7 +72,10 @@ function inferNode(n: GraphNode, inputs: readonly (TensorInfo | undefined)[], op
 /** Whether a node of a file has an operator that is known, by itself or written out in others. */
 export const isKnown = (semantics: Semantics, node: GraphNode): boolean =>
   node.domain !== INTERNAL_DOMAIN &&
-  (semantics(node.op, node.domain) !== undefined || isComposite(node.op, node.domain) || isControlFlow(node));
+  (semantics(node.op, node.domain) !== undefined ||
+    isComposite(node.op, node.domain) ||
+    isControlFlow(node) ||
+    isSequenceOperator(node));
 
 /**
  * Composite operators are written out on the way. Nodes whose operator is not known, and those that depend on them, are
@@ -117,6 +121,8 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
   };
 
   const errors: InputError[] = [];
+  const sequences: Sequences = new Map();
+  const isMade = (name: string): boolean => infos.has(name) || sequences.has(name);
   /** Writes a node, called `origin` in the file; false where it cannot be understood, which is noted. */
   const step = (original: GraphNode, origin: string): boolean => {
     const before = nodes.length;
@@ -125,8 +131,10 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
       const n = upgradeNode(original, infos, graph.opset, define);
       if (isControlFlow(n)) {
         if (!writeControlFlow(n, origin, scope, budget)) throw errors[errors.length - 1];
+      } else if (isSequenceOperator(n) || handsSequenceOn(n, sequences)) {
+        if (!writeSequence(n, origin, scope)) throw errors[errors.length - 1];
       } else write(n);
-      const extra = n.outputs.find((o) => o !== '' && read.has(o) && !infos.has(o));
+      const extra = n.outputs.find((o) => o !== '' && read.has(o) && !isMade(o));
       if (extra !== undefined) {
         const message = `output ${extra} of ${n.name} (${n.op}) is not supported`;
         throw new InputError('unsupported-output', message, 'export the model in inference mode', n.name);
@@ -142,11 +150,12 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
   const scope: Scope = {
     opset: graph.opset,
     infos,
+    sequences,
     define,
     fresh: (name) => {
       let unique = name;
       let count = given.get(name) ?? 0;
-      while (taken.has(unique) || infos.has(unique)) unique = `${name}#${++count}`;
+      while (taken.has(unique) || isMade(unique)) unique = `${name}#${++count}`;
       given.set(name, count);
       taken.add(unique);
       return unique;
@@ -162,8 +171,13 @@ export function inferShapes(graph: Graph, infos: Map<string, TensorInfo>, semant
     decided: (origin, branch) => branches.set(origin, branch),
   };
   for (const n of graph.nodes) {
-    if (!isKnown(semantics, n) || readsOf(n).some((i) => i !== '' && !infos.has(i))) continue;
+    if (!isKnown(semantics, n) || readsOf(n).some((i) => i !== '' && !isMade(i))) continue;
     step(n, n.name);
+  }
+  for (const o of graph.outputs) {
+    if (!sequences.has(o)) continue;
+    const hint = 'let the model give the tensors of the sequence';
+    errors.push(new InputError('unsupported-output', `output ${o} is a sequence`, hint));
   }
   return { graph: { ...graph, nodes, initializers, tensors: infos }, errors, branches };
 }

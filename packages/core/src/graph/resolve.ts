@@ -15,6 +15,7 @@ import { fuseWeightedSums } from './fuse-weighted-sums.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
+import { splitProducts } from './split-products.js';
 import { nestedNodes } from './subgraphs.js';
 
 export interface ResolveOptions {
@@ -37,7 +38,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
   graph = fuseSelections(dropDead(fuseNormalizations(graph)));
-  graph = fuseWeightedSums(fuseFunctions(fuseSteps(graph)));
+  graph = splitProducts(fuseWeightedSums(fuseFunctions(fuseSteps(graph))));
   checkFinite(graph);
   if (graph.nodes.length === 0) {
     throw new InputError('empty-model', 'the model computes nothing from its inputs', 'check the file and its outputs');

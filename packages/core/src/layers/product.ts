@@ -28,8 +28,11 @@ export function lowerProduct(c: LowerContext, p: ComputedProduct): Lowered {
     z = b.linear(`${c.name}/shaped`, p.outDims, [{ src: z, coef: 1, map: { kind: 'reshape' } }], 0, { lo, hi });
   }
   const { hi } = b.get(z);
-  // Half a unit of every operand may be more than all that calibration saw: both saturated, or cancelling out.
-  const doubt = p.range ? 0 : (sizeOf(p.sums) * (magnitude(b, x.value) + magnitude(b, y.value))) / 2;
+  // What operands are off may be more than all that calibration saw, both saturated or cancelling out: half a unit each
+  // by their last rounding, and some units, here and there, by those before.
+  const terms = sizeOf(p.sums);
+  const units = terms / 2 + 1.5 * Math.sqrt(terms);
+  const doubt = p.range ? 0 : units * (magnitude(b, x.value) + magnitude(b, y.value));
   return roundSum(c, z, x.scale * y.scale * (p.factor ?? 1), Math.min(doubt, hi));
 }
 

@@ -45,9 +45,17 @@ export function cutSlices(
   const drafts = ranges.map((range, index) => new SliceDraft(lowered, whole, owner, range, index));
   for (const d of drafts) d.copyLayers();
   const wanted = ranges.map(() => new Set<ValueId>());
-  for (const id of [...drafts.flatMap((d) => d.inputs), ...publicOutputs])
-    if (owner[id] >= 0) wanted[owner[id]].add(id);
-  return drafts.map((d, i) => d.finish([...wanted[i]].sort((a, b) => a - b)));
+  const ask = (ids: Iterable<ValueId>): void => {
+    for (const id of ids) if (owner[id] >= 0) wanted[owner[id]].add(id);
+  };
+  ask(publicOutputs);
+  // From the last on: what only a later slice reads may be made of values of slices before this one.
+  const finished: CutSlice[] = [];
+  for (let i = drafts.length - 1; i >= 0; i--) {
+    finished[i] = drafts[i].finish([...wanted[i]].sort((a, b) => a - b));
+    ask(drafts[i].inputs);
+  }
+  return finished;
 }
 
 /** Cells that cross before each layer (entry k: between layers k-1 and k), values that are cheap to recompute aside. */

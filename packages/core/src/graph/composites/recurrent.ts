@@ -2,7 +2,7 @@
  * RNN, GRU and LSTM, unrolled over the sequence. With H the state before a step and G the gates' inputs X_t·Wᵀ + b,
  *
  *     RNN   H' = f(G + H·Rᵀ)
- *     GRU   z, r = f(…), h = g(G_h + (r∘H)·R_hᵀ + b_h) or g(G_h + r∘(H·R_hᵀ + b_h)), H' = (1 - z)∘h + z∘H
+ *     GRU   z, r = f(…), h = g(G_h + (r∘H)·R_hᵀ + b_h) or g(G_h + r∘(H·R_hᵀ + b_h)), H' = h + z∘(H - h)
  *     LSTM  i, o, f = f(…), c = g(…), C' = f∘C + i∘c, H' = o∘h(C')
  */
 import { badShape, listAttribute, numberAttribute, stringAttribute } from '../attributes.js';
@@ -29,8 +29,8 @@ interface Layer {
   readonly hidden: number;
   /** The batch stands first in inputs and outputs. */
   readonly batchFirst: boolean;
-  /** How many steps each sequence has, where that is not all of them. */
-  readonly lengths: readonly number[] | undefined;
+  /** How many steps each sequence has, where that is not all of them; a tensor where it is computed. */
+  readonly lengths: readonly number[] | string | undefined;
 }
 
 /** Gates' inputs and the recurrent weights of one direction. */
@@ -48,31 +48,40 @@ const plus = (c: Composer, a: string, b: string | undefined): string => (b === u
 const columns = (c: Composer, x: string, from: number, to: number): string =>
   c.add('Slice', [x, c.ints([from]), c.ints([to]), c.ints([1])]);
 
+/** Cells [first, last) of a direction's row of a parameter [dirs, cells, …]. */
+function rowOf(c: Composer, input: number, direction: number, first: number, last: number): string {
+  const x = c.node.inputs[input];
+  const [, ...rest] = c.dims(input);
+  const cut = c.add('Slice', [x, c.ints([direction, first]), c.ints([direction + 1, last]), c.ints([0, 1])]);
+  return c.reshape(cut, [last - first, ...rest.slice(1)]);
+}
+
 /** Rows [first, last) of a gate matrix [dirs, gates·hidden, width], transposed. */
 function transposed(c: Composer, input: number, direction: number, first: number, last: number): string {
-  const t = c.known(input, 'a weight');
-  const [, rows, width] = t.dims;
+  const values = c.valueOf(input);
+  if (!values) return c.add('Transpose', [rowOf(c, input, direction, first, last)], { perm: [1, 0] });
+  const [, rows, width] = c.dims(input);
   const n = last - first;
   const data = new Float64Array(n * width);
   for (let i = 0; i < n; i++)
-    for (let j = 0; j < width; j++) data[j * n + i] = t.data[(direction * rows + first + i) * width + j];
+    for (let j = 0; j < width; j++) data[j * n + i] = values[(direction * rows + first + i) * width + j];
   return c.floats(data, [width, n]);
 }
 
 /** Numbers [first, last) of a direction's biases [dirs, 2·gates·hidden]; the recurrent ones follow the input's. */
-function biases(c: Composer, direction: number, first: number, last: number): Float64Array | undefined {
+function biases(c: Composer, direction: number, first: number, last: number): string | undefined {
   if (!c.has(3)) return undefined;
-  const t = c.known(3, 'the bias');
-  const row = direction * t.dims[1];
-  return t.data.slice(row + first, row + last);
+  const values = c.valueOf(3);
+  if (!values) return rowOf(c, 3, direction, first, last);
+  const row = direction * c.dims(3)[1];
+  return c.floats(values.slice(row + first, row + last), [last - first]);
 }
 
 function gatesOf(layer: Layer, d: Direction, count: number): Gates {
   const { c, hidden, x } = layer;
   const width = count * hidden;
   const product = c.add('MatMul', [x, transposed(c, 1, d.index, 0, width)]);
-  const bias = biases(c, d.index, 0, width);
-  const inputs = plus(c, product, bias && c.floats(bias, [width]));
+  const inputs = plus(c, product, biases(c, d.index, 0, width));
   const weights = new Map<string, string>();
   return {
     input: (t) => c.add('Gather', [inputs, c.scalar(t)], { axis: 0 }),
@@ -83,10 +92,7 @@ function gatesOf(layer: Layer, d: Direction, count: number): Gates {
       weights.set(key, r);
       return c.add('MatMul', [state, r]);
     },
-    bias(first, last) {
-      const b = biases(c, d.index, width + first * hidden, width + last * hidden);
-      return b && c.floats(b, [(last - first) * hidden]);
-    },
+    bias: (first, last) => biases(c, d.index, width + first * hidden, width + last * hidden),
   };
 }
 
@@ -115,18 +121,20 @@ function gruStep({ c, hidden }: Layer, d: Direction, g: Gates): Step {
       const reset = state && c.add('Mul', [r, state]);
       candidate = plus(c, plus(c, own, g.bias(2, 3)), g.recurrent(reset, 2, 3));
     }
-    const fresh = c.add('Mul', [c.add('Sub', [c.floats([1]), z]), h(candidate)]);
-    return plus(c, fresh, state && c.add('Mul', [z, state]));
+    // Not (1 - z)∘h + z∘H: where z is nearly 1, a unit of it is more than all of 1 - z.
+    const fresh = h(candidate);
+    if (state === undefined) return c.add('Sub', [fresh, c.add('Mul', [z, fresh])]);
+    return c.add('Add', [c.add('Mul', [z, c.add('Sub', [state, fresh])]), fresh]);
   };
 }
 
 function lstmStep({ c, hidden }: Layer, d: Direction, g: Gates, cell: { value: string | undefined }): Step {
   const [f, candidate, h] = d.functions;
   const coupled = numberAttribute(c.node, 'input_forget', 0) !== 0;
-  const peepholes = c.has(7) ? c.known(7, 'the peepholes').data.slice(3 * hidden * d.index) : undefined;
+  const peepholes = c.has(7);
   /** The weight of gate k on the cells, times them. */
   const peep = (k: number, cells: string | undefined): string | undefined =>
-    peepholes && cells && c.add('Mul', [cells, c.floats(peepholes.slice(k * hidden, (k + 1) * hidden), [hidden])]);
+    cells && c.add('Mul', [cells, rowOf(c, 7, d.index, k * hidden, (k + 1) * hidden)]);
   return (t, state) => {
     const all = plus(c, plus(c, g.input(t), g.bias(0, 4)), g.recurrent(state, 0, 4));
     const own = (k: number, to = k + 1) => columns(c, all, k * hidden, to * hidden);
@@ -212,31 +220,38 @@ function layerOf(c: Composer, gates: number, directions: number): Layer {
   const batchFirst = numberAttribute(c.node, 'layout', 0) === 1;
   const own = c.dims(0);
   const x = batchFirst ? [own[1], own[0], ...own.slice(2)] : own;
-  const [w, r] = [c.known(1, 'the weight').dims, c.known(2, 'the recurrent weight').dims];
+  const [w, r] = [c.dims(1), c.dims(2)];
   const hidden = r[2];
   const [steps, batch, width] = x;
   const fits =
     x.length === 3 &&
     w.join() === [directions, gates * hidden, width].join() &&
     r.join() === [directions, gates * hidden, hidden].join() &&
-    (!c.has(3) || c.known(3, 'the bias').dims.join() === [directions, 2 * gates * hidden].join()) &&
-    (!c.has(7) || c.known(7, 'the peepholes').dims.join() === [directions, 3 * hidden].join());
+    (!c.has(3) || c.dims(3).join() === [directions, 2 * gates * hidden].join()) &&
+    (!c.has(7) || c.dims(7).join() === [directions, 3 * hidden].join()) &&
+    (!c.has(4) || c.dims(4).join() === [batch].join());
   if (!fits) throw badShape(c.node, `input [${own}], weights [${w}] and [${r}] do not match`);
   if (steps > MAX_STEPS) throw badShape(c.node, `${steps} steps are more than ${MAX_STEPS}`);
-  const given = c.has(4) ? [...c.known(4, 'the length of sequences').data] : [];
+  const given = [...(c.valueOf(4) ?? [])];
   if (given.some((n) => !(n >= 0 && n <= steps))) throw badShape(c.node, `lengths [${given}] of ${steps} steps`);
-  const lengths = given.some((n) => n !== steps) ? given : undefined;
+  const isComputed = c.has(4) && !c.valueOf(4);
+  const lengths = isComputed ? c.node.inputs[4] : given.some((n) => n !== steps) ? given : undefined;
   const first = batchFirst ? c.add('Transpose', [c.node.inputs[0]], { perm: [1, 0, 2] }) : c.node.inputs[0];
   return { c, x: first, steps, batch, hidden, batchFirst, lengths };
 }
 
 /** The new value of the sequences that have a step, the old one (or zero) of the others. */
 function where({ c, batch, lengths }: Layer, t: number, fresh: string, old: string | undefined): string {
-  if (!lengths?.some((n) => t >= n)) return fresh;
-  const goes = c.truths(
-    lengths.map((n) => Number(t < n)),
-    [batch, 1],
-  );
+  if (lengths === undefined) return fresh;
+  let goes: string;
+  if (typeof lengths === 'string') goes = c.reshape(c.add('Greater', [lengths, c.typedAs(4, [t], [])]), [batch, 1]);
+  else if (lengths.every((n) => t < n)) return fresh;
+  else {
+    goes = c.truths(
+      lengths.map((n) => Number(t < n)),
+      [batch, 1],
+    );
+  }
   return c.add('Where', [goes, fresh, old ?? c.floats([0], [])]);
 }
 

@@ -162,7 +162,7 @@ export const constants: OpSemantics = {
       const given = node.attributes.value;
       const v = typeof given === 'object' && 'data' in given ? given : undefined;
       const dims = [...x.data];
-      if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !(sizeOf(dims) <= 2 ** 26))
+      if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !(sizeOf(dims) <= 2 ** 27))
         throw new InputError(
           'bad-shape',
           `${node.name} makes a tensor of shape [${dims}]`,

@@ -33,7 +33,7 @@ export const one = (dims: readonly number[], map: LinearMap): Reading[] => [
 export const dimsOf = (inputs: Inputs, i = 0): readonly number[] => inputs[i]?.dims ?? [];
 
 /** Most cells that an operator may make. */
-const MAX_CELLS = 2 ** 26;
+const MAX_CELLS = 2 ** 27;
 
 /** Checks dims before arrays of their sizes are made. */
 export function checkSizes(node: GraphNode, dims: readonly number[]): void {
