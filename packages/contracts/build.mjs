@@ -9,6 +9,7 @@ const DEPLOYED = [
   'DsperseGovernor',
   'DsperseTimelock',
   'DsperseToken',
+  'Emission',
   'Guardian',
   'Market',
   'ModelRegistry',

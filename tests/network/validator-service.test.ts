@@ -129,7 +129,8 @@ function answer(asked: Asked) {
   if (path === '/v1/epochs/1' && epoch) return { json: epoch };
   if (path === '/v1/epochs/1/signatures') {
     const signed = jsonOf(asked) as Signed<EpochRoot>;
-    signatures.push({ ...signed, message: { ...signed.message, spent: BigInt(signed.message.spent) } });
+    const { spent, minted } = signed.message;
+    signatures.push({ ...signed, message: { ...signed.message, spent: BigInt(spent), minted: BigInt(minted) } });
     duties = [];
     return { json: {} };
   }
@@ -152,6 +153,11 @@ const PARAMETERS: Record<string, bigint> = {
   verifySeconds: 10n,
   collateralBps: 0n,
   collateralMin: 1n,
+  clockSkewSeconds: 300n,
+  emissionYearBps: 1_000n,
+  emissionProverBps: 6_000n,
+  emissionValidatorBps: 3_000n,
+  emissionFeeMultipleBps: 8_000n,
 };
 const stakes = [{ operator: address, account: address, stake: 10n }];
 const ledger = {
@@ -163,6 +169,7 @@ const ledger = {
   stakeOf: async () => ({ owner: prover.address, toPool: false, active: 100n }),
   validators: async () => stakes,
   settlementHead: async () => head,
+  emission: async () => ({ cap: 10n ** 27n, minted: 0n, closedAt: 0 }),
   epoch: async (n: number) => ({ epoch: n, root: zeroHash, postedAt: 0, finalAt: 0, cancelled }),
 } as unknown as Ledger;
 
@@ -321,9 +328,12 @@ describe('epochs', () => {
       previous: zeroHash,
       root: settled.root,
       spent: settled.totals.spent,
+      minted: settled.totals.minted,
       leaves: settled.leaves.length,
+      closedAt: trace.closedAt,
     });
     expect(settled.totals.spent).toBeGreaterThan(0n);
+    expect(settled.totals.minted).toBeGreaterThan(0n);
     expect(isSignedBy(network, 'EpochRoot', signatures[0], address)).toBe(true);
   });
 

@@ -18,10 +18,8 @@ contract DsperseToken is ERC20, ERC20Permit, ERC20Capped, ERC20Burnable, ERC20Vo
         uint256 amount;
     }
 
-    /// The only account that mints; it alone hands the role on.
-    address public minter;
-
-    event MinterChanged(address indexed previous, address indexed next);
+    /// The only account that mints, for ever: the contract Emission.
+    address public immutable minter;
 
     error NotMinter(address caller);
     error NoMinter();
@@ -33,23 +31,12 @@ contract DsperseToken is ERC20, ERC20Permit, ERC20Capped, ERC20Burnable, ERC20Vo
     {
         if (minter_ == address(0)) revert NoMinter();
         minter = minter_;
-        emit MinterChanged(address(0), minter_);
         for (uint256 i = 0; i < genesis.length; i++) _mint(genesis[i].account, genesis[i].amount);
     }
 
-    modifier onlyMinter() {
+    function mint(address to, uint256 amount) external {
         if (msg.sender != minter) revert NotMinter(msg.sender);
-        _;
-    }
-
-    function mint(address to, uint256 amount) external onlyMinter {
         _mint(to, amount);
-    }
-
-    function changeMinter(address next) external onlyMinter {
-        if (next == address(0)) revert NoMinter();
-        emit MinterChanged(minter, next);
-        minter = next;
     }
 
     function clock() public view override returns (uint48) {

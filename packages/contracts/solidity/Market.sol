@@ -217,7 +217,15 @@ contract Market is NetworkContract, EIP712, IMarket {
         else token.safeTransfer(to, paid);
     }
 
-    /// Adds to the pool what was not paid by an order (an emission, or a gap that somebody closes).
+    /// Adds to the pool what came in without a call: an emission, or a transfer by mistake. Anyone may send it.
+    function takeIn() external returns (uint256 amount) {
+        amount = token.balanceOf(address(this)) - totalFree - totalReserved - pool;
+        if (amount == 0) return 0;
+        pool += amount;
+        emit PoolFunded(msg.sender, amount);
+    }
+
+    /// Adds to the pool what was not paid by an order, such as a gap that somebody closes.
     function fundPool(uint256 amount) external {
         pool += amount;
         emit PoolFunded(msg.sender, amount);

@@ -86,11 +86,13 @@ contract Parameters is IParameters, Ownable {
         freezer = next;
     }
 
-    /// No change for `parameterFreezeSeconds` from now.
+    /// No change for `parameterFreezeSeconds` from now. Nothing where the last freeze is not over for as long as it
+    /// lasted: whoever can freeze again and again must not keep votes out for ever.
     function freeze() external {
         if (msg.sender != freezer) revert NotFreezer(msg.sender);
-        uint64 until = uint64(block.timestamp + get(FREEZE_SECONDS));
-        if (until <= frozenUntil) return;
+        uint256 length = get(FREEZE_SECONDS);
+        if (block.timestamp < frozenUntil + length) return;
+        uint64 until = uint64(block.timestamp + length);
         frozenUntil = until;
         emit Frozen(until);
     }

@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {IEmission} from "./interfaces/IEmission.sol";
 import {IGuardian} from "./interfaces/IGuardian.sol";
 import {IMarket} from "./interfaces/IMarket.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
@@ -42,6 +43,10 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         uint32 leaves;
         bool cancelled;
         bool held;
+        // What the epoch may mint, what it has minted, and what its orders have paid so far.
+        uint128 minted;
+        uint128 issued;
+        uint256 settled;
     }
 
     struct OrderLeaf {
@@ -60,6 +65,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     IERC20 public token;
     IMarket public market;
     IStakeManager public stakes;
+    IEmission public emission;
 
     /// The lowest number that the next epoch may have. Numbers of cancelled epochs are not used again, so that signing a
     /// new root after a cancellation is never equivocation.
@@ -82,6 +88,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         bytes32 root,
         bytes32 previous,
         uint256 spent,
+        uint256 minted,
         uint32 leaves,
         uint64 finalAt,
         address[] signers,
@@ -91,6 +98,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     event EpochHeld(uint64 indexed epoch, uint64 finalAt);
     event EpochCancelled(uint64 indexed epoch, bytes32 reason, address indexed by);
     event OrderApplied(uint64 indexed epoch, bytes32 indexed order, uint256 spent, bool delivered);
+    event EpochMinted(uint64 indexed epoch, uint256 amount);
     event OrderSkipped(uint64 indexed epoch, bytes32 indexed order);
     event Claimed(uint64 indexed epoch, bytes32 indexed key, uint256 amount, uint256 claimed);
     event Penalised(
@@ -126,12 +134,14 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         IGuardian guardian_,
         IERC20 token_,
         IMarket market_,
-        IStakeManager stakes_
+        IStakeManager stakes_,
+        IEmission emission_
     ) external initializer {
         _initializeNetwork(owner_, parameters_, guardian_);
         token = token_;
         market = market_;
         stakes = stakes_;
+        emission = emission_;
         nextEpoch = 1;
     }
 
@@ -161,17 +171,24 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
             finalAt: finalAt,
             leaves: message.leaves,
             cancelled: false,
-            held: held
+            held: held,
+            minted: message.minted,
+            issued: 0,
+            settled: 0
         });
         nextEpoch = message.epoch + 1;
         _lastPosted = message.epoch;
         lastRoot = message.root;
         _noteSettleBy(block.timestamp, finalAt);
+        emission.schedule(message.closedAt, message.minted, message.spent);
+        // Whoever else may be the freezer by now: an epoch does not depend on it.
+        try parameters.freeze() {} catch {}
         emit EpochPosted(
             message.epoch,
             message.root,
             message.previous,
             message.spent,
+            message.minted,
             message.leaves,
             finalAt,
             signers,
@@ -276,12 +293,15 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
 
     // ---- carrying out a final epoch ----
 
-    /// Settles the orders of these leaves; those that have ended already are passed over.
+    /// Settles the orders of these leaves; those that have ended already are passed over. Then mints what the epoch was
+    /// allowed, in the proportion in which its orders have paid: all of it once they have paid what the root says.
     function settleOrders(uint64 epoch, OrderLeaf[] calldata leaves, bytes32[][] calldata proofs)
         external
         returns (uint256 settled)
     {
-        bytes32 root = _final(epoch).root;
+        Epoch storage e = _final(epoch);
+        bytes32 root = e.root;
+        uint256 paid = 0;
         if (leaves.length != proofs.length) revert LengthsDiffer();
         for (uint256 i = 0; i < leaves.length; i++) {
             OrderLeaf calldata l = leaves[i];
@@ -289,11 +309,14 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
             if (!MerkleProof.verifyCalldata(proofs[i], root, hash)) revert NotInTree(epoch);
             if (market.settle(l.order, l.spent)) {
                 settled++;
+                paid += l.spent;
                 emit OrderApplied(epoch, l.order, l.spent, l.delivered);
             } else {
                 emit OrderSkipped(epoch, l.order);
             }
         }
+        if (paid != 0) e.settled += paid;
+        _mint(epoch, e);
     }
 
     /// Pays what the account is owed by this epoch's leaf and has not had yet, to the account; anyone may send it. Pays
@@ -435,8 +458,19 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         e.cancelled = true;
         // Only the last epoch is ever open to challenge.
         lastRoot = e.previous;
+        emission.unschedule();
         _settleBy.push(uint48(e.postedAt), uint208(block.timestamp));
         emit EpochCancelled(epoch, reason, msg.sender);
+    }
+
+    function _mint(uint64 epoch, Epoch storage e) private {
+        (uint256 minted, uint256 issued) = (e.minted, e.issued);
+        uint256 due = e.settled >= e.spent ? minted : Math.mulDiv(minted, e.settled, e.spent);
+        if (due <= issued) return;
+        e.issued = uint128(due);
+        emission.mint(due - issued);
+        market.takeIn();
+        emit EpochMinted(epoch, due - issued);
     }
 
     function _convict(uint64 epoch, Epoch storage e, address[] calldata signers, bytes32 evidence) private {

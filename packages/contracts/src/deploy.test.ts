@@ -19,7 +19,7 @@ describe('deployNetwork', () => {
     for (const contract of ['parameters', 'guardian', 'treasury', 'stake', 'models', 'market', 'settlement'] as const) {
       expect(await net.read(contract, 'owner')).toBe(getAddress(net.at.timelock));
     }
-    expect(await net.read('token', 'minter')).toBe(getAddress(net.at.timelock));
+    expect(await net.read('token', 'minter')).toBe(getAddress(net.at.emission));
     const roles = ['PROPOSER_ROLE', 'CANCELLER_ROLE', 'EXECUTOR_ROLE'].map((role) => keccak256(toHex(role)));
     const admin = `0x${'00'.repeat(32)}` as const;
     for (const role of [...roles, admin]) {
@@ -35,6 +35,9 @@ describe('deployNetwork', () => {
     expect(await net.read('settlement', 'market')).toBe(getAddress(net.at.market));
     expect(await net.read('settlement', 'stakes')).toBe(getAddress(net.at.stake));
     expect(await net.read('stake', 'settlement')).toBe(getAddress(net.at.settlement));
+    expect(await net.read('settlement', 'emission')).toBe(getAddress(net.at.emission));
+    expect(await net.read('emission', 'settlement')).toBe(getAddress(net.at.settlement));
+    expect(await net.read('emission', 'market')).toBe(getAddress(net.at.market));
     expect(await net.read('stake', 'treasury')).toBe(getAddress(net.at.treasury));
     expect(await net.read('governor', 'token')).toBe(getAddress(net.at.token));
     expect(await net.read('parameters', 'freezer')).toBe(getAddress(net.at.settlement));
@@ -44,6 +47,7 @@ describe('deployNetwork', () => {
     expect(await net.read('token', 'balanceOf', [ACTORS[3].address])).toBe(ALLOCATION);
     expect(await net.read('token', 'totalSupply')).toBe(ALLOCATION * BigInt(ACTORS.length));
     expect(await net.read('token', 'cap')).toBe(100_000_000n * TOKEN);
+    expect(await net.read('emission', 'cap')).toBe(100_000_000n * TOKEN - ALLOCATION * BigInt(ACTORS.length));
     for (const { name, value, min, max, maxStepBps } of parameterDefinitions({ parameters: LOCAL_PARAMETERS })) {
       const key = toHex(name, { size: 32 });
       expect([name, await net.read('parameters', 'get', [key])]).toEqual([name, value]);
@@ -58,7 +62,7 @@ describe('deployNetwork', () => {
     const args = {
       stake: [...common, net.at.token, ACTORS[0].address, ACTORS[0].address],
       market: [...common, net.at.token, ACTORS[0].address],
-      settlement: [...common, net.at.token, net.at.market, net.at.stake],
+      settlement: [...common, net.at.token, net.at.market, net.at.stake, net.at.emission],
       models: [...common, []],
     } as const;
     for (const contract of ['stake', 'market', 'settlement', 'models'] as const) {

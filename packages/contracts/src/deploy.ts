@@ -19,6 +19,7 @@ import { DeploymentError } from './deployment-error.js';
 import { dsperseGovernorAbi, dsperseGovernorBytecode } from './generated/dsperse-governor.js';
 import { dsperseTimelockAbi, dsperseTimelockBytecode } from './generated/dsperse-timelock.js';
 import { dsperseTokenAbi, dsperseTokenBytecode } from './generated/dsperse-token.js';
+import { emissionAbi, emissionBytecode } from './generated/emission.js';
 import { guardianAbi, guardianBytecode } from './generated/guardian.js';
 import { marketAbi, marketBytecode } from './generated/market.js';
 import { modelRegistryAbi, modelRegistryBytecode } from './generated/model-registry.js';
@@ -31,6 +32,7 @@ import { type Genesis, parameterDefinitions, validateGenesis } from './genesis.j
 
 export interface NetworkAddresses {
   readonly token: Address;
+  readonly emission: Address;
   readonly parameters: Address;
   readonly guardian: Address;
   readonly stake: Address;
@@ -54,6 +56,7 @@ const STEPS = [
   'parameters',
   'timelock',
   'token',
+  'emission',
   'guardian',
   'treasury',
   'governor',
@@ -84,7 +87,8 @@ function creationCode(at: Record<Step, Address>, genesis: Genesis): Record<Step,
   return {
     parameters: deploy(parametersAbi, parametersBytecode, [timelock, settlement, definitions]),
     timelock: deploy(dsperseTimelockAbi, dsperseTimelockBytecode, [parameters, [at.governor], [zeroAddress]]),
-    token: deploy(dsperseTokenAbi, dsperseTokenBytecode, [genesis.supplyCap, timelock, genesis.allocations]),
+    token: deploy(dsperseTokenAbi, dsperseTokenBytecode, [genesis.supplyCap, at.emission, genesis.allocations]),
+    emission: deploy(emissionAbi, emissionBytecode, [parameters, token, settlement, market]),
     guardian: deploy(guardianAbi, guardianBytecode, [timelock, parameters, genesis.guardian ?? zeroAddress]),
     treasury: deploy(treasuryAbi, treasuryBytecode, [timelock]),
     governor: deploy(dsperseGovernorAbi, dsperseGovernorBytecode, [token, timelock, parameters]),
@@ -95,7 +99,7 @@ function creationCode(at: Record<Step, Address>, genesis: Genesis): Record<Step,
     marketImplementation: deploy(marketAbi, marketBytecode),
     market: proxy(at.marketImplementation, marketAbi, [...common, token, settlement]),
     settlementImplementation: deploy(settlementAbi, settlementBytecode),
-    settlement: proxy(at.settlementImplementation, settlementAbi, [...common, token, market, stake]),
+    settlement: proxy(at.settlementImplementation, settlementAbi, [...common, token, market, stake, at.emission]),
   };
 }
 
@@ -140,9 +144,21 @@ export async function deployNetwork(options: {
     if (i === 0) fromBlock = receipt.blockNumber;
     gasUsed[step] = receipt.gasUsed;
   }
-  const { token, parameters, guardian, stake, models, market, settlement, governor, timelock, treasury } = at;
+  const { token, emission, parameters, guardian, stake, models, market, settlement, governor, timelock, treasury } = at;
   return {
-    addresses: { token, parameters, guardian, stake, models, market, settlement, governor, timelock, treasury },
+    addresses: {
+      token,
+      emission,
+      parameters,
+      guardian,
+      stake,
+      models,
+      market,
+      settlement,
+      governor,
+      timelock,
+      treasury,
+    },
     fromBlock,
     gasUsed,
   };

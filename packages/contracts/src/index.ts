@@ -15,6 +15,7 @@ export {
 export { dsperseGovernorAbi } from './generated/dsperse-governor.js';
 export { dsperseTimelockAbi } from './generated/dsperse-timelock.js';
 export { dsperseTokenAbi } from './generated/dsperse-token.js';
+export { emissionAbi } from './generated/emission.js';
 export { guardianAbi } from './generated/guardian.js';
 export { marketAbi } from './generated/market.js';
 export { modelRegistryAbi } from './generated/model-registry.js';

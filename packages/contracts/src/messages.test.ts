@@ -33,10 +33,18 @@ describe('the contracts hash what the nodes sign', () => {
   });
 
   it('an epoch root', async () => {
-    const root = { epoch: 7, previous: hash('a'), root: hash('b'), spent: 2n ** 200n, leaves: 4_000_000_000 };
-    expect(await net.read('settlement', 'hashEpochRoot', [{ ...root, epoch: 7n }])).toBe(
-      hashMessage(id, 'EpochRoot', root),
-    );
+    const root = {
+      epoch: 7,
+      previous: hash('a'),
+      root: hash('b'),
+      spent: 2n ** 200n,
+      minted: 2n ** 128n - 1n,
+      leaves: 4_000_000_000,
+      closedAt: 2 ** 52,
+    };
+    expect(
+      await net.read('settlement', 'hashEpochRoot', [{ ...root, epoch: 7n, closedAt: BigInt(root.closedAt) }]),
+    ).toBe(hashMessage(id, 'EpochRoot', root));
   });
 
   it('a verdict', async () => {
@@ -55,8 +63,8 @@ describe('the contracts hash what the nodes sign', () => {
   });
 
   it('for every chain and contract another', async () => {
-    const root = { epoch: 7, previous: hash('a'), root: hash('b'), spent: 0n, leaves: 1 };
-    const own = await net.read<Hex>('settlement', 'hashEpochRoot', [{ ...root, epoch: 7n }]);
+    const root = { epoch: 7, previous: hash('a'), root: hash('b'), spent: 0n, minted: 0n, leaves: 1, closedAt: 3 };
+    const own = await net.read<Hex>('settlement', 'hashEpochRoot', [{ ...root, epoch: 7n, closedAt: 3n }]);
     expect(hashMessage({ ...id, chainId: 1 }, 'EpochRoot', root)).not.toBe(own);
     expect(hashMessage({ ...id, settlement: net.at.market }, 'EpochRoot', root)).not.toBe(own);
   });

@@ -114,8 +114,17 @@ describe('freeze', () => {
     expect(await net.refusal(net.at.timelock, 'parameters', 'freeze')).toBe('NotFreezer');
     await net.send(net.at.settlement, 'parameters', 'freeze');
     expect(await refused(1_001n)).toBe('ParametersFrozen');
-    await net.pass(10);
+    const until = await net.read<bigint>('parameters', 'frozenUntil');
+    await net.pass(until - (await net.now()));
     expect(await refused(1_001n)).toBeUndefined();
+    // Again only after a pause of the same length: votes always find an open door.
+    await net.send(net.at.settlement, 'parameters', 'freeze');
+    expect(await net.read('parameters', 'frozenUntil')).toBe(until);
+    await net.pass(10);
+    await net.send(net.at.settlement, 'parameters', 'freeze');
+    expect(await net.read<bigint>('parameters', 'frozenUntil')).toBeGreaterThan(until);
+    expect(await refused(1_001n)).toBe('ParametersFrozen');
+    await net.pass(10);
     expect(await net.refusal(someone, 'parameters', 'changeFreezer', [someone.address])).toBe(
       'OwnableUnauthorizedAccount',
     );

@@ -163,6 +163,7 @@ export const PARAMETERS = [
   // Epochs.
   seconds('epochSeconds', 'length of an epoch', { of: DAY, min: 10n * MINUTE, max: 7n * DAY }),
   seconds('challengeSeconds', 'from the posting of an epoch until it is final', { of: DAY, min: HOUR, max: 7n * DAY }),
+  seconds('clockSkewSeconds', 'how far the clocks of nodes and chain may be apart', { of: 300n, min: 5n, max: HOUR }),
   epochs('rememberEpochs', 'epochs for which the ids of settled orders are remembered', {
     of: 64n,
     min: 8n,
@@ -213,6 +214,28 @@ export const PARAMETERS = [
     min: 1_000n,
     max: 9_900n,
   }),
+
+  // Emission. The most of provers and validators together is all of it.
+  bps('emissionYearBps', 'share of what is left to be minted that can be minted in a year', {
+    of: 1_500n,
+    min: 0n,
+    max: 3_000n,
+  }),
+  bps('emissionProverBps', 'share of an emission for provers, by accepted work', {
+    of: 6_000n,
+    min: 1_000n,
+    max: 6_000n,
+  }),
+  bps('emissionValidatorBps', 'share of an emission for validators; what is left goes to the treasury', {
+    of: 3_000n,
+    min: 1_000n,
+    max: 4_000n,
+  }),
+  bps(
+    'emissionFeeMultipleBps',
+    'most of an emission that a prover gets, of what its work paid to burn and treasury; below the whole, so that ordering from oneself loses',
+    { of: 8_000n, min: 0n, max: 9_999n },
+  ),
 
   // Bounds on load.
   orders('epochOrdersMax', 'orders that one epoch settles at most', { of: 10_000n, min: 100n, max: 1_000_000n }),

@@ -181,7 +181,9 @@ describe('equivocation', () => {
     previous: zeroHash,
     root: freshHash(),
     spent: 0n,
+    minted: 0n,
     leaves: 1,
+    closedAt: 1n,
     ...fields,
   });
   const verdict = (fields: object = {}) => ({

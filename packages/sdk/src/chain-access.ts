@@ -3,6 +3,7 @@ import {
   dsperseGovernorAbi,
   dsperseTimelockAbi,
   dsperseTokenAbi,
+  emissionAbi,
   guardianAbi,
   marketAbi,
   modelRegistryAbi,
@@ -38,6 +39,7 @@ import { chainError } from './chain-error.js';
 
 const ABIS = {
   token: dsperseTokenAbi,
+  emission: emissionAbi,
   parameters: parametersAbi,
   guardian: guardianAbi,
   stake: stakeManagerAbi,

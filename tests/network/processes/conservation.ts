@@ -1,5 +1,5 @@
 /** Whether every token is where the books say. */
-import { dsperseTokenAbi, marketAbi, settlementAbi } from '@dsperse/contracts';
+import { dsperseTokenAbi, emissionAbi, marketAbi, settlementAbi } from '@dsperse/contracts';
 import { epochSettlementSchema } from '@dsperse/network/roles';
 import { NodeClient } from '@dsperse/network/transport';
 import { type Address, parseAbiItem, zeroAddress } from 'viem';
@@ -14,10 +14,12 @@ export interface Books {
   readonly inMarket: bigint;
   readonly free: bigint;
   readonly reserved: bigint;
-  /** Spent by orders and not claimed. */
+  /** Spent by orders or minted, and not claimed. */
   readonly pool: bigint;
   /** By the chain's events, over all orders. */
   readonly spent: bigint;
+  /** By the emission, all of it into the pool. */
+  readonly minted: bigint;
   readonly claimed: bigint;
   /** By the last epoch's leaves, over all accounts. */
   readonly earned: bigint;
@@ -35,8 +37,9 @@ export async function readBooks(network: TestNetwork): Promise<Books> {
   for (const { args } of moves) {
     if (args.to && args.to !== zeroAddress) holders.add(args.to);
   }
-  const [supply, free, reserved, pool, inMarket, ...balances] = await Promise.all([
+  const [supply, minted, free, reserved, pool, inMarket, ...balances] = await Promise.all([
     publicClient.readContract({ ...token, functionName: 'totalSupply' }),
+    publicClient.readContract({ address: contracts.emission, abi: emissionAbi, functionName: 'minted' }),
     publicClient.readContract({ ...market, functionName: 'totalFree' }),
     publicClient.readContract({ ...market, functionName: 'totalReserved' }),
     publicClient.readContract({ ...market, functionName: 'pool' }),
@@ -65,6 +68,7 @@ export async function readBooks(network: TestNetwork): Promise<Books> {
     reserved,
     pool,
     spent: sum(settledOrders.values()),
+    minted,
     claimed: sum(claims.map((c) => c.args.amount)),
     earned: await earned(network),
     settledOrders,

@@ -246,7 +246,7 @@ async function settled(handle: OrderHandle): Promise<OrderView> {
 
 function describeLedger(books: NetworkBooks, view: OrderView, terminal: Terminal): void {
   const { ledger, settlement } = books;
-  const { provers, validators, burned, treasury, penalties } = settlement.totals;
+  const { provers, validators, burned, treasury, minted, penalties } = settlement.totals;
   terminal.say(
     `\n${renderFacts([
       [
@@ -255,6 +255,7 @@ function describeLedger(books: NetworkBooks, view: OrderView, terminal: Terminal
       ],
       ['   of the epoch', `${tokens(provers)} to provers, ${tokens(validators)} to validators`],
       ['', `${tokens(burned)} burned, ${tokens(treasury)} to the treasury (tokens)`],
+      ['   minted', `${tokens(minted)} more to provers, validators and the treasury`],
       ['   slashed', tokens(penalties)],
       ['   supply', `${tokens(ledger.supply)}, held ${tokens(ledger.held)}`],
       ['   every token', ledger.conserved ? pc.green('is accounted for') : pc.red(pc.bold('IS NOT ACCOUNTED FOR'))],

@@ -35,7 +35,9 @@ library Messages {
         bytes32 previous;
         bytes32 root;
         uint256 spent;
+        uint128 minted;
         uint32 leaves;
+        uint64 closedAt;
     }
 
     bytes32 internal constant ORDER_TYPE = keccak256(
@@ -46,7 +48,7 @@ library Messages {
         "Verdict(bytes32 order,uint32 chunk,uint32 attempt,bytes32 proofDigest,bool accepted,address validator,bytes32 salt)"
     );
     bytes32 internal constant EPOCH_ROOT_TYPE =
-        keccak256("EpochRoot(uint64 epoch,bytes32 previous,bytes32 root,uint256 spent,uint32 leaves)");
+        keccak256("EpochRoot(uint64 epoch,bytes32 previous,bytes32 root,uint256 spent,uint128 minted,uint32 leaves,uint64 closedAt)");
     bytes32 internal constant REGISTRATION_TYPE = keccak256("Registration(uint8 role,address operator,address owner)");
 
     // Every field is static, so the encoding of the struct is that of its fields in order.

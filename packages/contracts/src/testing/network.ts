@@ -23,6 +23,7 @@ import { deployNetwork, type NetworkAddresses } from '../deploy.js';
 import { dsperseGovernorAbi } from '../generated/dsperse-governor.js';
 import { dsperseTimelockAbi } from '../generated/dsperse-timelock.js';
 import { dsperseTokenAbi } from '../generated/dsperse-token.js';
+import { emissionAbi } from '../generated/emission.js';
 import { guardianAbi } from '../generated/guardian.js';
 import { marketAbi } from '../generated/market.js';
 import { modelRegistryAbi } from '../generated/model-registry.js';
@@ -39,6 +40,7 @@ const MNEMONIC = 'test test test test test test test test test test test junk';
 
 export const ABIS = {
   token: dsperseTokenAbi,
+  emission: emissionAbi,
   parameters: parametersAbi,
   guardian: guardianAbi,
   stake: stakeManagerAbi,
@@ -143,8 +145,8 @@ export async function startNetwork(
     await chain.stop();
     throw error;
   });
-  // The owner of everything, and the only caller of slash, settle and pay.
-  for (const address of [at.timelock, at.settlement]) {
+  // The owner of everything, the only caller of slash, settle and pay, and the only minter.
+  for (const address of [at.timelock, at.settlement, at.emission]) {
     await test.impersonateAccount({ address });
     await test.setBalance({ address, value: 1_000n * TOKEN });
   }

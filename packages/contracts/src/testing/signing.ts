@@ -30,7 +30,15 @@ const TYPES = {
     address('validator'),
     bytes32('salt'),
   ],
-  EpochRoot: [uint64('epoch'), bytes32('previous'), bytes32('root'), field('uint256')('spent'), uint32('leaves')],
+  EpochRoot: [
+    uint64('epoch'),
+    bytes32('previous'),
+    bytes32('root'),
+    field('uint256')('spent'),
+    uint128('minted'),
+    uint32('leaves'),
+    uint64('closedAt'),
+  ],
   ...REGISTRATION_TYPES,
 };
 type Name = keyof typeof TYPES;
@@ -140,17 +148,21 @@ export interface EpochRootMessage {
   readonly previous: Hex;
   readonly root: Hex;
   readonly spent: bigint;
+  readonly minted: bigint;
   readonly leaves: number;
+  readonly closedAt: bigint;
 }
 
 /** The message for the next epoch over this tree. */
-export async function epochRootOf(net: TestNetwork, tree: Tree, spent = 0n): Promise<EpochRootMessage> {
+export async function epochRootOf(net: TestNetwork, tree: Tree, spent = 0n, minted = 0n): Promise<EpochRootMessage> {
   return {
     epoch: await net.read<bigint>('settlement', 'nextEpoch'),
     previous: await net.read<Hex>('settlement', 'lastRoot'),
     root: tree.root,
     spent,
+    minted,
     leaves: tree.leaves.length,
+    closedAt: await net.now(),
   };
 }
 
@@ -163,9 +175,15 @@ export function signEpoch(net: TestNetwork, actors: readonly Actor[], message: E
 }
 
 /** Posts an epoch over these leaves and returns it. */
-export async function postEpoch(net: TestNetwork, validators: readonly Actor[], leaves: readonly Leaf[], spent = 0n) {
+export async function postEpoch(
+  net: TestNetwork,
+  validators: readonly Actor[],
+  leaves: readonly Leaf[],
+  spent = 0n,
+  minted = 0n,
+) {
   const tree = treeOf(leaves);
-  const message = await epochRootOf(net, tree, spent);
+  const message = await epochRootOf(net, tree, spent, minted);
   const signatures = await signEpoch(net, validators, message);
   const { gasUsed } = await net.send(validators[0], 'settlement', 'post', [message, signatures]);
   return { tree, message, signatures, epoch: message.epoch, gasUsed };

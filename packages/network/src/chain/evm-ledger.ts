@@ -1,5 +1,6 @@
 /** The ledger on an EVM chain, through its JSON-RPC. */
 import {
+  emissionAbi,
   marketAbi,
   type NetworkAddresses,
   type ParameterName,
@@ -25,6 +26,7 @@ import {
   type LeafProof,
   type Ledger,
   LedgerError,
+  type OnChainEmission,
   type OnChainEpoch,
   type OnChainOrder,
   type SettlementHead,
@@ -293,6 +295,19 @@ export class EvmLedger implements Ledger {
     return { last: exists ? Number(last) : -1, next: Number(next), root };
   }
 
+  async emission(): Promise<OnChainEmission> {
+    const common = { address: this.contracts.emission, abi: emissionAbi } as const;
+    const [cap, minted, closedAt] = await this.#read(
+      'the emission',
+      Promise.all([
+        this.publicClient.readContract({ ...common, functionName: 'cap' }),
+        this.publicClient.readContract({ ...common, functionName: 'scheduled' }),
+        this.publicClient.readContract({ ...common, functionName: 'scheduledUntil' }),
+      ]),
+    );
+    return { cap, minted, closedAt: Number(closedAt) };
+  }
+
   async epoch(epoch: number): Promise<OnChainEpoch | undefined> {
     const found = await this.#read(
       'the epoch',
@@ -318,7 +333,10 @@ export class EvmLedger implements Ledger {
       address: this.contracts.settlement,
       abi: settlementAbi,
       functionName: 'post',
-      args: [{ ...message, epoch: BigInt(message.epoch) }, ascending.map((s) => s.signature)],
+      args: [
+        { ...message, epoch: BigInt(message.epoch), closedAt: BigInt(message.closedAt) },
+        ascending.map((s) => s.signature),
+      ],
     });
   }
 

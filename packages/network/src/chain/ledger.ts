@@ -40,6 +40,15 @@ export interface SettlementHead {
   readonly root: Hex;
 }
 
+/** What the schedule of the emission knows. */
+export interface OnChainEmission {
+  /** All that can ever be minted. */
+  readonly cap: bigint;
+  /** What the epochs that stand were allowed, and when the last of them was closed; before the first, when it began. */
+  readonly minted: bigint;
+  readonly closedAt: number;
+}
+
 export interface OnChainEpoch {
   readonly epoch: number;
   readonly root: Hex;
@@ -78,6 +87,7 @@ export interface Ledger {
   reserve(order: Signed<Order>): Promise<void>;
   /** What the next epoch builds on. */
   settlementHead(): Promise<SettlementHead>;
+  emission(): Promise<OnChainEmission>;
   epoch(epoch: number): Promise<OnChainEpoch | undefined>;
   postEpoch(
     root: EpochRoot,

@@ -24,11 +24,17 @@ export async function marketPolicy(ledger: Ledger, at?: number): Promise<MarketP
 export interface NetworkTiming {
   readonly epochSeconds: number;
   readonly commitSeconds: number;
+  /** How far the clocks of nodes and chain may be apart. */
+  readonly clockSkewSeconds: number;
 }
 
 export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
-  const p = await ledger.parameters(['epochSeconds', 'commitSeconds']);
-  return { epochSeconds: Number(p.epochSeconds), commitSeconds: Number(p.commitSeconds) };
+  const p = await ledger.parameters(['epochSeconds', 'commitSeconds', 'clockSkewSeconds']);
+  return {
+    epochSeconds: Number(p.epochSeconds),
+    commitSeconds: Number(p.commitSeconds),
+    clockSkewSeconds: Number(p.clockSkewSeconds),
+  };
 }
 
 /** @param at when the epoch was closed, in seconds: everyone settles it by the same parameters */
@@ -44,6 +50,10 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       'releaseBps',
       'rememberEpochs',
       'recallFloorBps',
+      'emissionYearBps',
+      'emissionProverBps',
+      'emissionValidatorBps',
+      'emissionFeeMultipleBps',
     ],
     at,
   );
@@ -59,7 +69,12 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
     burn: BURN_ACCOUNT,
     rememberEpochs: Number(p.rememberEpochs),
     recallFloorBps: Number(p.recallFloorBps),
-    // Nothing is minted: the contracts have no emission yet.
-    emission: { perEpoch: 0n, halvingEpochs: 0, cap: 0n, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
+    emission: {
+      cap: (await ledger.emission()).cap,
+      yearBps: Number(p.emissionYearBps),
+      proverBps: Number(p.emissionProverBps),
+      validatorBps: Number(p.emissionValidatorBps),
+      feeMultipleBps: Number(p.emissionFeeMultipleBps),
+    },
   };
 }

@@ -93,7 +93,9 @@ export const TYPES = {
     { name: 'previous', type: 'bytes32' },
     { name: 'root', type: 'bytes32' },
     { name: 'spent', type: 'uint256' },
+    { name: 'minted', type: 'uint128' },
     { name: 'leaves', type: 'uint32' },
+    { name: 'closedAt', type: 'uint64' },
   ],
   Request: [
     { name: 'sender', type: 'address' },

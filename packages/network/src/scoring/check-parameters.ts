@@ -14,6 +14,7 @@ export function checkParameters(parameters: SettlementParameters): void {
     missedLockBps: parameters.missedLockBps,
     releaseBps: parameters.releaseBps,
     'emission.proverBps + emission.validatorBps': emission.proverBps + emission.validatorBps,
+    'emission.yearBps': emission.yearBps,
     'emission.proverBps': emission.proverBps,
     'emission.validatorBps': emission.validatorBps,
   };
@@ -37,5 +38,5 @@ export function checkParameters(parameters: SettlementParameters): void {
   ) {
     fail('emission.feeMultipleBps', emission.feeMultipleBps, 'give 0 to 9,999');
   }
-  if (emission.perEpoch < 0n || emission.cap < 0n) fail('emission.perEpoch', emission.perEpoch, 'give at least 0');
+  if (emission.cap < 0n) fail('emission.cap', emission.cap, 'give at least 0');
 }

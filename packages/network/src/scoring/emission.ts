@@ -1,20 +1,48 @@
-/** What is minted in an epoch, and for whom. Nothing that cannot be earned is given to somebody else: it is not minted. */
-import type { EmissionParameters } from './types.js';
+/**
+ * What is minted in an epoch, and for whom. Nothing that cannot be earned is given to somebody else: it is not minted.
+ * The contract Emission computes the same and refuses more.
+ */
+import type { EmissionParameters, SettlementParameters } from './types.js';
 
 const BPS = 10_000n;
+const YEAR_SECONDS = 365n * 86_400n;
 
-/** What may be minted in this epoch: halving, and never beyond the cap. */
-export function emissionOf(epoch: number, minted: bigint, parameters: EmissionParameters): bigint {
-  const halvings = parameters.halvingEpochs > 0 ? Math.floor(epoch / parameters.halvingEpochs) : 0;
-  const scheduled = parameters.perEpoch >> BigInt(halvings);
-  const left = parameters.cap > minted ? parameters.cap - minted : 0n;
+const share = (amount: bigint, bps: number): bigint => (amount * BigInt(bps)) / BPS;
+
+/** What the schedule gives for `elapsed` seconds where `minted` was given before: a constant share of what is left. */
+export function emissionOf(
+  minted: bigint,
+  elapsed: number,
+  { cap, yearBps }: Pick<EmissionParameters, 'cap' | 'yearBps'>,
+): bigint {
+  const left = cap > minted ? cap - minted : 0n;
+  const scheduled = (left * BigInt(yearBps) * BigInt(Math.max(0, elapsed))) / (BPS * YEAR_SECONDS);
   return scheduled < left ? scheduled : left;
+}
+
+/** What of a price nobody gets back by being prover and validator too: the fee without the validators' part. */
+export function lostFees(
+  price: bigint,
+  { feeBps, feeValidatorBps }: Pick<SettlementParameters, 'feeBps' | 'feeValidatorBps'>,
+): bigint {
+  return (price * BigInt(feeBps) * (BPS - BigInt(feeValidatorBps))) / (BPS * BPS);
+}
+
+/** What of an emission can be minted at most where orders paid `spent`. */
+export function mintableOf(
+  emission: bigint,
+  spent: bigint,
+  parameters: Pick<SettlementParameters, 'feeBps' | 'feeValidatorBps' | 'emission'>,
+): bigint {
+  const { proverBps, validatorBps, feeMultipleBps } = parameters.emission;
+  const pool = share(emission, proverBps);
+  const most = share(lostFees(spent, parameters), feeMultipleBps);
+  return (pool < most ? pool : most) + share(emission, validatorBps) + treasuryEmission(emission, parameters.emission);
 }
 
 export interface ProverWork {
   readonly account: string;
   readonly workUnits: bigint;
-  /** What the work paid to burn and treasury: what nobody gets back by being a validator too. */
   readonly lostFees: bigint;
 }
 

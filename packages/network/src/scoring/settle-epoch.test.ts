@@ -6,10 +6,12 @@ import {
   type AttemptTrace,
   type ChunkTrace,
   type EpochTrace,
+  emissionOf,
   emptyState,
   explainPenalty,
   judgeAttempt,
   leafProofs,
+  mintableOf,
   type OrderTrace,
   PROVER_ROLE,
   type SettlementParameters,
@@ -33,14 +35,14 @@ const parameters: SettlementParameters = {
   treasury: TREASURY,
   burn: zeroAddress,
   rememberEpochs: 10,
-  emission: { perEpoch: 0n, halvingEpochs: 0, cap: 0n, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
+  emission: { cap: 0n, yearBps: 0, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
 };
 const minting: SettlementParameters = {
   ...parameters,
   emission: {
-    perEpoch: 10n ** 9n,
-    halvingEpochs: 4,
-    cap: 10n ** 10n,
+    // A thousandth of it in the 2,000 seconds of an epoch.
+    cap: 1_576_800n * 10n ** 10n,
+    yearBps: 1_000,
     proverBps: 5_000,
     validatorBps: 3_000,
     feeMultipleBps: 9_999,
@@ -305,9 +307,9 @@ describe('settleEpoch', () => {
         fc.bigInt({ min: 1_000n, max: 10n ** 12n }),
         fc.bigInt({ min: 0n, max: 10n ** 12n }),
         fc.integer({ min: 0, max: 4 }),
-        fc.bigInt({ min: 0n, max: 10n ** 16n }),
-        (own, others, validatorsOwned, perEpoch) => {
-          const heavy = { ...minting, emission: { ...minting.emission, perEpoch, cap: 10n ** 20n } };
+        fc.bigInt({ min: 0n, max: 10n ** 22n }),
+        (own, others, validatorsOwned, cap) => {
+          const heavy = { ...minting, emission: { ...minting.emission, cap } };
           const mine = new Set([address(120), ...[1, 2, 3, 4].slice(0, validatorsOwned).map((k) => address(k + 100))]);
           const votes = [true, true, true, true];
           const honest = [[plan({ prover: 21, price: others, votes })]];
@@ -324,17 +326,22 @@ describe('settleEpoch', () => {
   });
 
   it('mints within the schedule and the cap', () => {
+    const spent = 10n ** 11n;
     let state = emptyState();
     for (let epoch = 1; epoch <= 30; epoch++) {
-      const settled = settleEpoch(
-        traceOf([orderOf(epoch, [[plan({ price: 10n ** 11n, votes: [true, true, true, true] })]])], { epoch }),
-        minting,
-        state,
-      );
-      expect(settled.totals.minted <= minting.emission.perEpoch >> BigInt(Math.floor(epoch / 4))).toBe(true);
+      // Every third epoch is short, every tenth comes after years.
+      const elapsed = epoch % 10 === 0 ? 10 ** 8 : epoch % 3 === 0 ? 1 : 2_000;
+      const closedAt = state.closedAt + elapsed;
+      const orders = [orderOf(epoch, [[plan({ price: spent, votes: [true, true, true, true] })]])];
+      const settled = settleEpoch(traceOf(orders, { epoch, closedAt }), minting, state);
+      const emission = emissionOf(state.minted, elapsed, minting.emission);
+      // All of it, but for what is lost in dividing it among four validators.
+      const most = mintableOf(emission, spent, minting);
+      expect(settled.totals.minted <= most && settled.totals.minted > most - 5n).toBe(true);
+      expect(emission <= minting.emission.cap - state.minted).toBe(true);
       state = settled.state;
     }
-    expect(state.minted > 0n && state.minted <= minting.emission.cap).toBe(true);
+    expect(state.minted > 0n && state.minted < minting.emission.cap).toBe(true);
   });
 
   it('refuses parameters under which parts are more than the whole', () => {

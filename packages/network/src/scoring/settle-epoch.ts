@@ -11,6 +11,7 @@ import { checkParameters } from './check-parameters.js';
 import { cappedStakes, divideByWeight, dividePrice } from './divide.js';
 import {
   emissionOf,
+  lostFees,
   type ProverWork,
   proverEmission,
   treasuryEmission,
@@ -39,8 +40,9 @@ import {
   VALIDATOR_ROLE,
 } from './types.js';
 
-export function emptyState(): SettlementState {
-  return { epoch: 0, root: zeroHash, credits: [], penalties: [], orders: [], minted: 0n };
+/** @param startedAt when the emission began */
+export function emptyState(startedAt = 0): SettlementState {
+  return { epoch: 0, root: zeroHash, closedAt: startedAt, credits: [], penalties: [], orders: [], minted: 0n };
 }
 
 const lower = <H extends Hex>(hex: H) => hex.toLowerCase() as H;
@@ -141,7 +143,7 @@ class EpochBooks {
     const before = this.work.get(prover) ?? { workUnits: 0n, lostFees: 0n };
     this.work.set(prover, {
       workUnits: before.workUnits + BigInt(paid.workUnits),
-      lostFees: before.lostFees + parts.burned + parts.treasury,
+      lostFees: before.lostFees + lostFees(paid.price, this.parameters),
     });
   }
 
@@ -150,9 +152,9 @@ class EpochBooks {
     this.items.set(key, [...(this.items.get(key) ?? []), item]);
   }
 
-  mint(minted: bigint): void {
+  mint({ minted, closedAt }: SettlementState): void {
     const { emission } = this.parameters;
-    const amount = emissionOf(this.trace.epoch, minted, emission);
+    const amount = emissionOf(minted, this.trace.closedAt - closedAt, emission);
     if (amount === 0n) return;
     const provers: ProverWork[] = [...this.work].map(([account, work]) => ({ account, ...work }));
     const validators: ValidatorRecord[] = [...this.capped].map(([key, cappedStake]) => ({
@@ -256,6 +258,13 @@ function checkSequence(trace: EpochTrace, previous: SettlementState): void {
       'take the next one',
     );
   }
+  if (trace.closedAt < previous.closedAt) {
+    throw new InputError(
+      'epoch-out-of-sequence',
+      `an epoch closed at ${trace.closedAt} follows one closed at ${previous.closedAt}`,
+      'close it later',
+    );
+  }
   const seen = new Set<string>(previous.orders.map(({ id }) => lower(id)));
   for (const { id } of trace.orders) {
     if (seen.has(lower(id))) {
@@ -279,7 +288,7 @@ export function settleEpoch(
   checkSequence(trace, previous);
   const books = new EpochBooks(trace, parameters);
   const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));
-  books.mint(previous.minted);
+  books.mint(previous);
   const { credits, risen } = raiseCredits(previous.credits, books.rises);
   const penalised = raisePenalties(previous.penalties, books.items, trace.epoch);
   const leaves = sortLeaves([
@@ -304,6 +313,7 @@ export function settleEpoch(
     state: {
       epoch: trace.epoch,
       root,
+      closedAt: trace.closedAt,
       credits,
       penalties: penalised.penalties,
       orders: [...remembered, ...settled].sort((a, b) => byText(a.id, b.id)),

@@ -96,14 +96,12 @@ export interface EpochTrace {
   readonly canaries: readonly CanaryTrace[];
 }
 
-/** Governed parameters of the emission; all zero where the contracts do not mint. */
+/** Parameters of the emission: governed, but for its cap. */
 export interface EmissionParameters {
-  /** Minted at most in the first epoch, before halving. */
-  readonly perEpoch: bigint;
-  /** Epochs after which the emission halves; 0: never. */
-  readonly halvingEpochs: number;
-  /** Never minted beyond this in all epochs together. */
+  /** All that can ever be minted. */
   readonly cap: bigint;
+  /** Of what is left to be minted, in a year. */
+  readonly yearBps: number;
   /** Of the epoch's emission; the three together at most 10,000, the treasury gets what is left of them. */
   readonly proverBps: number;
   readonly validatorBps: number;
@@ -164,6 +162,8 @@ export interface SettlementState {
   /** The last settled epoch; 0 before the first, which is 1. */
   readonly epoch: number;
   readonly root: Hex;
+  /** When it was closed; before the first, when the emission began. The next one is given the time since then. */
+  readonly closedAt: number;
   readonly credits: readonly AccountCredit[];
   readonly penalties: readonly OperatorPenalty[];
   /** Orders settled within `rememberEpochs`. */

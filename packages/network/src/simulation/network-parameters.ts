@@ -18,11 +18,9 @@ export interface NetworkParameters {
 export type ParameterValues = Readonly<Partial<Record<ParameterName, bigint>>>;
 
 export const TREASURY: Address = '0x00000000000000000000000000000000000000ff';
-/** The contracts do not mint yet. */
 export const NO_EMISSION: EmissionParameters = {
-  perEpoch: 0n,
-  halvingEpochs: 0,
   cap: 0n,
+  yearBps: 0,
   proverBps: 0,
   validatorBps: 0,
   feeMultipleBps: 0,

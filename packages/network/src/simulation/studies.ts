@@ -89,9 +89,9 @@ export interface SelfDealingPoint {
 /** With and without an emission of four times what all orders pay in fees. */
 export function selfDealing(sharesBps: readonly number[], minting: boolean, rest: Rest): SelfDealingPoint[] {
   const emission = {
-    perEpoch: 4_000n * 10n ** 18n,
-    halvingEpochs: 0,
-    cap: 10n ** 30n,
+    // A cap that gives 4,000 tokens a day.
+    cap: (4_000n * 10n ** 18n * 365n * 10_000n) / 1_000n,
+    yearBps: 1_000,
     proverBps: 6_000,
     validatorBps: 2_000,
     feeMultipleBps: 9_999,

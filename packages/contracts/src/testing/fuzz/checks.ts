@@ -21,6 +21,11 @@ async function checkTokens({ net, model }: Fuzz): Promise<void> {
   const supply = await net.read<bigint>('token', 'totalSupply');
   expect(supply).toBe(model.supply);
   expect(supply <= CAP).toBe(true);
+  const { cap, scheduled, minted, until } = model.emission;
+  const names = ['scheduled', 'minted', 'scheduledUntil'];
+  const chain = await Promise.all(names.map((name) => net.read<bigint>('emission', name)));
+  expect(chain).toEqual([scheduled, minted, until]);
+  expect(minted <= scheduled && scheduled <= cap).toBe(true);
 }
 
 /** Free + reserved + pool is all that the market holds; an order is settled at most once, within its reserve. */

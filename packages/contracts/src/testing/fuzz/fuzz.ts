@@ -16,6 +16,7 @@ export const CAP = 100_000_000n * TOKEN;
 export const PARAMETERS = {
   ...LOCAL_PARAMETERS,
   parameterStepSeconds: { value: 20n, min: 1n },
+  clockSkewSeconds: { value: 30n, min: 1n },
   challengeSeconds: { value: 60n, min: 10n, max: 300n },
   exitSeconds: { value: 300n, min: 50n, max: 2_000n },
   cancelSeconds: { value: 150n, min: 50n, max: 2_000n },
@@ -40,6 +41,9 @@ export const GOVERNED = [
   'validatorStakeMin',
   'delegationMin',
   'equivocationBps',
+  'emissionYearBps',
+  'emissionFeeMultipleBps',
+  'feeBps',
 ];
 export const requesters = ACTORS.slice(1, 4);
 export const provers = ACTORS.slice(4, 6);
@@ -75,10 +79,11 @@ export class Fuzz {
     const { market, stake, settlement, treasury, timelock } = net.at;
     this.model = new Model({ market, stake, settlement, treasury, timelock, guardian: guardian.address }, CAP);
     for (const { name, value, min, max, maxStepBps } of parameterDefinitions({ parameters: PARAMETERS })) {
-      this.model.parameters.set(name, { value, min, max, maxStepBps, changedAt: 0n });
+      this.model.parameters.set(name, { value, min, max, maxStepBps, changedAt: 0n, past: [] });
     }
     for (const { address } of ACTORS) this.model.balances.set(address, ALLOCATION);
     this.model.supply = ALLOCATION * BigInt(ACTORS.length);
+    this.model.emission.cap = CAP - this.model.supply;
     const digests = {
       order: (m: object) => this.digest('Order', m),
       cancel: (m: object) => this.digest('Cancel', m),
@@ -150,6 +155,8 @@ export class Fuzz {
 
   async begin(): Promise<void> {
     this.now = (await this.net.now()) + 10n;
+    this.model.emission.until = await this.net.read<bigint>('emission', 'scheduledUntil');
+    this.model.emission.untilBefore = this.model.emission.until;
     for (const actor of everyone) {
       for (const spender of [this.net.at.market, this.net.at.stake]) {
         await this.net.send(actor, 'token', 'approve', [spender, 2n ** 256n - 1n]);

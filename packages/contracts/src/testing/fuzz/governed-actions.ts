@@ -1,7 +1,7 @@
 /** What votes, the guardian and trespassers do. */
 import { numberToHex, stringToHex } from 'viem';
 import { TOKEN } from '../network.js';
-import { CAP, everyone, type Fuzz, GOVERNED, guardian } from './fuzz.js';
+import { everyone, type Fuzz, GOVERNED, guardian } from './fuzz.js';
 import { poolKey } from './stake-actions.js';
 
 export async function wait(f: Fuzz) {
@@ -31,8 +31,8 @@ export function tokens(f: Fuzz) {
   const [actor, to] = [f.random.pick(everyone), f.random.pick(everyone).address];
   const kind = f.random.below(4);
   if (kind === 0)
-    return f.send(f.net.at.timelock, 'token', 'mint', to, f.random.amount(CAP - f.model.supply + 1n) / 50n);
-  if (kind === 1) return f.send(f.net.at.timelock, 'token', 'mint', to, CAP - f.model.supply + 1n);
+    return f.send(f.random.pick([f.net.at.timelock, f.net.at.settlement]), 'token', 'mint', to, f.random.amount(TOKEN));
+  if (kind === 1) return f.send(actor, 'market', 'takeIn');
   if (kind === 2) return f.send(actor, 'token', 'burn', f.random.amount(TOKEN));
   return f.send(actor, 'market', 'fundPool', f.random.amount(10n * TOKEN));
 }

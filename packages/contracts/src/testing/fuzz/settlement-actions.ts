@@ -1,6 +1,7 @@
 /** What validators do, and those who watch them. */
 import { getAddress, type Hex, numberToHex, zeroAddress } from 'viem';
 import { PROVER, VALIDATOR } from '../../encoding.js';
+import { mintable } from '../model/emission.js';
 import { TOKEN } from '../network.js';
 import { ascending, creditLeaf, type Leaf, orderLeaf, penaltyLeaf, poolCreditLeaf, treeOf } from '../signing.js';
 import { everyone, type Fuzz, provers, requesters, validators } from './fuzz.js';
@@ -21,6 +22,11 @@ export async function post(f: Fuzz) {
     add(`account:${zeroAddress}`, spent / 8n);
     add(`account:${f.random.pick(validators).address}`, spent - spent / 2n - spent / 4n - spent / 8n);
   }
+  const closedAt = f.now - BigInt(f.random.below(20)) + (f.random.chance(0.05) ? 100n : 0n);
+  const most = closedAt >= f.model.emission.until ? mintable(f.model, closedAt, spentSum) : 0n;
+  const minted = f.random.chance(0.05) ? most + 1n : f.random.chance(0.8) ? most : f.random.amount(most + 1n);
+  add(`account:${f.random.pick(provers).address}`, minted / 3n);
+  add(`account:${f.random.pick(validators).address}`, minted - minted / 3n);
   if (f.random.chance(0.4)) add(`penalty:${f.random.pick(provers).address}`, f.random.amount(2_000n * TOKEN));
   const fault = f.random.below(12);
   if (fault === 0) leaves.push(orderLeaf(numberToHex(f.random.below(1e9), { size: 32 }), 0n));
@@ -42,7 +48,7 @@ export async function post(f: Fuzz) {
   f.trees.set(tree.root, tree);
   const epoch = f.model.nextEpoch + BigInt(f.random.chance(0.1) ? f.random.below(4) - 1 : 0);
   const previous = f.random.chance(0.95) ? f.model.lastRoot : tree.root;
-  const message = { epoch, previous, root: tree.root, spent: spentSum, leaves: leaves.length };
+  const message = { epoch, previous, root: tree.root, spent: spentSum, minted, leaves: leaves.length, closedAt };
   const signers = f.random.chance(0.8) ? validators : f.random.some(validators, 0.7);
   const signatures: Hex[] = [];
   for (const actor of ascending(signers)) signatures.push(await f.signed(actor, 'EpochRoot', message));
@@ -155,7 +161,15 @@ export async function equivocate(f: Fuzz) {
   const by = f.random.pick(everyone);
   const hex = () => numberToHex(f.random.below(1e9), { size: 32 });
   if (f.random.chance(0.5)) {
-    const make = () => ({ epoch: BigInt(f.random.below(4)), previous: hex(), root: hex(), spent: 0n, leaves: 1 });
+    const make = () => ({
+      epoch: BigInt(f.random.below(4)),
+      previous: hex(),
+      root: hex(),
+      spent: 0n,
+      minted: 0n,
+      leaves: 1,
+      closedAt: 1n,
+    });
     const [a, b] = [make(), make()];
     const signatures = [await f.signed(actor, 'EpochRoot', a), await f.signed(actor, 'EpochRoot', b)];
     return f.send(by, 'settlement', 'proveEpochEquivocation', a, signatures[0], b, signatures[1]);

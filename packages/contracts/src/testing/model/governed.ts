@@ -5,11 +5,8 @@ export const tokenHandlers: Record<string, Handler> = {
   transfer(m, { sender }, to: Address, amount: bigint) {
     m.transfer(sender, to, amount);
   },
-  mint(m, { sender }, to: Address, amount: bigint) {
-    need(sender === m.at.timelock, 'minter');
-    need(m.supply + amount <= m.cap, 'cap');
-    m.supply += amount;
-    m.balances.set(to, m.balance(to) + amount);
+  mint() {
+    need(false, 'not the emission');
   },
   burn(m, { sender }, amount: bigint) {
     need(m.balance(sender) >= amount, 'token balance');
@@ -27,6 +24,8 @@ export const parameterHandlers: Record<string, Handler> = {
     need(parameter.changedAt === 0n || now >= parameter.changedAt + m.parameter('parameterStepSeconds'), 'too soon');
     const most = (parameter.value * parameter.maxStepBps) / BPS || 1n;
     need(value <= parameter.value + most && value >= parameter.value - most, 'step');
+    need(now >= m.frozenUntil, 'frozen');
+    parameter.past.push({ value: parameter.value, until: now });
     parameter.value = value;
     parameter.changedAt = now;
   },

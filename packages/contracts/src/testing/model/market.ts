@@ -127,6 +127,9 @@ export function marketHandlers(digests: Digests): Record<string, Handler> {
       m.pool += amount;
       m.pooled += amount;
     },
+    takeIn() {
+      // Nothing ever comes in unnoticed.
+    },
     settle() {
       need(false, 'not the settlement');
     },

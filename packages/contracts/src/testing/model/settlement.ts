@@ -2,6 +2,7 @@ import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
 import { type Address, type Hex, zeroHash } from 'viem';
 import { accountKey, operatorKey, VALIDATOR } from '../../encoding.js';
 import { type EpochRootMessage, type Leaf, leafHash, orderLeaf } from '../signing.js';
+import { mint, schedule, unschedule } from './emission.js';
 import { type Digests, payFromPool, settleOrder } from './market.js';
 import { reward, slash } from './stake.js';
 import { BPS, type Handler, isPaused, type Model, type ModelEpoch, need } from './state.js';
@@ -38,6 +39,7 @@ const isIn = (root: Hex, leaf: Leaf, proof: readonly Hex[]) =>
 function cancel(m: Model, now: bigint, e: ModelEpoch) {
   e.cancelled = true;
   m.lastRoot = e.previous;
+  unschedule(m);
   const last = m.settleBy[m.settleBy.length - 1];
   last.until = now;
 }
@@ -91,6 +93,7 @@ export function settlementHandlers(digests: Digests): Record<string, Handler> {
         stake += m.poolOf(VALIDATOR, signer)?.active ?? 0n;
       }
       need(stake * 3n > m.totalActive(VALIDATOR) * 2n, 'quorum');
+      const promise = schedule(m, now, message.closedAt, message.minted, message.spent);
       const held = isPaused(m, now);
       const epoch: ModelEpoch = {
         root: message.root,
@@ -100,7 +103,14 @@ export function settlementHandlers(digests: Digests): Record<string, Handler> {
         finalAt: (held ? m.pausedUntil : now) + m.parameter('challengeSeconds'),
         cancelled: false,
         held,
+        spent: message.spent,
+        minted: message.minted,
+        issued: 0n,
+        settled: 0n,
       };
+      promise();
+      const freeze = m.parameter('parameterFreezeSeconds');
+      if (now >= m.frozenUntil + freeze) m.frozenUntil = now + freeze;
       m.epochs.set(message.epoch, epoch);
       m.nextEpoch = message.epoch + 1n;
       m.lastPosted = message.epoch;
@@ -174,7 +184,10 @@ export function settlementHandlers(digests: Digests): Record<string, Handler> {
       for (const [i, { order, spent, delivered }] of leaves.entries()) {
         need(isIn(e.root, orderLeaf(order, spent, delivered), proofs[i]), 'not in tree');
       }
-      for (const { order, spent } of leaves) settleOrder(m, order, spent);
+      for (const { order, spent } of leaves) if (settleOrder(m, order, spent)) e.settled += spent;
+      const due = e.settled >= e.spent ? e.minted : (e.minted * e.settled) / e.spent;
+      if (due > e.issued) mint(m, due - e.issued);
+      if (due > e.issued) e.issued = due;
     },
     claim(m, { now }, epoch: bigint, account: Address, cumulative: bigint, proof: Hex[]) {
       const key = accountKey(account);

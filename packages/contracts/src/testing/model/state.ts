@@ -56,6 +56,10 @@ export interface ModelEpoch {
   finalAt: bigint;
   cancelled: boolean;
   held: boolean;
+  readonly spent: bigint;
+  readonly minted: bigint;
+  issued: bigint;
+  settled: bigint;
 }
 
 export interface ModelParameter {
@@ -64,6 +68,8 @@ export interface ModelParameter {
   readonly max: bigint;
   readonly maxStepBps: bigint;
   changedAt: bigint;
+  /** What it was before, until when. */
+  readonly past: { readonly value: bigint; readonly until: bigint }[];
 }
 
 export class Model {
@@ -72,6 +78,7 @@ export class Model {
   readonly parameters = new Map<string, ModelParameter>();
   pausedUntil = 0n;
   nextPauseAt = 0n;
+  frozenUntil = 0n;
 
   readonly free = new Map<Address, bigint>();
   readonly orders = new Map<Hex, ModelOrder>();
@@ -87,6 +94,8 @@ export class Model {
   lastRoot: Hex = `0x${'00'.repeat(32)}`;
   readonly epochs = new Map<bigint, ModelEpoch>();
   readonly settleBy: { readonly at: bigint; until: bigint }[] = [];
+  /** The emission: what epochs were allowed, what was minted of it, and the schedule's clock. */
+  readonly emission = { cap: 0n, scheduled: 0n, minted: 0n, until: 0n, untilBefore: 0n, last: 0n };
   readonly claimed = new Map<Hex, bigint>();
   readonly penalised = new Map<Hex, { sum: bigint; epoch: bigint }>();
   readonly usedEvidence = new Set<string>();
@@ -110,6 +119,11 @@ export class Model {
     const parameter = this.parameters.get(name);
     if (!parameter) throw new Error(`no parameter ${name}`);
     return parameter.value;
+  }
+
+  parameterAt(name: string, time: bigint): bigint {
+    const past = this.parameters.get(name)?.past.find(({ until }) => time < until);
+    return past?.value ?? this.parameter(name);
   }
 
   balance(account: Address): bigint {

@@ -18,8 +18,16 @@ import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-ro
 const commitSchema = signedSchema('VerdictCommit');
 const verdictSchema = signedSchema('Verdict');
 
-/** @param ids of orders that ended */
-export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly Hex[]): Promise<EpochTrace> {
+/**
+ * @param ids of orders that ended
+ * @param after when the epoch before was closed, by whichever gateway's clock
+ */
+export async function buildTrace(
+  g: GatewayContext,
+  epoch: number,
+  ids: readonly Hex[],
+  after: number,
+): Promise<EpochTrace> {
   const validators = await g.ledger.validators();
   const orders: OrderTrace[] = [];
   for (const id of ids) orders.push(judged(await orderTrace(g.sql, id, validators), validators));
@@ -34,7 +42,7 @@ export async function buildTrace(g: GatewayContext, epoch: number, ids: readonly
   );
   return {
     epoch,
-    closedAt: Math.max(Math.floor(g.nowMs() / 1000), ...orders.map((o) => o.endedAt)),
+    closedAt: Math.max(Math.floor(g.nowMs() / 1000), after, ...orders.map((o) => o.endedAt)),
     validators,
     provers,
     orders,

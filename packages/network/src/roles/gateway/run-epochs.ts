@@ -4,7 +4,7 @@
  */
 import type { Address, Hex } from 'viem';
 import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.js';
-import { settlementParameters } from '../../chain/network-parameters.js';
+import { networkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
 import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
 import {
@@ -29,8 +29,6 @@ import { findProgram } from './programs.js';
 
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
-/** As validators allow by default. */
-const CLOCK_SKEW_SECONDS = 300;
 const SET_ASIDE_MS = 600_000;
 /** From the proposal of an epoch to its posting at most. */
 const EXIT_MARGIN_SECONDS = 30;
@@ -100,7 +98,9 @@ export class EpochRunner {
 
   async #open(last: EpochRow | undefined, head: SettlementHead): Promise<void> {
     const { g } = this;
-    const previous = last ? settlementSchema.parse(last.settlement).state : emptyState();
+    const previous = last
+      ? settlementSchema.parse(last.settlement).state
+      : emptyState((await g.ledger.emission()).closedAt);
     if (head.root.toLowerCase() !== previous.root) {
       g.log.warn({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
       return;
@@ -109,7 +109,10 @@ export class EpochRunner {
     if (ids.length === 0) return;
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
     const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
-    const trace = await buildTrace(g, epoch, ids);
+    const trace = await buildTrace(g, epoch, ids, previous.closedAt);
+    const { clockSkewSeconds } = await networkTiming(g.ledger);
+    // The chain's clock is behind: its contract would refuse the epoch.
+    if (trace.closedAt > (await g.ledger.now()) + clockSkewSeconds) return;
     if (await this.#holds(trace, previous)) await this.#propose({ epoch, trace, previous });
   }
 
@@ -130,7 +133,6 @@ export class EpochRunner {
       ledger,
       keyOf,
       preset: 'standard',
-      clockSkewSeconds: CLOCK_SKEW_SECONDS,
     });
     const faults = await checkTrace(trace, context);
     for (const { code, path, message } of faults) {
@@ -185,7 +187,9 @@ export class EpochRunner {
       previous: previous.root,
       root: settlement.root,
       spent: settlement.totals.spent,
+      minted: settlement.totals.minted,
       leaves: settlement.leaves.length,
+      closedAt: trace.closedAt,
     };
     const bytes = canonicalBytes(document);
     const digest = await g.blobs.put(bytes);

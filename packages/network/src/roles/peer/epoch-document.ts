@@ -73,6 +73,7 @@ const penalty = { operator: addressSchema, role, cumulative: amount, evidence: b
 export const settlementStateSchema: z.ZodType<SettlementState> = z.strictObject({
   epoch: count,
   root: bytes32Schema,
+  closedAt: count,
   credits: z.array(z.strictObject(credit)).max(MANY),
   penalties: z.array(z.strictObject(penalty)).max(MANY),
   orders: z.array(z.strictObject({ id: bytes32Schema, epoch: count })).max(MANY),

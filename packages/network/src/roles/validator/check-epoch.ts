@@ -2,7 +2,7 @@
 import { decodeKey } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
 import type { Ledger, SettlementHead } from '../../chain/ledger.js';
-import { marketPolicy, settlementParameters } from '../../chain/network-parameters.js';
+import { marketPolicy, networkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalJson, commitmentOf, type EpochRoot } from '../../messages/index.js';
 import {
   checkTrace,
@@ -30,7 +30,6 @@ export interface EpochContext {
   readonly preset: 'standard' | 'tiny';
   /** In seconds. */
   readonly now: number;
-  readonly clockSkewSeconds: number;
 }
 
 export type EpochOutcome =
@@ -44,7 +43,8 @@ const lower = <H extends string>(text: H) => text.toLowerCase() as H;
 export async function checkEpoch(document: EpochDocument, epoch: number, c: EpochContext): Promise<EpochOutcome> {
   const { trace, previous } = document;
   if (document.epoch !== epoch || trace.epoch !== epoch) return refuse('wrong-epoch', `it is about ${trace.epoch}`);
-  if (trace.closedAt > c.now + c.clockSkewSeconds) return refuse('wrong-times', 'it was closed in the future');
+  const { clockSkewSeconds } = await networkTiming(c.ledger);
+  if (trace.closedAt > c.now + clockSkewSeconds) return refuse('wrong-times', 'it was closed in the future');
   const head = await c.ledger.settlementHead();
   if (epoch < head.next) return refuse('wrong-epoch', `the chain expects ${head.next} or later`);
   const parameters = await settlementParameters(c.ledger, trace.closedAt);
@@ -60,7 +60,15 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   const settlement = settleEpoch(trace, parameters, previous);
   const { root, totals, leaves } = settlement;
   return {
-    root: { epoch, previous: previous.root, root, spent: totals.spent, leaves: leaves.length },
+    root: {
+      epoch,
+      previous: previous.root,
+      root,
+      spent: totals.spent,
+      minted: totals.minted,
+      leaves: leaves.length,
+      closedAt: trace.closedAt,
+    },
     settlement,
   };
 }
@@ -69,7 +77,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
 export async function traceContext(
   trace: EpochTrace,
   previous: SettlementState,
-  c: Pick<EpochContext, 'ledger' | 'keyOf' | 'preset' | 'clockSkewSeconds'>,
+  c: Pick<EpochContext, 'ledger' | 'keyOf' | 'preset'>,
 ): Promise<TraceContext> {
   return {
     network: c.ledger.network,
@@ -79,7 +87,7 @@ export async function traceContext(
     reserves: await reservesOf(trace, c.ledger),
     programs: await programsOf(trace, c),
     proverAccounts: await accountsOf(trace, c.ledger),
-    clockSkewSeconds: c.clockSkewSeconds,
+    clockSkewSeconds: (await networkTiming(c.ledger)).clockSkewSeconds,
   };
 }
 
@@ -91,8 +99,12 @@ async function checkPrevious(
   c: EpochContext,
 ): Promise<string | undefined> {
   if (previous.root !== lower(head.root)) return `its root is ${previous.root}, the chain's is ${head.root}`;
+  const { minted, closedAt } = await c.ledger.emission();
+  if (previous.minted !== minted || previous.closedAt !== closedAt) {
+    return `it minted ${previous.minted} until ${previous.closedAt}, on the chain ${minted} until ${closedAt}`;
+  }
   const isSame = (state: SettlementState) => canonicalJson(state) === canonicalJson(previous);
-  if (previous.root === zeroHash) return isSame(emptyState()) ? undefined : 'nothing has been settled before';
+  if (previous.root === zeroHash) return isSame(emptyState(closedAt)) ? undefined : 'nothing has been settled before';
   const ours = c.journal.epoch(previous.epoch);
   if (ours?.state && ours.root.root === previous.root) {
     return isSame(ours.state) ? undefined : 'it is not the state that we computed';
@@ -102,7 +114,7 @@ async function checkPrevious(
 
 async function checkStateByLeaves(
   previous: SettlementState,
-  { rememberEpochs, emission }: SettlementParameters,
+  { rememberEpochs }: SettlementParameters,
   c: EpochContext,
 ): Promise<string | undefined> {
   const leaves = await c.leavesOf(previous.epoch, previous.root);
@@ -116,7 +128,6 @@ async function checkStateByLeaves(
   const without = (leaf: Leaf) => ({ ...leaf, kind: undefined });
   if (text(previous.credits) !== text(listed(2).map(without))) return 'its credits are not those of the leaves';
   if (text(previous.penalties) !== text(listed(3).map(without))) return 'its penalties are not those of the leaves';
-  if (emission.perEpoch === 0n && previous.minted !== 0n) return 'nothing is minted';
   const orders: { id: Hex; epoch: number }[] = listed(1).map(({ order }) => ({ id: order, epoch: previous.epoch }));
   for (let epoch = previous.epoch - 1; epoch > Math.max(0, previous.epoch - rememberEpochs); epoch--) {
     const posted = await c.ledger.epoch(epoch);

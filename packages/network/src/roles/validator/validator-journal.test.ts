@@ -17,7 +17,15 @@ const verdict: VerdictMessage = {
   validator: '0x00000000000000000000000000000000000000aa',
   salt: word(3),
 };
-const root: EpochRoot = { epoch: 3, previous: word(0), root: word(4), spent: 10n ** 20n, leaves: 2 };
+const root: EpochRoot = {
+  epoch: 3,
+  previous: word(0),
+  root: word(4),
+  spent: 10n ** 20n,
+  minted: 5n,
+  leaves: 2,
+  closedAt: 9,
+};
 const never = async () => false;
 
 let directory: string;

@@ -6,6 +6,7 @@ import { InputError } from '@dsperse/core/verify';
 import { bytesToHex } from 'viem';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
+import { networkTiming } from '../../chain/network-parameters.js';
 import {
   type CaseDocument,
   caseSchema,
@@ -44,7 +45,6 @@ export interface ValidatorSettings {
   /** Between polls that no event asks for. */
   readonly pollSeconds: number;
   readonly maxProofBytes?: number;
-  readonly clockSkewSeconds?: number;
   /** `tiny` is for tests: its proofs prove nothing. */
   readonly preset?: 'standard' | 'tiny';
 }
@@ -66,7 +66,6 @@ const VALUES_BYTES = 1 << 30;
 const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
 const PROOF_BYTES = 64 << 20;
-const SKEW_SECONDS = 300;
 const EXAMINED_AT_ONCE = 8;
 const PROOFS_AT_ONCE = 4;
 /** Orders whose public values are at hand. */
@@ -293,7 +292,7 @@ class Validator {
       keyBytes,
       proofs,
       now: Math.max(chainNow, Math.floor(Date.now() / 1000), Math.floor(link.nowMs() / 1000)),
-      toleranceSeconds: settings.clockSkewSeconds ?? SKEW_SECONDS,
+      toleranceSeconds: (await networkTiming(ledger)).clockSkewSeconds,
       onChain,
       maxProofBytes,
     });
@@ -398,7 +397,7 @@ class Validator {
   }
 
   async #signEpoch(link: GatewayLink, epoch: number): Promise<void> {
-    const { identity, network, ledger, links, settings } = this.options;
+    const { identity, network, ledger, links } = this.options;
     const signal = this.#stopping.signal;
     const document = await link.get(`/v1/epochs/${epoch}`, epochDocumentSchema, {
       signal,
@@ -412,7 +411,6 @@ class Validator {
       leavesOf: async (n, root) => (await settlementOf(links, n, root)).leaves,
       preset: this.#preset,
       now: Math.max(await ledger.now(), Math.floor(Date.now() / 1000)),
-      clockSkewSeconds: settings.clockSkewSeconds ?? SKEW_SECONDS,
     });
     if ('refuse' in outcome) return this.#refuse(epoch, outcome.refuse, outcome.detail);
     const wasCancelled = async () => (await ledger.epoch(epoch))?.cancelled === true;
