@@ -275,6 +275,13 @@ export const CONFIG_KEYS = {
     256 * MIB,
     'free bytes of the disk below which nothing new is taken',
   ),
+  'gateway.retainSeconds': key(
+    'number',
+    'DSPERSE_GATEWAY_RETAIN_SECONDS',
+    positive,
+    86_400,
+    'how long settled orders, their proofs and events are kept, in seconds',
+  ),
 } as const satisfies Readonly<Record<string, ConfigKey>>;
 
 export type ConfigName = keyof typeof CONFIG_KEYS;

@@ -178,6 +178,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
       maxOrderBytes: config.gateway.maxBodyBytes,
       maxOpenOrders: config.gateway.maxOrders,
       minFreeBytes: config.gateway.minFreeBytes,
+      retainMs: config.gateway.retainSeconds * 1000,
     },
     node: (): NodeDocument => ({
       endpoint: record.document.record,

@@ -38,7 +38,10 @@ export interface LoadNetwork {
 export interface LoadNetworkOptions {
   readonly directory: string;
   readonly provers: number;
+  readonly validators: number;
   readonly databaseUrl?: string;
+  /** Settings of the gateway over those of the benchmark. */
+  readonly settings?: Record<string, unknown>;
   tell(step: string): void;
 }
 
@@ -48,7 +51,7 @@ const TICKS_PER_SECOND = 100;
 export async function startLoadNetwork(options: LoadNetworkOptions): Promise<LoadNetwork> {
   const { directory, databaseUrl, tell } = options;
   await mkdir(directory, { recursive: true });
-  const members = memberNames(options.provers, 3);
+  const members = memberNames(options.provers, options.validators);
   const keys = await openKeys(directory, members);
   const anvil = await startLocalAnvil({ directory: join(directory, 'chain'), balances: gasBalances(keys) });
   let gateway: ChildNode | undefined;
@@ -88,6 +91,7 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
         // Every slice a chunk.
         'gateway.chunkWorkUnits': 1,
         ...UNLIMITED,
+        ...options.settings,
       }),
     );
     tell('starting the gateway');

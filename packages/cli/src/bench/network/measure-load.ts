@@ -28,6 +28,7 @@ export async function measureLoad(
     directory,
     databaseUrl,
     provers: Math.max(...provers),
+    validators: 3,
     tell: (step) => tell(step, 0),
   });
   try {
@@ -65,10 +66,21 @@ export async function measureLoad(
 }
 
 const SAMPLES = 100;
+const MEMORY_AT_ONCE = 16;
+/** Orders are forgotten while others run, so that what stays behind is seen. */
+const RETAIN_SECONDS = 60;
 
-export async function measureMemory(run: LoadRun, orders: number, provers = 4): Promise<MemoryResult> {
+export async function measureMemory(run: LoadRun, orders: number, provers = 2): Promise<MemoryResult> {
   const { program, directory, database, databaseUrl, tell } = run;
-  const network = await startLoadNetwork({ directory, databaseUrl, provers, tell: (step) => tell(step, 0) });
+  const network = await startLoadNetwork({
+    directory,
+    databaseUrl,
+    provers,
+    // More would send the gateway the same again.
+    validators: 1,
+    settings: { 'gateway.retainSeconds': RETAIN_SECONDS },
+    tell: (step) => tell(step, 0),
+  });
   try {
     const { client } = network;
     await network.add([...network.validators, ...network.provers]);
@@ -78,7 +90,7 @@ export async function measureMemory(run: LoadRun, orders: number, provers = 4): 
     const done = await placeLoad({
       client,
       program,
-      atOnce: 8,
+      atOnce: MEMORY_AT_ONCE,
       orders,
       seconds: Number.POSITIVE_INFINITY,
       onOrder(count) {

@@ -93,7 +93,7 @@ export async function runNetworkBench(
     });
     await measure('load', 'PostgreSQL', async (directory) => {
       const own = process.env.DATABASE_URL;
-      const postgres = own ? undefined : await startTemporaryPostgres(join(directory, 'postgres'));
+      const postgres = own ? undefined : await startTemporaryPostgres();
       const databaseUrl = own ?? postgres?.url;
       if (!databaseUrl) throw new Error('it is not installed here, and DATABASE_URL names none');
       try {

@@ -1,6 +1,7 @@
 /** A PostgreSQL of its own for the benchmark, where one is installed: DATABASE_URL names another. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@dsperse/network/chain';
 import { openSql } from '@dsperse/network/store';
@@ -35,14 +36,14 @@ function unprivileged(): { uid: number; gid: number } | undefined {
 }
 
 /** With fsync and the other settings as installed. undefined where PostgreSQL is not installed */
-export async function startTemporaryPostgres(directory: string): Promise<TemporaryPostgres | undefined> {
+export async function startTemporaryPostgres(): Promise<TemporaryPostgres | undefined> {
   const bin = installed();
   const port = await freePort();
   if (!bin || port === undefined) return undefined;
-  mkdirSync(directory, { recursive: true });
+  // Not within the benchmark's own directory, which only its user can enter.
+  const directory = mkdtempSync(join(tmpdir(), 'dsperse-postgres-'));
   const user = unprivileged();
   if (user) chownSync(directory, user.uid, user.gid);
-  chmodSync(directory, 0o700);
   const data = join(directory, 'data');
   const as = { cwd: directory, ...user };
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'dsperse', '-A', 'trust', '-E', 'UTF8', '--locale=C'], {
@@ -55,7 +56,10 @@ export async function startTemporaryPostgres(directory: string): Promise<Tempora
   );
   const server = spawn(join(bin, 'postgres'), ['-D', data], { ...as, stdio: 'ignore' });
   const url = `postgres://dsperse@127.0.0.1:${port}/postgres`;
-  const stop = () => ended(server);
+  const stop = async () => {
+    await ended(server);
+    rmSync(directory, { recursive: true, force: true });
+  };
   try {
     await ready(url, directory);
   } catch (error) {

@@ -20,7 +20,7 @@ export interface GatewaySettings {
   /** How often what is running is looked at when nothing wakes it. */
   readonly tickMs: number;
   readonly maxOrdersPerEpoch: number;
-  /** After settlement, until an order and its blobs are forgotten. */
+  /** After an order ended and is settled, until it is forgotten with its blobs and events. */
   readonly retainMs: number;
   readonly maxBlobBytes: number;
   /** Of an order with its input, or with activations. */

@@ -148,12 +148,13 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function runLoop(): Promise<void> {
     const listing = { at: 0 };
-    const sweeping = { at: Date.now() + SWEEP_MS };
+    const sweepMs = Math.min(SWEEP_MS, settings.retainMs);
+    const sweeping = { at: Date.now() + sweepMs };
     const settling = { at: 0 };
     let epochWork: Promise<void> | undefined;
     while (!stopping) {
       await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
-      await every(SWEEP_MS, sweeping, 'sweeping', () => sweep(g));
+      await every(sweepMs, sweeping, 'sweeping', () => sweep(g));
       epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {
         epochWork = undefined;
       });

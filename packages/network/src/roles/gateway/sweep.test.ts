@@ -35,3 +35,63 @@ test('the room of nonces that have expired is used again', async () => {
   const [{ left }] = await sql.query<{ left: number }>('select count(*)::int as left from nonces');
   expect(left).toBe(3_000);
 }, 120_000);
+
+const order = (id: string, state: string, reserved: boolean, endedMs: number | null) =>
+  sql.execute(
+    `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,
+       budget, created_ms, ended_ms) values ($1, 'r', '{}', 'k', 'f', $2, $3, 'd', 's', 1, 1, 1, $4)`,
+    [id, state, reserved, endedMs],
+  );
+
+test('an order is forgotten with its blobs and events once it is settled and old, and no other is', async () => {
+  const deleted: string[] = [];
+  const blobs = { delete: async (digest: string) => void deleted.push(digest) };
+  const settings = { ...GATEWAY_DEFAULTS, retainMs: 1_000 };
+  const g = { sql, blobs, settings, nowMs: () => 10_000 } as unknown as GatewayContext;
+  for (let i = 0; i < 1_200; i++) await order(`old${i}`, 'settled', true, 5);
+  await order('unsettled', 'delivered', true, 5);
+  await order('fresh', 'settled', true, 9_500);
+  await order('open', 'running', true, null);
+  for (const id of ['old7', 'unsettled', 'fresh', 'open']) {
+    await sql.execute(`insert into events (topic, kind, data, at_ms) values ($1, 'accepted', '{}', 5)`, [
+      `order:${id}`,
+    ]);
+    await sql.execute(
+      `insert into blobs (digest, kind, bytes, owner, order_id, created_ms) values ($1, 'proof', 1, 'o', $2, 5)`,
+      [`proof of ${id}`, id],
+    );
+  }
+  await sql.execute(`insert into events (topic, kind, data, at_ms) values ('validators', 'verify', '{}', 5)`);
+  await sweep(g);
+  const left = async (text: string) => (await sql.query<{ x: string }>(text)).map((r) => r.x);
+  expect(await left('select id as x from orders order by id')).toEqual(['fresh', 'open', 'unsettled']);
+  expect(await left('select topic as x from events order by topic')).toEqual([
+    'order:fresh',
+    'order:open',
+    'order:unsettled',
+  ]);
+  expect(deleted).toEqual(['proof of old7']);
+});
+
+test('proposals that came to nothing are forgotten once a later epoch is settled; their numbers are not given again', async () => {
+  const deleted: string[] = [];
+  const blobs = { delete: async (digest: string) => void deleted.push(digest) };
+  const day = 24 * 3_600_000;
+  const g = { sql, blobs, settings: GATEWAY_DEFAULTS, nowMs: () => 100 * day } as unknown as GatewayContext;
+  const epoch = (n: number, state: string, createdMs: number) =>
+    sql.query(
+      `with e as (insert into epochs (epoch, state, document_digest, root, message, settlement, created_ms)
+         values ($1, $2, $3, 'r', '{}', '{}', $4))
+       insert into blobs (digest, kind, bytes, owner, created_ms) values ($3, 'private', 1, 'o', 1)`,
+      [n, state, `trace ${n}`, createdMs],
+    );
+  await epoch(1, 'settled', 1);
+  await epoch(2, 'abandoned', 99 * day);
+  await epoch(3, 'settled', 99 * day);
+  await epoch(4, 'abandoned', 99 * day);
+  await sweep(g);
+  const rows = await sql.query<{ epoch: number }>('select epoch from epochs order by epoch');
+  // The leaves of what was settled stay: claims are made on them.
+  expect(rows.map((r) => r.epoch)).toEqual([1, 3, 4]);
+  expect(deleted.filter((d) => d.startsWith('trace')).sort()).toEqual(['trace 1', 'trace 2']);
+});

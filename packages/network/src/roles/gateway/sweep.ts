@@ -1,31 +1,74 @@
 /** Forgetting: what nobody needs any more goes, so that tables and blobs stay bounded. */
+import type { SqlValue } from '../../store/index.js';
 import type { GatewayContext } from './gateway-context.js';
 
 const UPLOAD_MS = 3_600_000;
-const EVENTS_MS = 24 * 3_600_000;
 const OPERATORS_MS = 7 * 24 * 3_600_000;
+/** Traces of epochs explain penalties, and show what was signed: longer than stake can be thawing. */
+const EPOCHS_MS = 60 * 24 * 3_600_000;
 const BATCH = 500;
-const CHANGING = ['nonces', 'events', 'operators', 'orders', 'chunks', 'attempts', 'commits', 'verdicts', 'blobs'];
+const CHANGING = [
+  'nonces',
+  'events',
+  'operators',
+  'orders',
+  'chunks',
+  'attempts',
+  'commits',
+  'verdicts',
+  'blobs',
+  'epochs',
+];
 
 export async function sweep(g: GatewayContext): Promise<void> {
   const now = g.nowMs();
+  const since = now - g.settings.retainMs;
   await g.sql.execute('delete from nonces where expires_ms < $1', [now]);
-  await g.sql.execute('delete from events where at_ms < $1', [now - Math.max(EVENTS_MS, g.settings.retainMs)]);
+  // Those of orders go with their orders: whoever follows one sees it from its first step on.
+  await g.sql.execute(`delete from events where at_ms < $1 and topic not like 'order:%'`, [since]);
   await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
-  const old = await g.sql.query<{ id: string }>(
-    `select id from orders where ended_ms < $1 and (state = 'settled' or not reserved) limit $2`,
-    [now - g.settings.retainMs, BATCH],
-  );
-  const ids = old.map((o) => o.id);
-  // Blobs first: a crash in between leaves rows that point at nothing, not blobs that nothing points at.
-  const blobs = await g.sql.query<{ digest: string }>(
-    `select digest from blobs where order_id = any($1) or (kind = 'uploaded' and created_ms < $2) limit $3`,
-    [ids, now - UPLOAD_MS, BATCH * 40],
-  );
-  for (const { digest } of blobs) await g.blobs.delete(digest);
-  await g.sql.execute('delete from blobs where digest = any($1)', [blobs.map((b) => b.digest)]);
-  await g.sql.execute('delete from orders where id = any($1)', [ids]);
+  while ((await sweepOrders(g, since)) === BATCH);
+  await deleteBlobs(g, `kind = 'uploaded' and created_ms < $1`, [now - UPLOAD_MS]);
+  await sweepEpochs(g, now);
   // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back.
   if (g.sql.kind === 'pglite') for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
+}
+
+/** @returns how many were forgotten */
+async function sweepOrders(g: GatewayContext, since: number): Promise<number> {
+  const old = await g.sql.query<{ id: string }>(
+    `select id from orders where ended_ms < $1 and (state = 'settled' or not reserved) limit $2`,
+    [since, BATCH],
+  );
+  const ids = old.map((o) => o.id);
+  if (ids.length === 0) return 0;
+  // Blobs first: a crash in between leaves rows that point at nothing, not blobs that nothing points at.
+  await deleteBlobs(g, 'order_id = any($1)', [ids]);
+  await g.sql.transaction(async (tx) => {
+    await tx.execute('delete from events where topic = any($1)', [ids.map((id) => `order:${id}`)]);
+    await tx.execute('delete from orders where id = any($1)', [ids]);
+  });
+  return ids.length;
+}
+
+async function deleteBlobs(g: GatewayContext, which: string, params: readonly SqlValue[]): Promise<void> {
+  const blobs = await g.sql.query<{ digest: string }>(`select digest from blobs where ${which}`, params);
+  for (const { digest } of blobs) await g.blobs.delete(digest);
+  await g.sql.execute('delete from blobs where digest = any($1)', [blobs.map((b) => b.digest)]);
+}
+
+/** Proposals that came to nothing, once a later number is settled: theirs is not given again. And old traces. */
+async function sweepEpochs(g: GatewayContext, now: number): Promise<void> {
+  const digests = await g.sql.query<{ document_digest: string }>(
+    `select document_digest from epochs
+     where (state = 'abandoned' and epoch < (select max(epoch) from epochs where state = 'settled'))
+       or (state = 'settled' and created_ms < $1)`,
+    [now - EPOCHS_MS],
+  );
+  await deleteBlobs(g, 'digest = any($1)', [digests.map((d) => d.document_digest)]);
+  await g.sql.execute(
+    `delete from epochs
+     where state = 'abandoned' and epoch < (select max(epoch) from epochs where state = 'settled')`,
+  );
 }
