@@ -1,9 +1,10 @@
 /**
- * npm run conformance [-- --models DIR] [--only TEXT] [--out FILE]: runs every case in a process of its own, two at a
- * time, each bounded in time and memory, and writes docs/conformance.md. Exit code 1 where a case does not conform.
+ * npm run conformance [-- --models DIR] [--only TEXT] [--out FILE] [--keep FILE]: runs every case in a process of its own,
+ * two at a time, each bounded in time and memory, and writes docs/conformance.md. What is in the file to keep is not run
+ * again, so that the cases may be run in several goes. Exit code 1 where a case does not conform.
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type CaseName, listCases } from './cases.js';
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
     models: { type: 'string', default: fileURLToPath(new URL('../shared/models', root)) },
     only: { type: 'string' },
     out: { type: 'string' },
+    keep: { type: 'string' },
     precisions: { type: 'string', default: 'standard,high' },
   },
 });
@@ -47,7 +49,17 @@ function runCase({ family, name }: CaseName): Promise<CaseResult | string> {
   });
 }
 
-const cases = listCases(options.models).filter((c) => `${c.family}/${c.name}`.includes(options.only ?? ''));
+const keyOf = ({ family, name }: CaseName): string => `${family}/${name}`;
+const all = listCases(options.models);
+const cases = all.filter((c) => keyOf(c).includes(options.only ?? ''));
+const kept = new Map<string, ReportedCase>();
+if (options.keep && existsSync(options.keep)) {
+  for (const line of readFileSync(options.keep, 'utf8').split('\n')) {
+    if (line === '') continue;
+    const known = JSON.parse(line) as ReportedCase;
+    kept.set(keyOf(known), known);
+  }
+}
 if (cases.length === 0) {
   console.error('there are no cases; give their directory with --models');
   process.exit(2);
@@ -59,8 +71,15 @@ async function work(): Promise<void> {
   while (next < cases.length) {
     const index = next++;
     const c = cases[index];
+    const known = kept.get(keyOf(c));
+    if (known) {
+      results[index] = known;
+      continue;
+    }
     const result = await runCase(c);
     results[index] = { ...c, result };
+    kept.set(keyOf(c), results[index]);
+    if (options.keep) appendFileSync(options.keep, `${JSON.stringify(results[index])}\n`);
     const outcome = isConforming(results[index]) ? 'proven' : isProven(results[index]) ? 'INACCURATE' : 'REFUSED';
     const detail =
       typeof result === 'string'
@@ -80,7 +99,8 @@ await Promise.all(Array.from({ length: AT_ONCE }, work));
 const conforming = results.filter(isConforming).length;
 console.log(`${conforming} of ${cases.length} conform`);
 // A part of the cases is no report.
+const reported = options.out ? results : all.flatMap((c) => kept.get(keyOf(c)) ?? []);
 const out =
-  options.out ?? (options.only === undefined ? fileURLToPath(new URL('docs/conformance.md', root)) : undefined);
-if (out) writeFileSync(out, conformanceReport(results));
+  options.out ?? (reported.length === all.length ? fileURLToPath(new URL('docs/conformance.md', root)) : undefined);
+if (out) writeFileSync(out, conformanceReport(reported));
 process.exitCode = conforming === cases.length ? 0 : 1;

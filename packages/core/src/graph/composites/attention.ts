@@ -105,8 +105,8 @@ function masked(c: Composer, scores: string, queries: number, keys: number, s: S
 export interface Attended {
   /** [batch, heads, queries, depth of the values]. */
   readonly y: Part;
-  /** The scores before masks, after the cap, and as weights. */
-  readonly scores: readonly [string, string, string];
+  /** The scores before masks, after the cap, with masks, and as weights. */
+  readonly scores: readonly [string, string, string, string];
 }
 
 /** Attention of queries [batch, heads, queries, depth] to keys and values, whose heads may be fewer. */
@@ -122,9 +122,10 @@ export function attend(c: Composer, q: Part, k: Part, v: Part, s: Scoring): Atte
     s.cap > 0
       ? c.add('Mul', [c.add('Tanh', [c.add('Mul', [scaled, c.floats([1 / s.cap])])]), c.floats([s.cap])])
       : scaled;
-  const weights = c.add('Softmax', [masked(c, capped, q.dims[2], k.dims[2], s)], { axis: -1 });
+  const biased = masked(c, capped, q.dims[2], k.dims[2], s);
+  const weights = c.add('Softmax', [biased], { axis: -1 });
   const y = { x: c.add('MatMul', [weights, values.x]), dims: [...q.dims.slice(0, 3), v.dims[3]] };
-  return { y, scores: [scaled, capped, weights] };
+  return { y, scores: [scaled, capped, biased, weights] };
 }
 
 /** A mask that says nothing of the last keys, with zeros for them. */
@@ -173,8 +174,8 @@ export const attention: Compose = (c) => {
   });
   const out = c.dims(0).length === 3 ? together(c, y).x : y.x;
   const mode = numberAttribute(c.node, 'qk_matmul_output_mode', 0);
-  if (c.node.outputs[3] && mode === 2) throw c.unsupported('scores with their masks', 'leave that output out');
-  return [out, k.x, v.x, ...(c.node.outputs[3] ? [scores[mode === 0 ? 0 : mode === 1 ? 1 : 2]] : [])];
+  if (!(mode in scores)) throw c.unsupported(`scores of mode ${mode}`, 'use 0 to 3');
+  return [out, k.x, v.x, ...(c.node.outputs[3] ? [scores[mode]] : [])];
 };
 
 export interface Rotation {

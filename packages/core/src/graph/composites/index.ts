@@ -1,14 +1,17 @@
 /** Operators that are written out in simpler ones when a model is read. A new one is a function and a line here. */
+import { sizeOf } from '../../base/dims.js';
 import type { GraphNode, Tensor, TensorInfo } from '../graph.js';
 import { attention, rotaryEmbedding } from './attention.js';
 import { CLASSIC } from './classic.js';
 import { type Compose, Composer } from './composer.js';
 import { CONTRIB, swish } from './contrib.js';
 import { convTranspose } from './conv-transpose.js';
+import { causalConv, gatedSwish, tensorScatter } from './decoding.js';
 import { einsum } from './einsum.js';
 import { gemm } from './gemm.js';
+import { negativeLogLikelihood, softmaxCrossEntropy } from './losses.js';
 import { maxPoolWithIndices, maxUnpool } from './max-pool.js';
-import { clip, convWithBias, dropoutWithMask, MOVEMENT } from './movement.js';
+import { clip, convWithBias, dropoutWithMask, MOVEMENT, slopes } from './movement.js';
 import {
   groupNormalization,
   instanceNormalization,
@@ -23,8 +26,10 @@ import { QUANTIZED } from './quantized.js';
 import { recurrent } from './recurrent.js';
 import { REDUCTIONS } from './reductions.js';
 import { interpolation, keepingAspect } from './resize.js';
+import { affineGrid, col2im, gridSample, roiAlign } from './sampling.js';
 import { isWrittenOut, scatter } from './scatter.js';
 import { COMPUTED_INDICES, SELECTION } from './selection.js';
+import { dft, melWeightMatrix, stft } from './spectra.js';
 import { topK } from './top-k.js';
 
 const isInterpolated = (n: GraphNode): boolean => ['linear', 'cubic'].includes(String(n.attributes.mode));
@@ -35,12 +40,24 @@ const keepsAspect = ({ attributes }: GraphNode): boolean =>
 interface Composite {
   readonly write: Compose;
   /** Whether a node is written out; always where it is not said. */
-  when?(node: GraphNode, isComputed: (input: number) => boolean): boolean;
+  when?(node: GraphNode, isComputed: (input: number) => boolean, cells: (input: number) => number): boolean;
 }
 
 const always: [string, Compose][] = [
+  ['AffineGrid', affineGrid],
   ['Attention', attention],
+  ['CausalConvWithState', causalConv],
+  ['Col2Im', col2im],
+  ['DFT', dft],
   ['Einsum', einsum],
+  ['GridSample', gridSample],
+  ['MelWeightMatrix', melWeightMatrix],
+  ['NegativeLogLikelihoodLoss', negativeLogLikelihood],
+  ['RoiAlign', roiAlign],
+  ['STFT', stft],
+  ['SoftmaxCrossEntropyLoss', softmaxCrossEntropy],
+  ['SwiGLU', gatedSwish],
+  ['TensorScatter', tensorScatter],
   ['RotaryEmbedding', rotaryEmbedding],
   ['SimplifiedLayerNormalization', rmsNormalization],
   ['Swish', swish(1)],
@@ -88,7 +105,8 @@ const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
   ['Conv', { write: convWithBias, when: (n, isComputed) => isComputed(1) && Boolean(n.inputs[2]) }],
   ['Dropout', { write: dropoutWithMask, when: (n) => Boolean(n.outputs[1]) }],
   ['MaxPool', { write: maxPoolWithIndices, when: (n) => Boolean(n.outputs[1]) }],
-  ['Pow', { write: power, when: (_, isComputed) => isComputed(0) && isComputed(1) }],
+  ['PRelu', { write: slopes, when: (_, isComputed) => isComputed(1) }],
+  ['Pow', { write: power, when: (_, isComputed, cells) => isComputed(0) && (isComputed(1) || cells(1) > 1) }],
   ['Gemm', { write: gemm, when: (n, isComputed) => isComputed(0) && isComputed(1) && Boolean(n.inputs[2]) }],
 ]);
 
@@ -129,7 +147,8 @@ export function compose(
     const info = infos.get(node.inputs[input] ?? '');
     return info !== undefined && info.value === undefined;
   };
-  if (!composite || composite.when?.(node, isComputed) === false) return undefined;
+  const cells = (input: number): number => sizeOf(infos.get(node.inputs[input] ?? '')?.dims ?? []);
+  if (!composite || composite.when?.(node, isComputed, cells) === false) return undefined;
   const c = new Composer(node, opset, infos, define);
   return c.finish(composite.write(c));
 }

@@ -1,7 +1,7 @@
 /** Operators that move or mark cells at constant positions, and those that only make constants. */
 import { sizeOf, stridesOf } from '../../base/dims.js';
 import { badShape, listAttribute, normalAxis, numberAttribute } from '../attributes.js';
-import type { Compose, Composer } from './composer.js';
+import type { Compose } from './composer.js';
 
 const FLOAT = 1;
 const BOOL = 9;
@@ -118,40 +118,41 @@ const cumulativeProduct: Compose = (c) => {
   return [c.add('Concat', isReverse ? parts.reverse() : parts, { axis })];
 };
 
-/** Laplace's expansion along the first row, for each matrix. */
-function determinant(
-  c: Composer,
-  cell: (i: number, j: number) => string,
-  row: number,
-  columns: readonly number[],
-): string {
-  if (columns.length === 1) return cell(row, columns[0]);
-  return columns
-    .map((j, k) => ({
-      sign: k % 2,
-      x: c.add('Mul', [
-        cell(row, j),
-        determinant(
-          c,
-          cell,
-          row + 1,
-          columns.filter((m) => m !== j),
-        ),
-      ]),
-    }))
-    .reduce((sum, { sign, x }) => (sum === '' ? x : c.add(sign ? 'Sub' : 'Add', [sum, x])), '');
-}
+const MOST_ROWS = 8;
 
-const MOST_ROWS = 4;
+/** Sets of k of n columns, in order. */
+const columnSets = (n: number, k: number): number[][] =>
+  k === 0
+    ? [[]]
+    : columnSets(n, k - 1).flatMap((set) => range(n).flatMap((j) => (j > (set.at(-1) ?? -1) ? [[...set, j]] : [])));
 
+/**
+ * Laplace's rule from the last row up: the determinants of the last k rows in every set of k columns, from those of one
+ * row less. All of one size are one tensor, and each is one sum of products.
+ */
 const det: Compose = (c) => {
   const dims = c.dims(0);
   const [n, m] = dims.slice(-2);
+  const lead = dims.slice(0, -2);
   if (dims.length < 2 || n !== m) throw badShape(c.node, `[${dims}] are no square matrices`);
   if (n > MOST_ROWS) throw c.unsupported(`matrices of ${n} rows`, `use at most ${MOST_ROWS}`);
-  const flat = c.reshape(c.node.inputs[0], [...dims.slice(0, -2), n * n]);
-  const cell = (i: number, j: number) => c.add('Gather', [flat, c.scalar(i * n + j)], { axis: dims.length - 2 });
-  return [determinant(c, cell, 0, range(n))];
+  const batch = sizeOf(lead);
+  const rows = c.reshape(c.node.inputs[0], [batch, n, n]);
+  const row = (i: number): string => c.add('Gather', [rows, c.scalar(i)], { axis: 1 });
+  let minors = row(n - 1);
+  let sets = columnSets(n, 1);
+  for (let k = 2; k <= n; k++) {
+    const known = new Map(sets.map((set, i) => [set.join(), i]));
+    sets = columnSets(n, k);
+    const upper = row(n - k);
+    const signed = c.add('Concat', [upper, c.add('Neg', [upper])], { axis: 1 });
+    const cells = sets.flatMap((set) => set.map((j, i) => j + (i % 2) * n));
+    const below = sets.flatMap((set) => set.map((j) => known.get(set.filter((l) => l !== j).join()) as number));
+    const of = (x: string, at: readonly number[], shape: readonly number[]): string =>
+      c.reshape(c.add('Gather', [x, c.ints(at)], { axis: 1 }), [batch, sets.length, ...shape]);
+    minors = c.reshape(c.add('MatMul', [of(signed, cells, [1, k]), of(minors, below, [k, 1])]), [batch, sets.length]);
+  }
+  return [c.reshape(minors, lead)];
 };
 
 /** (x - mean) / (deviation + 1e-9) over some axes. */
@@ -162,6 +163,13 @@ const meanVarianceNormalization: Compose = (c) => {
   const d = c.add('Sub', [x, c.add('ReduceMean', [x], attributes)]);
   const variance = c.add('ReduceMean', [c.add('Mul', [d, d])], attributes);
   return [c.add('Div', [d, c.add('Sqrt', [c.add('Add', [variance, c.floats([1e-9])])])])];
+};
+
+/** PRelu by computed slopes: max(x, 0) - slope·max(-x, 0). */
+export const slopes: Compose = (c) => {
+  const [x, slope] = c.node.inputs;
+  const below = c.add('Mul', [slope, c.add('Relu', [c.add('Neg', [x])])]);
+  return [c.add('Sub', [c.add('Relu', [x]), below])];
 };
 
 /** Conv by computed weights: the bias is added afterwards. */

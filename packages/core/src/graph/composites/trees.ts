@@ -40,7 +40,13 @@ const OPERATORS: Readonly<Record<string, string>> = {
   BRANCH_GTE: 'GreaterOrEqual',
   BRANCH_GT: 'Greater',
   BRANCH_EQ: 'Equal',
+  BRANCH_NEQ: 'NotEqual',
 };
+
+/** The modes of TreeEnsemble, by number; 6 asks whether a number is among several. */
+const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ', 'MEMBER'];
+const AGGREGATES = ['AVERAGE', 'SUM', 'MIN', 'MAX'];
+const TRANSFORMS = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'];
 
 function ensembleOf(c: Composer, kind: 'class' | 'target'): Ensemble {
   const tree = numbers(c, 'nodes_treeids');
@@ -82,7 +88,12 @@ function ensembleOf(c: Composer, kind: 'class' | 'target'): Ensemble {
 }
 
 /** [rows, targets]: the weights of the leaves reached. */
-function scores(c: Composer, e: Ensemble, targets: number): string {
+function scores(
+  c: Composer,
+  e: Ensemble,
+  targets: number,
+  aggregate = stringAttribute(c.node, 'aggregate_function', 'SUM'),
+): string {
   const [, rows] = [c.dims(0).length, c.dims(0)[0]];
   const n = e.leaves.length;
   const matrix = new Float64Array(n * targets);
@@ -98,8 +109,13 @@ function scores(c: Composer, e: Ensemble, targets: number): string {
     const branches = e.modes.flatMap((m, i) => (m === mode ? [i] : []));
     order.push(...branches);
     const x = c.add('Gather', [c.node.inputs[0], c.ints(branches.map((i) => e.features[i]))], { axis: 1 });
-    const limits = c.floats(branches.map((i) => e.thresholds[i]));
-    parts.push(c.add('Cast', [c.add(OPERATORS[mode], [x, limits])], { to: INT64 }));
+    const limits = c.floats(
+      branches.map((i) => e.thresholds[i]),
+      [branches.length],
+    );
+    const compared =
+      mode === 'BRANCH_NEQ' ? c.add('Not', [c.add('Equal', [x, limits])]) : c.add(OPERATORS[mode], [x, limits]);
+    parts.push(c.add('Cast', [compared], { to: INT64 }));
   }
   const taken = parts.length === 1 ? parts[0] : c.add('Concat', parts, { axis: 1 });
   // A branch that should be true and is not misses one, and so does one that should be false and is true.
@@ -114,7 +130,6 @@ function scores(c: Composer, e: Ensemble, targets: number): string {
   const product = c.add('MatMul', [taken, c.ints([...misses], [e.features.length, n])]);
   const reached = c.add('Equal', [c.add('Add', [product, c.ints(start)]), c.scalar(0)]);
   const isReached = c.add('Cast', [reached], { to: FLOAT });
-  const aggregate = stringAttribute(c.node, 'aggregate_function', 'SUM');
   if (aggregate === 'MIN' || aggregate === 'MAX') return extremum(c, e, isReached, targets, rows, aggregate);
   const sum = c.add('MatMul', [isReached, weights]);
   if (aggregate === 'AVERAGE') return c.add('Mul', [sum, c.floats([1 / e.trees])]);
@@ -146,8 +161,7 @@ function extremum(
 }
 
 /** The function that turns scores into what is given out. */
-export function transformed(c: Composer, x: string): string {
-  const kind = stringAttribute(c.node, 'post_transform', 'NONE');
+export function transformed(c: Composer, x: string, kind = stringAttribute(c.node, 'post_transform', 'NONE')): string {
   if (kind === 'NONE') return x;
   if (kind === 'LOGISTIC') return c.add('Sigmoid', [x]);
   if (kind === 'SOFTMAX') return c.add('Softmax', [x], { axis: 1 });
@@ -159,6 +173,58 @@ export const treeEnsembleRegressor: Compose = (c) => {
   const sum = scores(c, ensembleOf(c, 'target'), targets);
   const base = numbers(c, 'base_values');
   return [transformed(c, base.length > 0 ? c.add('Add', [sum, c.floats(base)]) : sum)];
+};
+
+/** Members that a branch of TreeEnsemble asks for, in the order of those branches; NaN stands between lists. */
+function memberLists(values: readonly number[]): number[][] {
+  const lists: number[][] = [[]];
+  for (const x of values) {
+    if (Number.isNaN(x)) lists.push([]);
+    else lists[lists.length - 1].push(x);
+  }
+  return lists;
+}
+
+/** Trees whose branches and leaves stand in lists of their own; a question for membership is one for each member. */
+function ensembleOfLists(c: Composer): Ensemble {
+  const [features, modes, splits] = ['featureids', 'modes', 'splits'].map((k) => numbers(c, `nodes_${k}`));
+  const [yes, no] = ['truenodeids', 'falsenodeids'].map((k) => numbers(c, `nodes_${k}`));
+  const [yesLeaf, noLeaf] = ['trueleafs', 'falseleafs'].map((k) => numbers(c, `nodes_${k}`));
+  const [targets, weights] = [numbers(c, 'leaf_targetids'), numbers(c, 'leaf_weights')];
+  const roots = numbers(c, 'tree_roots');
+  const lists = memberLists(numbers(c, 'membership_values'));
+  const members = new Map(modes.flatMap((m, i) => (MODES[m] === 'MEMBER' ? [i] : [])).map((i, k) => [i, lists[k]]));
+  const result: Ensemble = { features: [], thresholds: [], modes: [], leaves: [], trees: roots.length };
+  const leaf = (tree: number, i: number, path: Leaf['path']): void => {
+    if (!(i < targets.length)) throw badShape(c.node, `there is no leaf ${i}`);
+    result.leaves.push({ tree, path, weights: [{ target: targets[i], weight: weights[i] }] });
+  };
+  const walk = (tree: number, i: number, path: Leaf['path']): void => {
+    if (!(i < modes.length) || path.length > 64) throw badShape(c.node, 'a tree has no end');
+    const next = (isYes: boolean, along: Leaf['path']): void =>
+      ((isYes ? yesLeaf : noLeaf)[i] ? leaf : walk)(tree, (isYes ? yes : no)[i], along);
+    const isMember = members.has(i);
+    const asked = isMember ? (members.get(i) ?? []) : [splits[i]];
+    if (!MODES[modes[i]]) throw c.unsupported(`branches of mode ${modes[i]}`, 'use comparisons');
+    let left = path;
+    for (const x of asked) {
+      const branch = result.features.push(features[i]) - 1;
+      result.thresholds.push(x);
+      result.modes.push(isMember ? 'BRANCH_EQ' : MODES[modes[i]]);
+      next(true, [...left, { branch, isTrue: true }]);
+      left = [...left, { branch, isTrue: false }];
+    }
+    next(false, left);
+  };
+  for (const root of roots) walk(root, root, []);
+  return result;
+}
+
+export const treeEnsemble: Compose = (c) => {
+  const targets = numberAttribute(c.node, 'n_targets', 1);
+  const aggregate = AGGREGATES[numberAttribute(c.node, 'aggregate_function', 1)];
+  const kind = TRANSFORMS[numberAttribute(c.node, 'post_transform', 0)];
+  return [transformed(c, scores(c, ensembleOfLists(c), targets, aggregate), kind)];
 };
 
 /** Labels from the first largest score, and the scores. */
