@@ -2,7 +2,7 @@
  * Every parameter of the network: the single source for the deployment of the contract `Parameters` and for
  * docs/parameters.md. A change stays within `min` and `max` and within `maxStepBps` of the value that it replaces.
  */
-export type ParameterUnit = 'seconds' | 'basis points' | 'token units' | 'epochs' | 'orders';
+export type ParameterUnit = 'seconds' | 'basis points' | 'token units' | 'epochs' | 'orders' | 'answers' | 'seats';
 
 export interface ParameterDefinition {
   /** At most 31 ASCII characters. */
@@ -40,6 +40,8 @@ const bps = group('basis points');
 const tokens = group('token units');
 const epochs = group('epochs');
 const orders = group('orders');
+const answers = group('answers');
+const seats = group('seats');
 
 export const PARAMETERS = [
   // Of the parameter store itself.
@@ -190,10 +192,20 @@ export const PARAMETERS = [
   }),
   bps('collateralBps', "collateral of a lock, of the chunk's price", { of: 20_000n, min: 1_000n, max: 100_000n }),
   tokens('collateralMin', 'least collateral of a lock', { of: TOKEN / 100n, min: 10n ** 12n, max: 1_000n * TOKEN }),
-  bps('canaryBps', 'share of the duties of validators whose right verdict is known beforehand', {
+  bps('canaryBps', 'share of the attempts at chunks whose proof is broken on purpose, to test validators', {
     of: 500n,
     min: 10n,
     max: 3_000n,
+  }),
+  answers('canaryMemory', "a validator's latest answers to canaries that its income depends on", {
+    of: 20n,
+    min: 4n,
+    max: 200n,
+  }),
+  seats('committeeSeats', 'where there are more validators, about so many seats judge a proof first', {
+    of: 64n,
+    min: 16n,
+    max: 1_024n,
   }),
 
   // Fees. The most of validators and burn together is the whole fee.

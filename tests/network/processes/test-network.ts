@@ -33,6 +33,8 @@ export const SHORT_TIMES = {
   commitSeconds: atLeastOne(3n),
   epochSeconds: atLeastOne(2n),
   challengeSeconds: atLeastOne(2n),
+  // Where a test counts attempts, none of them is to be a canary.
+  canaryBps: { value: 0n, min: 0n },
 };
 
 /** Locks that nobody misses by being slow, for tests in which none is to be missed. */

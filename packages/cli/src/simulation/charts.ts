@@ -108,15 +108,16 @@ export function economyCharts({ comparisons, studies }: SimulationResults): Char
     );
   }
   if (studies.blind) {
-    const floors = [...new Set(studies.blind.map(({ floorBps }) => floorBps))];
-    const series = floors.map((floorBps): Series => {
-      const own = studies.blind?.filter((p) => p.floorBps === floorBps) ?? [];
-      return {
-        name: `recall floor ${floorBps / 100} %`,
-        points: own.map((p) => ({ x: p.duties, y: p.score })),
-        joined: true,
-      };
-    });
+    const blind = studies.blind;
+    const line = (name: string, verifies: number, y: (p: Studies['blind'][number]) => number): Series => {
+      const own = blind.filter(({ verifiesBps }) => verifiesBps === verifies);
+      return { name, points: own.map((p) => ({ x: p.duties, y: y(p) })), joined: true };
+    };
+    const series = [
+      line('accepts all: the first epoch', 0, (p) => p.first),
+      line('accepts all: twelve epochs', 0, (p) => p.all),
+      line('verifies half: twelve epochs', 5_000, (p) => p.all),
+    ];
     charts.push(
       chartOf('blind', 'What a validator keeps that accepts everything, against the number of proofs of an epoch', {
         title: 'Income that a validator keeps by accepting everything',

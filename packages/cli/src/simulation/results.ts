@@ -10,6 +10,7 @@ import type {
   MarkupPoint,
   RobberyPoint,
   SelfDealingPoint,
+  SharePoint,
   ShockPoint,
   SpeedPoint,
   StallPoint,
@@ -25,6 +26,8 @@ export interface Studies {
   readonly selfDealing: readonly SelfDealingPoint[];
   readonly blind: readonly BlindPoint[];
   readonly committee: readonly CommitteePoint[];
+  readonly machines: readonly SharePoint[];
+  readonly comparing: readonly SharePoint[];
   readonly stalling: readonly StallPoint[];
   readonly whale: readonly WhalePoint[];
   readonly asks: readonly MarkupPoint[];

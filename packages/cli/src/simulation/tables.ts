@@ -1,5 +1,5 @@
 /** The tables of docs/economics.md, by the name between its marks. */
-import { SCENARIOS } from '@dsperse/network/simulation';
+import { SCENARIOS, type SharePoint } from '@dsperse/network/simulation';
 import { markdownTable, right } from '../bench/report/markdown.js';
 import type { SimulationResults } from './results.js';
 import { THIRD_BPS } from './run-simulations.js';
@@ -77,6 +77,12 @@ function detection(results: SimulationResults): string {
 const table = (titles: readonly string[], rows: readonly (readonly string[])[]) =>
   markdownTable([{ title: titles[0] }, ...right(...titles.slice(1))], rows);
 
+const sharesOf = (title: string, points: readonly SharePoint[]) =>
+  table(
+    [title, 'strategy', 'same agents, honest', 'its profit over honest profit'],
+    points.map((p) => [shareOf(p.bps), two(p.strategy), two(p.honest), two(p.profit)]),
+  );
+
 /** Undefined where nothing was found out about it. */
 export const TABLES: Readonly<Record<string, (results: SimulationResults) => string | undefined>> = {
   strategies: (r) => (r.comparisons.length > 0 ? strategies(r) : undefined),
@@ -128,15 +134,36 @@ export const TABLES: Readonly<Record<string, (results: SimulationResults) => str
   blind: ({ studies }) =>
     studies.blind &&
     table(
-      ['proofs in an epoch', 'recall floor', 'income kept by accepting all', 'epochs without a wrong answer'],
-      studies.blind.map((p) => [String(p.duties), shareOf(p.floorBps), percent(p.score), percent(p.unseen)]),
+      [
+        'proofs in an epoch',
+        'verified',
+        'income kept in the first epoch',
+        'over 12 epochs',
+        'in the twelfth',
+        'epochs until the first wrong answer',
+      ],
+      studies.blind.map((p) => [
+        String(p.duties),
+        shareOf(p.verifiesBps),
+        percent(p.first),
+        percent(p.all),
+        percent(p.last),
+        p.untilSeen.toFixed(1),
+      ]),
     ),
   committee: ({ studies }) =>
     studies.committee &&
     table(
-      ['seats', 'colluding stake', 'accept a forged proof', 'can stop a proof'],
-      studies.committee.map((p) => [String(p.size), shareOf(p.colludingBps), percent(p.captured), percent(p.stopped)]),
+      ['seats', 'colluding stake', 'accept a forged proof', 'honest proofs that everyone must judge'],
+      studies.committee.map((p) => [
+        String(p.seats),
+        shareOf(p.colludingBps),
+        percent(p.captured),
+        percent(p.escalated),
+      ]),
     ),
+  machines: ({ studies }) => studies.machines && sharesOf('of the cost, machines that wait', studies.machines),
+  comparing: ({ studies }) => studies.comparing && sharesOf('customers that compare gateways', studies.comparing),
   stalling: ({ studies }) =>
     studies.stalling &&
     table(

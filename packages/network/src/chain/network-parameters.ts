@@ -28,6 +28,19 @@ export interface NetworkTiming {
   readonly clockSkewSeconds: number;
 }
 
+/** How proofs are given to validators. */
+export interface JudgingPolicy {
+  /** Share of the attempts whose proof is broken on purpose. */
+  readonly canaryBps: number;
+  readonly committeeSeats: number;
+}
+
+/** @param at a time in seconds; now where nothing is said */
+export async function judgingPolicy(ledger: Ledger, at?: number): Promise<JudgingPolicy> {
+  const p = await ledger.parameters(['canaryBps', 'committeeSeats'], at);
+  return { canaryBps: Number(p.canaryBps), committeeSeats: Number(p.committeeSeats) };
+}
+
 export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
   const p = await ledger.parameters(['epochSeconds', 'commitSeconds', 'clockSkewSeconds']);
   return {
@@ -50,6 +63,8 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       'releaseBps',
       'rememberEpochs',
       'recallFloorBps',
+      'canaryMemory',
+      'committeeSeats',
       'emissionYearBps',
       'emissionProverBps',
       'emissionValidatorBps',
@@ -69,6 +84,8 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
     burn: BURN_ACCOUNT,
     rememberEpochs: Number(p.rememberEpochs),
     recallFloorBps: Number(p.recallFloorBps),
+    canaryMemory: Number(p.canaryMemory),
+    committeeSeats: Number(p.committeeSeats),
     emission: {
       cap: (await ledger.emission()).cap,
       yearBps: Number(p.emissionYearBps),

@@ -7,6 +7,7 @@ import {
   checkCurve,
   chunkPrice,
   chunkSlices,
+  clearBatch,
   earliestTimeFor,
   hasEnded,
   InvariantError,
@@ -215,6 +216,60 @@ describe('matchChunk', () => {
         }
       }),
     );
+  });
+});
+
+describe('clearBatch', () => {
+  const asks = [20n, 30n, 40n, 61n];
+  const offers = asks.map((ask, k) => offer(k + 1, { ask, capacity: 1 }));
+  const batch = (count: number) => Array.from({ length: count }, (_, chunk) => demand({ chunk }));
+
+  it('gives the lowest asks the work, and each the lowest ask that goes away empty, or the curve', () => {
+    const two = clearBatch(batch(2), offers, policy, 1_050);
+    expect(two.map(({ candidate }) => candidate.address)).toEqual([address(1), address(2)]);
+    expect(two.map(({ candidate }) => candidate.unitPrice)).toEqual([40n, 40n]);
+    expect(two[0].candidate.collateral).toBe(800n);
+    // The curve pays 60: the fourth is above it, and nobody is left.
+    const three = clearBatch(batch(5), offers, policy, 1_050);
+    expect(three.map(({ candidate }) => candidate.unitPrice)).toEqual([60n, 60n, 60n]);
+  });
+
+  it('clears one chunk as matchChunk does', () => {
+    expect(clearBatch(batch(1), offers, policy, 1_050)[0].candidate).toEqual(
+      matchChunk(demand(), offers, policy, 1_050)[0],
+    );
+  });
+
+  it('heeds capacity, the share of an order, and who let a chunk pass', () => {
+    const big = [offer(1, { ask: 20n, capacity: 9 }), offer(2, { ask: 30n, capacity: 9 })];
+    const won = clearBatch(batch(4), big, policy, 1_050).map(({ candidate }) => candidate.address);
+    expect(won).toEqual([address(1), address(1), address(2), address(2)]);
+    const passed = clearBatch(batch(1), big, policy, 1_050, (_, who) => who === address(1));
+    expect(passed[0].candidate.address).toBe(address(2));
+    expect(clearBatch(batch(1), big, policy, 1_050, () => true)[0].candidate.address).toBe(address(1));
+  });
+
+  it('never pays below the ask or above the curve', () => {
+    const list = fc.array(fc.bigInt({ min: 0n, max: 130n }), { maxLength: 12 });
+    fc.assert(
+      fc.property(list, fc.integer({ min: 990, max: 1_200 }), fc.integer({ min: 1, max: 4 }), (given, now, count) => {
+        const book = given.map((ask, k) => offer(k + 1, { ask }));
+        for (const { candidate: c } of clearBatch(batch(count), book, policy, now)) {
+          expect(c.ask <= c.unitPrice && c.unitPrice <= priceAt(demand().curve, 1_000, now)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('draws equal asks by rate', () => {
+    const rated = Array.from({ length: 8 }, (_, k) => offer(k + 1, { measuredRate: k === 0 ? 2_000_000 : 1_000_000 }));
+    const firsts = Array.from({ length: 2_000 }, (_, k) => {
+      const order = pad(numberToHex(k + 1), { size: 32 });
+      return matchChunk(demand({ order }), rated, policy, 1_000)[0].address;
+    });
+    const ofFast = firsts.filter((first) => first === address(1)).length / firsts.length;
+    expect(ofFast).toBeGreaterThan(0.19);
+    expect(ofFast).toBeLessThan(0.27);
   });
 });
 

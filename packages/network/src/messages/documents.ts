@@ -97,8 +97,11 @@ export const ORDER_STATES = [
 export type OrderState = (typeof ORDER_STATES)[number];
 export const CHUNK_STATES = ['waiting', 'offered', 'locked', 'proven', 'accepted'] as const;
 export type ChunkState = (typeof CHUNK_STATES)[number];
-/** How an attempt at a chunk ended. `released`, `unlinked` and `ended` (with the order) cost the prover nothing. */
-export const ATTEMPT_OUTCOMES = ['accepted', 'rejected', 'missed', 'released', 'unlinked', 'ended'] as const;
+/**
+ * How an attempt at a chunk ended. `released`, `unlinked`, `canary` (broken on purpose) and `ended` (with the order) cost the
+ * prover nothing.
+ */
+export const ATTEMPT_OUTCOMES = ['accepted', 'rejected', 'missed', 'released', 'unlinked', 'canary', 'ended'] as const;
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
 export const submitSchema = z.strictObject({
@@ -178,7 +181,12 @@ export type Offer = z.infer<typeof offerSchema>;
 export const workSchema = z.strictObject({ offers: z.array(offerSchema), locks: z.array(signedSchema('Lock')) });
 export type WorkDocument = z.infer<typeof workSchema>;
 
-export const lockAnswerSchema = z.strictObject({ order: signedSchema('Order'), slices: z.array(programSliceSchema) });
+export const lockAnswerSchema = z.strictObject({
+  order: signedSchema('Order'),
+  slices: z.array(programSliceSchema),
+  /** Where a proof is asked for that is broken on purpose, to test validators: the salt of its mark. */
+  canary: bytes32Schema.optional(),
+});
 export type LockAnswer = z.infer<typeof lockAnswerSchema>;
 
 export const RELEASE_REASONS = [
@@ -199,6 +207,8 @@ export const releaseSchema = z.strictObject({
 
 /** What a prover delivers of a chunk: the receipt is over the digest of its canonical JSON. */
 export const chunkProofSchema = z.strictObject({
+  /** Of a proof that was broken on purpose, to test validators, a hash that shows it afterwards; random otherwise. */
+  mark: bytes32Schema.optional(),
   slices: z.array(z.strictObject({ statement: statementSchema, proof: digestSchema, proofBytes: count })).min(1),
 });
 export type ChunkProof = z.infer<typeof chunkProofSchema>;

@@ -1,10 +1,10 @@
 /**
- * Duties whose right verdict is known beforehand. The seed is the secret of whoever issues them in an epoch: its hash
- * is published before the epoch, the seed after it, so nobody can tell canaries apart in time and everybody can check
- * them later.
+ * Proofs that were broken on purpose, slipped in among the others: whoever accepts one has not verified it. A prover makes
+ * one where its gateway asks for it, from a valid proof. Every delivery carries a mark, which its receipt and all verdicts
+ * sign for; that of a canary opens with a salt, and nobody can open another one afterwards.
  */
-import type { Address } from 'viem';
-import { encodeAbiParameters, type Hex, keccak256 } from 'viem';
+import { type Address, encodeAbiParameters, type Hex, keccak256 } from 'viem';
+import type { CanaryTrace, ValidatorRecall } from './types.js';
 
 /** One verdict that validators are to give. */
 export interface Duty {
@@ -13,72 +13,72 @@ export interface Duty {
   readonly attempt: number;
 }
 
-/** `mutated`: a valid proof with one byte changed, to be rejected. `repeated`: a good proof again, to be accepted. */
-export type CanaryKind = 'mutated' | 'repeated';
+const DUTY = [{ type: 'bytes32' }, { type: 'bytes32' }, { type: 'uint256' }, { type: 'uint256' }] as const;
+const dutyWords = (first: Hex, { order, chunk, attempt }: Duty) =>
+  [first, order, BigInt(chunk), BigInt(attempt)] as const;
 
-function draw(seed: Hex, purpose: number, duty: Duty): bigint {
-  const words = encodeAbiParameters(
-    [{ type: 'bytes32' }, { type: 'uint256' }, { type: 'bytes32' }, { type: 'uint256' }, { type: 'uint256' }],
-    [seed, BigInt(purpose), duty.order, BigInt(duty.chunk), BigInt(duty.attempt)],
-  );
-  return BigInt(keccak256(words));
+/** Whether this attempt is to be a canary. @param seed a secret of whoever issues it: the same draw, asked again */
+export function isCanary(seed: Hex, duty: Duty, rateBps: number): boolean {
+  return BigInt(keccak256(encodeAbiParameters(DUTY, dutyWords(seed, duty)))) % 10_000n < BigInt(rateBps);
 }
 
-/** The hash that is published before the epoch. */
-export function commitToSeed(seed: Hex): Hex {
-  return keccak256(seed);
+/** The mark of a canary: of this attempt of this prover, and of nothing else. */
+export function canaryMark({ order, chunk, attempt, prover }: Duty & { readonly prover: Address }, salt: Hex): Hex {
+  const words = [...DUTY, { type: 'address' }] as const;
+  const lower = prover.toLowerCase() as Address;
+  return keccak256(encodeAbiParameters(words, [...dutyWords(salt, { order, chunk, attempt }), lower]));
 }
 
-/** Whether a canary goes with this duty, and of which kind; each kind half of the time. */
-export function canaryOf(seed: Hex, duty: Duty, rateBps: number): CanaryKind | undefined {
-  if (draw(seed, 0, duty) % 10_000n >= BigInt(rateBps)) return undefined;
-  return (draw(seed, 1, duty) & 1n) === 0n ? 'mutated' : 'repeated';
+/**
+ * Canaries that an epoch may have among so many proofs that were judged: their mean, five standard deviations and a few.
+ * Beyond it they would be an excuse for forgeries.
+ */
+export function canaryAllowance(judged: number, rateBps: number): number {
+  const mean = (judged * rateBps) / 10_000;
+  return Math.ceil(mean + 5 * Math.sqrt(mean)) + 3;
 }
 
-/** The byte that a mutated canary changes and the non-zero mask it is combined with by exclusive or. */
-export function mutationOf(seed: Hex, duty: Duty, length: number): { readonly offset: number; readonly mask: number } {
-  const bits = draw(seed, 2, duty);
-  return { offset: Number((bits >> 8n) % BigInt(length)), mask: Number((bits & 0xffn) % 255n) + 1 };
+/** The answers to one canary; who answered both ways was wrong. What is not answered lowers coverage, not recall. */
+export function answersTo(canary: CanaryTrace): Map<string, boolean> {
+  const answers = new Map<string, boolean>();
+  for (const { message } of canary.verdicts) {
+    if (message.proofDigest.toLowerCase() !== canary.receipt.message.proofDigest.toLowerCase()) continue;
+    const key = message.validator.toLowerCase();
+    answers.set(key, (answers.get(key) ?? true) && !message.accepted);
+  }
+  return answers;
 }
 
-/** Answers to canaries. */
-export interface Recall {
-  readonly right: number;
-  readonly wrong: number;
-}
+const keyOf = ({ lock: { message } }: CanaryTrace) =>
+  `${message.order.toLowerCase()} ${String(message.chunk).padStart(10, '0')} ${String(message.attempt).padStart(10, '0')}`;
 
-/** How each validator (in lower case) answered; what it did not answer lowers its coverage, not its recall. */
-export function recallOf(
-  canaries: readonly {
-    readonly accepted: boolean;
-    readonly verdicts: readonly { readonly validator: Address; readonly accepted: boolean }[];
-  }[],
-): Map<string, Recall> {
-  const recalls = new Map<string, Recall>();
-  for (const canary of canaries) {
-    const answers = new Map<string, boolean>();
-    for (const { validator, accepted } of canary.verdicts) {
-      const key = validator.toLowerCase();
-      // Two different answers are a wrong one.
-      const isRight = accepted === canary.accepted;
-      answers.set(key, (answers.get(key) ?? true) && isRight);
-    }
-    for (const [key, isRight] of answers) {
-      const { right, wrong } = recalls.get(key) ?? { right: 0, wrong: 0 };
-      recalls.set(key, isRight ? { right: right + 1, wrong } : { right, wrong: wrong + 1 });
+/** What is known of each validator after the epoch: its latest answers, `memory` of them. Sorted by validator. */
+export function rememberAnswers(
+  before: readonly ValidatorRecall[],
+  canaries: readonly CanaryTrace[],
+  memory: number,
+): ValidatorRecall[] {
+  const after = new Map(before.map((recall) => [recall.validator.toLowerCase(), recall]));
+  for (const canary of [...canaries].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
+    for (const [key, isRight] of answersTo(canary)) {
+      const { answered, answers } = after.get(key) ?? { answered: 0, answers: '' };
+      const validator = key as Address;
+      after.set(key, { validator, answered: answered + 1, answers: `${answers}${isRight ? 1 : 0}` });
     }
   }
-  return recalls;
+  return [...after]
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, recall]) => ({ ...recall, answers: recall.answers.slice(-memory) }));
 }
 
 /**
  * Score of 10,000: full where nothing was answered wrongly, nothing at `floorBps` of right answers or less, linear in
- * between. Whoever accepts all is wrong on about half of the canaries, so a floor above one half leaves nothing.
+ * between. All canaries are to be rejected, so whoever accepts all has no right answer.
  */
-export function recallScoreBps(recall: Recall | undefined, floorBps: number): bigint {
-  if (recall === undefined || recall.right + recall.wrong === 0) return 10_000n;
-  const right = BigInt(recall.right);
-  const all = right + BigInt(recall.wrong);
+export function recallScoreBps(answers: string | undefined, floorBps: number): bigint {
+  const all = BigInt(answers?.length ?? 0);
+  if (answers === undefined || all === 0n) return 10_000n;
+  const right = BigInt(answers.replaceAll('0', '').length);
   const floor = BigInt(floorBps);
   const above = right * 10_000n - floor * all;
   if (above <= 0n) return 0n;

@@ -2,7 +2,10 @@ import { type Hex, numberToHex, pad } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { describe, expect, it } from 'vitest';
 import {
+  canonicalBytes,
   commitmentOf,
+  digestAsBytes32,
+  digestOfBytes,
   hashMessage,
   type Lock,
   type NetworkId,
@@ -10,7 +13,7 @@ import {
   signMessage,
   type VerdictMessage,
 } from '../messages/index.js';
-import { checkTrace, type EpochTrace, emptyState, type TraceContext } from './index.js';
+import { canaryMark, checkTrace, type EpochTrace, emptyState, type TraceContext } from './index.js';
 
 const word = (k: number) => pad(numberToHex(k), { size: 32 }) as Hex;
 const keyOf = (k: number) => privateKeyToAccount(word(k));
@@ -110,6 +113,8 @@ const context: TraceContext = {
   reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
   programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
   proverAccounts: new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: false }]]),
+  settlement: { committeeSeats: 64 },
+  canaryBps: 500,
   clockSkewSeconds: 5,
 };
 const codes = async (trace: EpochTrace, changed: Partial<TraceContext> = {}) =>
@@ -187,6 +192,51 @@ describe('checkTrace', () => {
     ]);
     const paths = (await checkTrace(forged, context)).map((f) => f.path);
     expect(paths).toContain('orders[0].chunks[0].attempts[0].verdicts[0]');
+  });
+
+  /** A canary of attempt 1, which all three validators reject. */
+  async function canaryOf(change: { mark?: Hex; attempt?: number; order?: Hex; accepted?: boolean } = {}) {
+    const at = { order: change.order ?? id, chunk: 0, attempt: change.attempt ?? 1 };
+    const salt = word(77);
+    const mark = change.mark ?? canaryMark({ ...at, prover: prover.address }, salt);
+    const proof = { mark, slices: [] };
+    const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
+    const by = { ...at, prover: prover.address };
+    const lock = { ...by, price: 450n, collateral: 1_000n, deadline: 1_200 };
+    const votes = await Promise.all(
+      [0, 1, 2].map((k) => verdictOf(k, { ...at, proofDigest, accepted: change.accepted ?? false })),
+    );
+    return {
+      lock: await signMessage(prover, network, 'Lock', lock),
+      receipt: await signMessage(prover, network, 'Receipt', { ...by, proofDigest }),
+      proof,
+      salt,
+      commits: votes.map((v) => v.commit),
+      verdicts: votes.map((v) => v.verdict),
+    };
+  }
+
+  it('takes a canary only where its receipt shows that it was one from the start', async () => {
+    const trace = await traceOf();
+    const canary = await canaryOf();
+    expect(await codes({ ...trace, canaries: [canary] })).toEqual([]);
+    expect(await codes({ ...trace, canaries: [await canaryOf({ mark: word(5) })] })).toEqual(['no-canary']);
+    expect(await codes({ ...trace, canaries: [{ ...canary, salt: word(78) }] })).toEqual(['no-canary']);
+    const other = { ...canary, proof: { ...canary.proof, slices: [] as never[], mark: word(6) } };
+    expect(await codes({ ...trace, canaries: [other] })).toEqual(['no-canary']);
+    expect(await codes({ ...trace, canaries: [canary, canary] })).toEqual(['duplicate']);
+    expect(await codes({ ...trace, canaries: [await canaryOf({ attempt: 0 })] })).toEqual(['duplicate']);
+    expect(await codes({ ...trace, canaries: [await canaryOf({ order: word(9) })] })).toEqual(['wrong-subject']);
+    expect(await codes({ ...trace, canaries: [{ ...canary, commits: [] }] })).toEqual(
+      Array(3).fill('verdict-without-commitment'),
+    );
+  });
+
+  it('lets no forgeries pass for canaries beyond their rate', async () => {
+    const trace = await traceOf();
+    const canaries = await Promise.all(Array.from({ length: 8 }, (_, k) => canaryOf({ attempt: k + 1 })));
+    expect(await codes({ ...trace, canaries })).toEqual(['too-many-canaries']);
+    expect(await codes({ ...trace, canaries }, { canaryBps: 3_000 })).toEqual([]);
   });
 
   it('does not throw on malformed messages', async () => {

@@ -5,7 +5,10 @@
 import type { Hex } from 'viem';
 import { chunkPrice, type MarketPolicy, priceAt } from '../market/index.js';
 import {
+  canonicalBytes,
   commitmentOf,
+  digestAsBytes32,
+  digestOfBytes,
   hashMessage,
   isSignedBy,
   type Message,
@@ -13,8 +16,18 @@ import {
   type NetworkId,
   type Signed,
 } from '../messages/index.js';
+import { canaryAllowance, canaryMark } from './canaries.js';
 import { judgeAttempt } from './judge-attempt.js';
-import type { AttemptTrace, ChunkTrace, EpochTrace, OrderTrace, SettlementState, ValidatorStake } from './types.js';
+import type {
+  AttemptTrace,
+  CanaryTrace,
+  ChunkTrace,
+  EpochTrace,
+  OrderTrace,
+  SettlementParameters,
+  SettlementState,
+  ValidatorStake,
+} from './types.js';
 
 export type FaultCode =
   | 'wrong-epoch'
@@ -35,7 +48,9 @@ export type FaultCode =
   | 'deadline-too-short'
   | 'unknown-prover'
   | 'unknown-validator'
-  | 'verdict-without-commitment';
+  | 'verdict-without-commitment'
+  | 'no-canary'
+  | 'too-many-canaries';
 
 export interface Fault {
   readonly code: FaultCode;
@@ -48,6 +63,8 @@ export interface TraceContext {
   readonly network: NetworkId;
   readonly previous: SettlementState;
   readonly market: Pick<MarketPolicy, 'lockFloorSeconds' | 'verifySeconds' | 'collateralBps' | 'collateralMin'>;
+  readonly settlement: Pick<SettlementParameters, 'committeeSeats'>;
+  readonly canaryBps: number;
   /** The active validators as the chain has them. */
   readonly validators: readonly ValidatorStake[];
   /** Reserved and not settled on the chain, by order id in lower case, with the second of the reserve. */
@@ -93,7 +110,7 @@ class Checker {
       seen.add(id);
       await this.checkOrder(order, path);
     }
-    for (const [k, canary] of trace.canaries.entries()) await this.checkCanary(canary, `canaries[${k}]`);
+    await this.checkCanaries();
     return this.faults;
   }
 
@@ -192,7 +209,7 @@ class Checker {
       this.require(!numbers.has(lock.attempt), 'duplicate', at, 'two locks for one attempt');
       numbers.add(lock.attempt);
       await this.checkAttempt(order, chunk, attempt, at);
-      const { result } = judgeAttempt(attempt, order.endedAt, this.trace.validators);
+      const { result } = judgeAttempt(attempt, order.endedAt, this.trace.validators, this.context.settlement);
       if (result === 'accepted' && (price === undefined || lock.attempt < price.attempt)) {
         price = { attempt: lock.attempt, amount: lock.price };
       }
@@ -265,7 +282,7 @@ class Checker {
   }
 
   private async checkVerdicts(
-    attempt: AttemptTrace,
+    attempt: Pick<AttemptTrace, 'commits' | 'verdicts'>,
     isOf: (message: { order: Hex; chunk: number; attempt: number }) => boolean,
     path: string,
   ): Promise<void> {
@@ -293,20 +310,44 @@ class Checker {
     }
   }
 
-  private async checkCanary(canary: EpochTrace['canaries'][number], path: string): Promise<void> {
+  /** Canaries are of this epoch's orders, beside their attempts; so many of them as the parameter lets expect. */
+  private async checkCanaries(): Promise<void> {
+    const { canaries, orders } = this.trace;
+    const chunks = new Map(
+      orders.flatMap((o) => o.chunks.map((c): [string, ChunkTrace] => [`${lower(o.id)} ${c.index}`, c])),
+    );
+    const attempts = [...chunks.values()].flatMap((chunk) => chunk.attempts);
+    const judged = attempts.filter(({ receipt }) => receipt !== undefined).length + canaries.length;
+    const allowed = canaryAllowance(judged, this.context.canaryBps);
+    this.require(canaries.length <= allowed, 'too-many-canaries', 'canaries', `${canaries.length} of ${judged}`);
     const seen = new Set<string>();
-    for (const [k, verdict] of canary.verdicts.entries()) {
-      const at = `${path}.verdicts[${k}]`;
-      const { message } = verdict;
-      const isOf =
-        lower(message.order) === lower(canary.order) &&
-        message.chunk === canary.chunk &&
-        message.attempt === canary.attempt;
-      this.require(isOf, 'wrong-subject', at, 'the verdict is of another duty');
-      this.require(!seen.has(lower(message.validator)), 'duplicate', at, 'two verdicts of one validator');
-      seen.add(lower(message.validator));
-      await this.signed('Verdict', verdict, message.validator, at);
+    for (const [k, canary] of canaries.entries()) {
+      const path = `canaries[${k}]`;
+      const { order, chunk, attempt } = canary.lock.message;
+      const listed = chunks.get(`${lower(order)} ${chunk}`);
+      this.require(listed !== undefined, 'wrong-subject', path, 'it is of no chunk of this epoch');
+      const key = `${lower(order)} ${chunk} ${attempt}`;
+      const isTaken = seen.has(key) || listed?.attempts.some(({ lock }) => lock.message.attempt === attempt) === true;
+      this.require(!isTaken, 'duplicate', path, 'the attempt is listed twice');
+      seen.add(key);
+      await this.checkCanary(canary, path);
     }
+  }
+
+  private async checkCanary(canary: CanaryTrace, path: string): Promise<void> {
+    const lock = canary.lock.message;
+    const receipt = canary.receipt.message;
+    const isOf = (message: { order: Hex; chunk: number; attempt: number }) =>
+      lower(message.order) === lower(lock.order) && message.chunk === lock.chunk && message.attempt === lock.attempt;
+    const isSame = isOf(receipt) && lower(receipt.prover) === lower(lock.prover);
+    this.require(isSame, 'wrong-subject', `${path}.receipt`, 'the receipt is of another lock');
+    await this.signed('Lock', canary.lock, lock.prover, `${path}.lock`);
+    await this.signed('Receipt', canary.receipt, lock.prover, `${path}.receipt`);
+    const isProof = lower(receipt.proofDigest) === digestAsBytes32(digestOfBytes(canonicalBytes(canary.proof)));
+    // Signed before any verdict: what is no canary cannot become one.
+    const isMarked = canary.proof.mark === canaryMark(lock, canary.salt);
+    this.require(isProof && isMarked, 'no-canary', path, 'its receipt does not say that it is one');
+    await this.checkVerdicts(canary, isOf, path);
   }
 }
 

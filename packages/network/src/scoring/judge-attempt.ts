@@ -1,7 +1,7 @@
 /** What became of one lock: earned, owed, or nothing. */
 import type { Address } from 'viem';
-import { judgeQuorum } from './quorum.js';
-import type { AttemptTrace, QuorumResult, ValidatorStake } from './types.js';
+import { type CommitteeResult, committeeOf, judgeByCommittee } from './committee.js';
+import type { AttemptTrace, QuorumResult, SettlementParameters, ValidatorStake } from './types.js';
 
 export type AttemptResult =
   /** More than two thirds accept: paid. */
@@ -20,8 +20,10 @@ export type AttemptResult =
 
 export interface JudgedAttempt {
   readonly result: AttemptResult;
-  readonly quorum: QuorumResult;
-  /** The verdicts that count, one for each validator (in lower case) that did not contradict itself. */
+  readonly quorum: CommitteeResult;
+  /** Whose duty it was, in lower case: the committee's, or everyone's. */
+  readonly judges: readonly string[];
+  /** Their verdicts, one for each that did not contradict itself. */
   readonly votes: ReadonlyMap<string, boolean>;
 }
 
@@ -52,11 +54,16 @@ export function judgeAttempt(
   attempt: AttemptTrace,
   endedAt: number,
   validators: readonly ValidatorStake[],
+  { committeeSeats }: Pick<SettlementParameters, 'committeeSeats'>,
 ): JudgedAttempt {
-  const votes = votesOf(attempt);
-  const verdicts = [...votes].map(([validator, accepted]) => ({ validator: validator as Address, accepted }));
-  const quorum = judgeQuorum(verdicts, validators);
-  return { result: resultOf(attempt, endedAt, quorum), quorum, votes };
+  const all = votesOf(attempt);
+  const verdicts = [...all].map(([validator, accepted]) => ({ validator: validator as Address, accepted }));
+  const committee = attempt.receipt && committeeOf(attempt.lock.message, validators, committeeSeats);
+  const quorum = judgeByCommittee(verdicts, validators, committee);
+  const isTheirs = committee !== undefined && quorum.by === 'committee';
+  const votes = isTheirs ? new Map([...all].filter(([key]) => committee.has(key))) : all;
+  const judges = isTheirs ? [...committee.keys()] : validators.map(({ operator }) => operator.toLowerCase());
+  return { result: resultOf(attempt, endedAt, quorum), quorum, judges, votes };
 }
 
 function resultOf(attempt: AttemptTrace, endedAt: number, quorum: QuorumResult): AttemptResult {

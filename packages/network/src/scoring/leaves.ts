@@ -2,7 +2,7 @@
 import { InputError } from '@dsperse/core/verify';
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
 import { type Address, encodeAbiParameters, type Hex, keccak256, numberToHex, zeroHash } from 'viem';
-import type { Leaf, SlashableRole } from './types.js';
+import { type Leaf, type SlashableRole, VALIDATOR_ROLE } from './types.js';
 
 const WORDS = [{ type: 'uint256' }, { type: 'bytes32' }, { type: 'uint256' }, { type: 'bytes32' }] as const;
 
@@ -30,6 +30,11 @@ export function leafWords(leaf: Leaf): LeafWords {
       return { kind, a: keyOf(leaf.role ?? 0, leaf.account), b: leaf.cumulative, c: zeroHash };
     case 3:
       return { kind, a: keyOf(leaf.role, leaf.operator), b: leaf.cumulative, c: leaf.evidence };
+    case 4: {
+      // `b` never falls, as of all leaves; the answers as bits behind a first one, which keeps their number.
+      const c = numberToHex(BigInt(`0b1${leaf.answers}`), { size: 32 });
+      return { kind, a: keyOf(VALIDATOR_ROLE, leaf.validator), b: BigInt(leaf.answered), c };
+    }
   }
 }
 

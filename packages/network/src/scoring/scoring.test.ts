@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import { type Address, concatHex, type Hex, keccak256, numberToHex, pad, toHex } from 'viem';
 import { describe, expect, it } from 'vitest';
 import {
-  canaryOf,
+  canaryAllowance,
+  committeeOf,
   hashLeaf,
-  isCommittee,
+  isCanary,
+  judgeByCommittee,
   judgeQuorum,
   merkleRoot,
-  mutationOf,
   ONE,
   recallScoreBps,
   runYuma,
-  sampleCommittee,
   verifyLeaf,
   weightedMedian,
 } from './index.js';
@@ -97,40 +97,57 @@ describe('leaves', () => {
 
 describe('canaries and committees', () => {
   const seedOf = (k: number): Hex => keccak256(toHex(k));
-  it('come at about the governed rate and change a byte', () => {
+  it('come at about the governed rate, by a secret', () => {
     const duties = Array.from({ length: 2_000 }, (_, chunk) => ({ order: seedOf(1), chunk, attempt: 0 }));
-    const kinds = duties.map((duty) => canaryOf(seedOf(2), duty, 1_000));
-    const found = kinds.filter((kind) => kind !== undefined).length;
-    expect(found).toBeGreaterThan(150);
-    expect(found).toBeLessThan(250);
-    expect(new Set(kinds).size).toBe(3);
-    expect(duties.some((duty) => canaryOf(seedOf(2), duty, 0))).toBe(false);
-    for (const duty of duties.slice(0, 200)) {
-      const { offset, mask } = mutationOf(seedOf(2), duty, 77);
-      expect(offset >= 0 && offset < 77 && mask >= 1 && mask <= 255).toBe(true);
-    }
+    const drawn = (seed: Hex, rateBps: number) => duties.filter((duty) => isCanary(seed, duty, rateBps));
+    const found = drawn(seedOf(2), 1_000);
+    expect(found.length).toBeGreaterThan(150);
+    expect(found.length).toBeLessThan(250);
+    expect(found.length).toBeLessThanOrEqual(canaryAllowance(2_000, 1_000));
+    expect(drawn(seedOf(2), 1_000)).toEqual(found);
+    expect(drawn(seedOf(3), 1_000)).not.toEqual(found);
+    expect(drawn(seedOf(2), 0)).toEqual([]);
   });
   it('score recall above a floor', () => {
     expect(recallScoreBps(undefined, 8_000)).toBe(10_000n);
-    expect(recallScoreBps({ right: 9, wrong: 1 }, 8_000)).toBe(5_000n);
-    expect(recallScoreBps({ right: 8, wrong: 2 }, 8_000)).toBe(0n);
-    expect(recallScoreBps({ right: 5, wrong: 5 }, 8_000)).toBe(0n);
+    expect(recallScoreBps('', 8_000)).toBe(10_000n);
+    expect(recallScoreBps('1111111110', 8_000)).toBe(5_000n);
+    expect(recallScoreBps('1111011110', 8_000)).toBe(0n);
+    expect(recallScoreBps('0', 8_000)).toBe(0n);
   });
-  it('samples by stake, without repetition, so that all can check it', () => {
-    const validators = validatorsOf([60, 20, 20, 0]);
-    const firsts = new Map<string, number>();
-    for (let k = 0; k < 2_000; k++) {
-      const committee = sampleCommittee(seedOf(k), validators, 2);
-      expect(new Set(committee).size).toBe(2);
-      expect(committee).not.toContain(address(4));
-      firsts.set(committee[0], (firsts.get(committee[0]) ?? 0) + 1);
+  it('seats validators by their stake, so that all can check it', () => {
+    const stakes = [...Array(20).fill(30), ...Array(20).fill(9), 0];
+    const validators = validatorsOf(stakes);
+    const duty = (k: number) => ({ order: seedOf(k), chunk: 0, attempt: 0 });
+    const held = new Map<string, number>();
+    for (let k = 0; k < 1_000; k++) {
+      const committee = committeeOf(duty(k), validators, 16) as Map<string, bigint>;
+      expect(committeeOf(duty(k), [...validators].reverse(), 16)).toEqual(new Map([...committee].reverse()));
+      for (const [operator, seats] of committee) held.set(operator, (held.get(operator) ?? 0) + Number(seats));
     }
-    expect(firsts.get(address(1))).toBeGreaterThan(1_100);
-    expect(firsts.get(address(1))).toBeLessThan(1_300);
-    const committee = sampleCommittee(seedOf(5), validators, 3);
-    expect(isCommittee(committee, seedOf(5), [...validators].reverse())).toBe(true);
-    expect(isCommittee([...committee].reverse(), seedOf(5), validators)).toBe(false);
-    expect(sampleCommittee(seedOf(5), validators, 9)).toHaveLength(3);
+    const total = 20 * 30 + 20 * 9;
+    validators.forEach(({ operator }, k) => {
+      const expected = (16 * 1_000 * stakes[k]) / total;
+      expect(Math.abs((held.get(operator) ?? 0) - expected)).toBeLessThan(90);
+    });
+    expect(held.has(address(41))).toBe(false);
+    expect(committeeOf(duty(1), validators, 40)).toBeUndefined();
+    // A tenth more stake of one changes few seats.
+    const moved = validators.map((v, k) => (k === 0 ? { ...v, stake: 33n } : v));
+    const [before, after] = [validators, moved].map((v) => committeeOf(duty(3), v, 16) as Map<string, bigint>);
+    const same = [...before.keys()].filter((key) => after.has(key));
+    expect(same.length).toBeGreaterThanOrEqual(before.size - 2);
+  });
+  it('a committee accepts alone, and convicts nobody', () => {
+    const validators = validatorsOf(Array(9).fill(1));
+    const committee = new Map([address(1), address(2), address(3)].map((operator) => [operator.toLowerCase(), 1n]));
+    const judge = (votes: (boolean | undefined)[]) => judgeByCommittee(votesOf(votes), validators, committee);
+    expect(judge([true, true, true])).toMatchObject({ decision: 'accepted', by: 'committee' });
+    expect(judge([true, true, undefined])).toMatchObject({ decision: 'undecided', by: 'all' });
+    expect(judge([false, false, false])).toMatchObject({ decision: 'undecided', convicted: false, by: 'all' });
+    const rest = Array(6).fill(true);
+    expect(judge([false, false, ...rest, true])).toMatchObject({ decision: 'accepted', by: 'all', accepting: 7n });
+    expect(judge([undefined, undefined, undefined, ...rest])).toMatchObject({ decision: 'undecided' });
   });
 });
 

@@ -5,12 +5,14 @@ import type { Signed } from '../messages/index.js';
 import {
   type AttemptTrace,
   type ChunkTrace,
+  committeeOf,
   type EpochTrace,
   emissionOf,
   emptyState,
   explainPenalty,
   judgeAttempt,
   leafProofs,
+  leafWords,
   mintableOf,
   type OrderTrace,
   PROVER_ROLE,
@@ -29,6 +31,8 @@ const parameters: SettlementParameters = {
   feeBurnBps: 1_000,
   stakeCapBps: 4_000,
   recallFloorBps: 8_000,
+  canaryMemory: 4,
+  committeeSeats: 64,
   missedLockBps: 5_000,
   rejectedProofBps: 20_000,
   releaseBps: 2_500,
@@ -152,7 +156,7 @@ describe('settleEpoch', () => {
         for (const order of trace.orders) {
           for (const chunk of order.chunks) {
             for (const attempt of chunk.attempts) {
-              const { result } = judgeAttempt(attempt, order.endedAt, VALIDATORS);
+              const { result } = judgeAttempt(attempt, order.endedAt, VALIDATORS, parameters);
               if (result === 'accepted') accepted.add(attempt.lock.message.prover);
             }
           }
@@ -279,26 +283,84 @@ describe('settleEpoch', () => {
     });
   });
 
-  it('gives a validator that answers canaries blindly nothing, and counts its stake up to the cap', () => {
-    const verdict = (k: number, accepted: boolean) =>
-      sign({
-        order: word(99),
-        chunk: 0,
-        attempt: 0,
-        proofDigest: word(7),
-        accepted,
-        validator: address(k),
-        salt: word(0),
-      });
-    const canary = { order: word(99), chunk: 0, attempt: 0, accepted: false };
-    const canaries = [{ ...canary, verdicts: [verdict(1, true), verdict(2, false), verdict(3, false)] }];
+  /** A canary that the validators of these numbers answer. */
+  const canaryOf = (answers: readonly (readonly [number, accepted: boolean])[], chunk = 0) => {
+    const at = { order: word(1), chunk, attempt: 9 };
+    const lock = { ...at, prover: address(20), price: 1n, collateral: 1n, deadline: 1_000 };
+    return {
+      lock: sign(lock),
+      receipt: sign({ ...at, prover: address(20), proofDigest: word(7) }),
+      proof: { slices: [] },
+      salt: word(0),
+      commits: [],
+      verdicts: answers.map(([k, accepted]) =>
+        sign({ ...at, proofDigest: word(7), accepted, validator: address(k), salt: word(0) }),
+      ),
+    };
+  };
+  const blindly = [
+    [1, true],
+    [2, false],
+    [3, false],
+  ] as const;
+
+  it('gives a validator that accepts a canary nothing, in later epochs too, until it has answered enough rightly', () => {
+    const settle = (epoch: number, canaries: ReturnType<typeof canaryOf>[], state = emptyState()) =>
+      settleEpoch(traceOf([orderOf(epoch, [[plan({ price: 1_000_000n })]])], { epoch, canaries }), parameters, state);
+    const first = settle(1, [canaryOf(blindly)]);
+    expect(riseOf(first, address(101))).toBe(0n);
+    expect(riseOf(first, address(102))).toBe(35_000n);
+    expect(first.state.recalls.map(({ answers }) => answers)).toEqual(['0', '1', '1']);
+    const second = settle(2, [], first.state);
+    expect(riseOf(second, address(101))).toBe(0n);
+    const right = Array.from({ length: 4 }, (_, chunk) => canaryOf([[1, false]], chunk));
+    const third = settle(3, right, second.state);
+    expect(third.state.recalls[0]).toEqual({ validator: address(1), answered: 5, answers: '1111' });
+    expect(riseOf(third, address(101))).toBeGreaterThan(0n);
+    const leaf = third.leaves.find((l) => l.kind === 4 && l.validator === address(1));
+    expect(leaf && leafWords(leaf)).toMatchObject({ b: 5n, c: word(0b11111) });
+  });
+
+  it('does not take verdicts on another proof, or both at once, for right answers', () => {
+    const canary = canaryOf(blindly);
+    const other = { ...canary, verdicts: canary.verdicts.map((v) => sign({ ...v.message, proofDigest: word(8) })) };
+    expect(settleEpoch(traceOf([], { canaries: [other] }), parameters, emptyState()).state.recalls).toEqual([]);
+    const both = canaryOf([
+      [2, false],
+      [2, true],
+    ]);
+    const { recalls } = settleEpoch(traceOf([], { canaries: [both] }), parameters, emptyState()).state;
+    expect(recalls).toEqual([{ validator: address(2), answered: 1, answers: '0' }]);
+  });
+
+  it('counts stake up to the cap', () => {
     const orders = [orderOf(1, [[plan({ price: 1_000_000n })]])];
-    const settled = settleEpoch(traceOf(orders, { canaries }), parameters, emptyState());
-    expect(riseOf(settled, address(101))).toBe(0n);
-    expect(riseOf(settled, address(102))).toBe(35_000n);
     const validators = VALIDATORS.map((v, k) => ({ ...v, stake: k === 0 ? 700n : 100n }));
     const whale = settleEpoch(traceOf(orders, { validators }), parameters, emptyState());
     expect(riseOf(whale, address(101))).toBe((70_000n * 400n) / 600n);
+  });
+
+  it('pays the committee alone where it accepts, and everyone where all have judged', () => {
+    const many = Array.from({ length: 40 }, (_, k) => {
+      return { operator: address(k + 1), account: address(k + 101), stake: 100n };
+    });
+    const duty = { order: word(1), chunk: 0, attempt: 0 };
+    const committee = committeeOf(duty, many, 8) as Map<string, bigint>;
+    const vote = (of: (operator: string) => boolean) =>
+      plan({ price: 1_000_000n, votes: many.map(({ operator }) => of(operator)) });
+    const settle = (of: (operator: string) => boolean) =>
+      settleEpoch(
+        traceOf([orderOf(1, [[vote(of)]])], { validators: many }),
+        { ...parameters, committeeSeats: 8 },
+        emptyState(),
+      );
+    const paidOf = (settled: ReturnType<typeof settle>) =>
+      many.filter(({ account }) => riseOf(settled, account) > 0n).map(({ operator }) => operator);
+    expect(paidOf(settle(() => true))).toEqual([...committee.keys()].sort());
+    // Half of the committee rejects; of all, far more than two thirds accept.
+    const half = new Set([...committee.keys()].slice(0, Math.ceil(committee.size / 2)));
+    const all = settle((operator) => !half.has(operator));
+    expect(paidOf(all)).toHaveLength(40 - half.size);
   });
 
   it('makes ordering from oneself a loss at any share of the validators and of the work', () => {

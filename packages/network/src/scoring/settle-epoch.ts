@@ -6,7 +6,7 @@
 import { InputError } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
 import { InvariantError } from '../market/index.js';
-import { recallOf, recallScoreBps } from './canaries.js';
+import { answersTo, recallScoreBps, rememberAnswers } from './canaries.js';
 import { checkParameters } from './check-parameters.js';
 import { cappedStakes, divideByWeight, dividePrice } from './divide.js';
 import {
@@ -38,11 +38,21 @@ import {
   type SettlementState,
   type SlashableRole,
   VALIDATOR_ROLE,
+  type ValidatorRecall,
 } from './types.js';
 
 /** @param startedAt when the emission began */
 export function emptyState(startedAt = 0): SettlementState {
-  return { epoch: 0, root: zeroHash, closedAt: startedAt, credits: [], penalties: [], orders: [], minted: 0n };
+  return {
+    epoch: 0,
+    root: zeroHash,
+    closedAt: startedAt,
+    credits: [],
+    penalties: [],
+    orders: [],
+    minted: 0n,
+    recalls: [],
+  };
 }
 
 const lower = <H extends Hex>(hex: H) => hex.toLowerCase() as H;
@@ -69,7 +79,7 @@ class EpochBooks {
   readonly work = new Map<PayeeKey, { workUnits: bigint; lostFees: bigint }>();
   /** Duties that were answered rightly, by validator. */
   readonly answered = new Map<string, bigint>();
-  duties = 0n;
+  readonly duties = new Map<string, bigint>();
   provers = 0n;
   validators = 0n;
   burned = 0n;
@@ -83,6 +93,7 @@ class EpochBooks {
   constructor(
     readonly trace: EpochTrace,
     readonly parameters: SettlementParameters,
+    recalls: readonly ValidatorRecall[],
   ) {
     const name = (role: SlashableRole, from: { operator: Address; account: Address; toPool?: boolean }) => {
       const key = from.toPool ? payeeKey(from.operator, role) : payeeKey(from.account);
@@ -91,15 +102,13 @@ class EpochBooks {
     for (const prover of trace.provers) name(PROVER_ROLE, prover);
     for (const validator of trace.validators) name(VALIDATOR_ROLE, validator);
     this.capped = cappedStakes(trace.validators, parameters.stakeCapBps);
-    const recalls = recallOf(
-      trace.canaries.map(({ accepted, verdicts }) => ({ accepted, verdicts: verdicts.map(({ message }) => message) })),
-    );
+    const answers = new Map<string, string>(recalls.map((recall) => [recall.validator, recall.answers]));
     this.scores = new Map(
-      [...this.capped.keys()].map((key) => [key, recallScoreBps(recalls.get(key), parameters.recallFloorBps)]),
+      [...this.capped.keys()].map((key) => [key, recallScoreBps(answers.get(key), parameters.recallFloorBps)]),
     );
     for (const canary of trace.canaries) {
-      const right = canary.verdicts.filter(({ message }) => message.accepted === canary.accepted);
-      this.note(right.map(({ message }) => lower(message.validator)));
+      const right = [...answersTo(canary)].filter(([, isRight]) => isRight).map(([key]) => key);
+      this.note(this.capped.keys(), right);
     }
   }
 
@@ -111,9 +120,9 @@ class EpochBooks {
     if (amount > 0n) this.rises.set(key, (this.rises.get(key) ?? 0n) + amount);
   }
 
-  /** One duty, and who answered it rightly. */
-  note(right: Iterable<string>): void {
-    this.duties++;
+  /** One duty: whose it was, and who answered it rightly. */
+  note(judges: Iterable<string>, right: Iterable<string>): void {
+    for (const key of judges) this.duties.set(key, (this.duties.get(key) ?? 0n) + 1n);
     for (const key of new Set(right)) this.answered.set(key, (this.answered.get(key) ?? 0n) + 1n);
   }
 
@@ -161,7 +170,7 @@ class EpochBooks {
       account: this.payee(VALIDATOR_ROLE, key as Address),
       cappedStake,
       answered: this.answered.get(key) ?? 0n,
-      duties: this.duties,
+      duties: this.duties.get(key) ?? 0n,
       recallScoreBps: this.scores.get(key) ?? 0n,
     }));
     const parts = [
@@ -183,7 +192,7 @@ function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
     const attempts = [...chunk.attempts].sort((a, b) => a.lock.message.attempt - b.lock.message.attempt);
     const judged = attempts.map((attempt): [AttemptTrace, JudgedAttempt] => [
       attempt,
-      judgeAttempt(attempt, order.endedAt, trace.validators),
+      judgeAttempt(attempt, order.endedAt, trace.validators, parameters),
     ]);
     // The first attempt that is accepted is paid, and no other.
     const first = judged.find(([, { result }]) => result === 'accepted');
@@ -194,10 +203,11 @@ function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
       books.pay(paid[paid.length - 1], first[1].votes);
     }
     for (const [attempt, judgement] of judged) {
-      const { result, votes } = judgement;
+      const { result, judges, votes } = judgement;
       if (result === 'accepted' || result === 'convicted') {
         const right = result === 'accepted';
-        books.note([...votes].filter(([, accepted]) => accepted === right).map(([key]) => key));
+        const answered = [...votes].filter(([, accepted]) => accepted === right).map(([key]) => key);
+        books.note(judges, answered);
       }
       const penalty = penaltyOf(attempt, judgement, parameters);
       if (penalty) books.blame(attempt.lock.message.prover, penalty);
@@ -286,7 +296,8 @@ export function settleEpoch(
 ): Settlement {
   checkParameters(parameters);
   checkSequence(trace, previous);
-  const books = new EpochBooks(trace, parameters);
+  const recalls = rememberAnswers(previous.recalls, trace.canaries, parameters.canaryMemory);
+  const books = new EpochBooks(trace, parameters, recalls);
   const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));
   books.mint(previous);
   const { credits, risen } = raiseCredits(previous.credits, books.rises);
@@ -295,6 +306,7 @@ export function settleEpoch(
     ...orders.map(({ id, spent, delivered }): Leaf => ({ kind: 1, order: id, spent, delivered })),
     ...credits.map((credit): Leaf => ({ kind: 2, ...credit })),
     ...penalised.penalties.map((penalty): Leaf => ({ kind: 3, ...penalty })),
+    ...recalls.map((recall): Leaf => ({ kind: 4, ...recall })),
   ]);
   const spent = sum(orders.map((order) => order.spent));
   if (sum(risen.map(({ rise }) => rise)) !== spent + books.minted) {
@@ -318,6 +330,7 @@ export function settleEpoch(
       penalties: penalised.penalties,
       orders: [...remembered, ...settled].sort((a, b) => byText(a.id, b.id)),
       minted: previous.minted + books.minted,
+      recalls,
     },
     totals: {
       spent,

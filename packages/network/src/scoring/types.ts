@@ -5,6 +5,7 @@
 import type { Address, Hex } from 'viem';
 import type {
   Acknowledgement,
+  ChunkProof,
   Lock,
   Order,
   Receipt,
@@ -75,14 +76,25 @@ export interface OrderTrace {
   readonly chunks: readonly ChunkTrace[];
 }
 
-/** A duty whose right verdict was known beforehand, opened after the epoch. */
+/** An attempt whose proof was broken on purpose: right is who rejected it. Of an order that ended in the epoch. */
 export interface CanaryTrace {
-  readonly order: Hex;
-  readonly chunk: number;
-  readonly attempt: number;
-  /** The right verdict. */
-  readonly accepted: boolean;
+  readonly lock: Signed<Lock>;
+  readonly receipt: Signed<Receipt>;
+  /** What the receipt is about: its mark is that of a canary. */
+  readonly proof: ChunkProof;
+  /** Opens the mark. */
+  readonly salt: Hex;
+  readonly commits: readonly Signed<VerdictCommit>[];
   readonly verdicts: readonly Signed<VerdictMessage>[];
+}
+
+/** A validator's latest answers to canaries. */
+export interface ValidatorRecall {
+  readonly validator: Address;
+  /** In all epochs. */
+  readonly answered: number;
+  /** The latest, oldest first: 1 right, 0 wrong. */
+  readonly answers: string;
 }
 
 /** The orders that ended in an epoch and the signed messages that decide about them. */
@@ -124,6 +136,10 @@ export interface SettlementParameters {
   readonly stakeCapBps: number;
   /** A validator with this share of right answers to canaries, or less, gets nothing; from there it rises to all. */
   readonly recallFloorBps: number;
+  /** The latest answers to canaries that this share is taken of. */
+  readonly canaryMemory: number;
+  /** Where there are more validators than this, a committee of about as many seats judges first. */
+  readonly committeeSeats: number;
   /** Penalty of a missed lock, of its collateral (at most 10,000). */
   readonly missedLockBps: number;
   /** Penalty of a proof that more than two thirds reject, of the lock's collateral (may be above 10,000). */
@@ -169,6 +185,7 @@ export interface SettlementState {
   /** Orders settled within `rememberEpochs`. */
   readonly orders: readonly { readonly id: Hex; readonly epoch: number }[];
   readonly minted: bigint;
+  readonly recalls: readonly ValidatorRecall[];
 }
 
 export type Leaf =
@@ -180,7 +197,8 @@ export type Leaf =
       readonly role: SlashableRole;
       readonly cumulative: bigint;
       readonly evidence: Hex;
-    };
+    }
+  | ({ readonly kind: 4 } & ValidatorRecall);
 
 export interface PaidChunk {
   readonly chunk: number;

@@ -20,6 +20,8 @@ export type ValidatorConduct = 'honest' | 'blind' | 'half' | 'copy' | 'withhold'
 /** What several operators of one owner may share. */
 export interface Machine {
   busyUntil: number;
+  /** Operators that it poses as. */
+  readonly parts: number;
 }
 
 export interface Prover {
@@ -64,8 +66,9 @@ export interface Validator {
 /** Of a side in one role. */
 export interface Account {
   income: bigint;
-  /** Work of proving, verification, and capital. */
+  /** Work of proving, machines whether they work or not, verification, and capital. */
   work: bigint;
+  machines: bigint;
   verification: bigint;
   capital: bigint;
   penalties: bigint;
@@ -77,6 +80,7 @@ export interface Account {
 export const newAccount = (): Account => ({
   income: 0n,
   work: 0n,
+  machines: 0n,
   verification: 0n,
   capital: 0n,
   penalties: 0n,

@@ -39,8 +39,9 @@ export function returnOf(accounts: Accounts, role: Scenario['role']): number {
 /** In tokens. */
 function profitOf(accounts: Accounts, role: Scenario['role']): number {
   const both = addAccounts(accounts.provers, accounts.validators);
-  const { income, penalties, payments, work, verification, capital } = role === 'both' ? both : accounts[role];
-  return ratio(income - penalties - payments - work - verification - capital, TOKEN);
+  const { income, penalties, payments, work, machines, verification, capital } =
+    role === 'both' ? both : accounts[role];
+  return ratio(income - penalties - payments - work - machines - verification - capital, TOKEN);
 }
 
 export function fillOf({ epochs }: SimulationResult): number {

@@ -7,8 +7,8 @@ import {
   type Candidate,
   type ChunkDemand,
   chunkPrice,
+  clearBatch,
   earliestTimeFor,
-  matchChunk,
   type Offer,
   priceAt,
   workSeconds,
@@ -57,11 +57,12 @@ export interface JudgedDuty {
   readonly order: Hex;
   readonly chunk: number;
   readonly attempt: number;
+  readonly prover: Prover;
 }
 
 type MarketEvent =
   | { readonly kind: 'place'; readonly order: OpenOrder }
-  | { readonly kind: 'offer'; readonly order: OpenOrder; readonly chunk: OpenChunk }
+  | { readonly kind: 'offer'; readonly order: OpenOrder; readonly chunks: readonly OpenChunk[] }
   | {
       readonly kind: 'done';
       readonly order: OpenOrder;
@@ -121,10 +122,10 @@ export class Marketplace {
       case 'place':
         this.reserved += order.message.budget;
         this.queue.push(order.message.deadline, { kind: 'deadline', order });
-        for (const chunk of order.chunks) this.queue.push(now, { kind: 'offer', order, chunk });
+        this.queue.push(now, { kind: 'offer', order, chunks: order.chunks });
         return;
       case 'offer':
-        if (order.outcome === undefined && event.chunk.state === 'waiting') this.offer(order, event.chunk, now);
+        if (order.outcome === undefined) this.offer(order, event.chunks, now);
         return;
       case 'done':
         this.take(event, now);
@@ -154,14 +155,21 @@ export class Marketplace {
     };
   }
 
-  private offer(order: OpenOrder, chunk: OpenChunk, now: number): void {
+  private offer(order: OpenOrder, chunks: readonly OpenChunk[], now: number): void {
     const { market } = this.plan.parameters;
+    const waiting = chunks.filter(({ state }) => state === 'waiting');
+    if (waiting.length === 0) return;
     const closed = order.gateway === 1 && this.inside.length > 0;
     const book = closed ? this.inside : this.book;
-    const demand = this.demandOf(order, chunk);
+    const { priceMax } = order.message;
+    const askOf = (prover: Prover): bigint => {
+      if (!closed || prover.askInside === undefined) return prover.ask;
+      const most = prover.askInside < priceMax ? prover.askInside : priceMax;
+      return most > prover.ask ? most : prover.ask;
+    };
     const offerOf = (prover: Prover): Offer => ({
       address: prover.operator,
-      ask: (closed ? prover.askInside : undefined) ?? prover.ask,
+      ask: askOf(prover),
       capacity: CAPACITY,
       inFlight: prover.inFlight,
       workInFlight: prover.workInFlight,
@@ -171,17 +179,29 @@ export class Marketplace {
       workOfOrder: order.workOf.get(prover) ?? 0,
     });
     const free = book.filter((prover) => prover.inFlight < CAPACITY);
-    const offers = shortlist(demand, free, offerOf, market, now);
-    const [candidate] = matchChunk(demand, [...offers.values()], market, now);
-    if (candidate) {
-      for (const [prover, offer] of offers) {
-        if (offer.address !== candidate.address) continue;
-        this.lock(order, chunk, prover, candidate, now);
-        return;
+    if (closed) free.sort((a, b) => (askOf(a) < askOf(b) ? -1 : askOf(a) > askOf(b) ? 1 : 0));
+    const demands = waiting.map((chunk) => this.demandOf(order, chunk));
+    const offers = new Map<Prover, Offer>();
+    // Chunks differ in who failed them.
+    for (const demand of demands) {
+      for (const [prover, offer] of shortlist(demand, free, offerOf, market, now, waiting.length)) {
+        offers.set(prover, offer);
       }
     }
-    const next = closed ? undefined : this.nextAskAt(demand, now);
-    this.queue.push(Math.min(next ?? Number.POSITIVE_INFINITY, now + RETRY_SECONDS), { kind: 'offer', order, chunk });
+    const provers = new Map([...offers].map(([prover, { address }]) => [address, prover]));
+    const cleared = clearBatch(demands, [...offers.values()], market, now);
+    for (const { demand, candidate } of cleared) {
+      const chunk = waiting.find(({ index }) => index === demand.chunk) as OpenChunk;
+      this.lock(order, chunk, provers.get(candidate.address) as Prover, candidate, now);
+    }
+    const left = waiting.filter(({ state }) => state === 'waiting');
+    if (left.length === 0) return;
+    const next = closed ? undefined : this.nextAskAt(demands[0], now);
+    this.queue.push(Math.min(next ?? Number.POSITIVE_INFINITY, now + RETRY_SECONDS), {
+      kind: 'offer',
+      order,
+      chunks: left,
+    });
   }
 
   /** When the curve reaches the lowest ask above it of those who have room. */
@@ -262,7 +282,7 @@ export class Marketplace {
     chunk.failedBy.push(prover);
     chunk.state = 'waiting';
     order.workOf.set(prover, (order.workOf.get(prover) ?? 0) - chunk.workUnits);
-    this.queue.push(now, { kind: 'offer', order, chunk });
+    this.queue.push(now, { kind: 'offer', order, chunks: [chunk] });
   }
 
   private judge(attempt: AttemptTrace, prover: Prover, workUnits: number, isValid: boolean, now: number) {
@@ -277,7 +297,7 @@ export class Marketplace {
       if (accepted === undefined) continue;
       verdicts.push(unsigned({ ...at, proofDigest, accepted, validator: validator.operator, salt: order }));
     }
-    this.judged.push(at);
+    this.judged.push({ ...at, prover });
     const quorum = judgeQuorum(
       verdicts.map(({ message }) => message),
       this.stakes(),
@@ -313,10 +333,18 @@ export function traceOf(order: OpenOrder): OrderTrace {
 export function newOrder(
   plan: SimulationPlan,
   random: Random,
-  terms: { at: number; requester: Side; gateway: number; reference: bigint },
+  terms: {
+    at: number;
+    requester: Side;
+    gateway: number;
+    reference: bigint;
+    /** What the customer signs at most, where it goes by a quote. */
+    cap?: bigint;
+  },
 ): OpenOrder {
   const chunkWork = WORLD.rate * WORLD.chunkSeconds;
-  const priceMax = (terms.reference * BigInt(random.between(WORLD.priceMaxFromBps, WORLD.priceMaxToBps))) / 10_000n;
+  const worth = (terms.reference * BigInt(random.between(WORLD.priceMaxFromBps, WORLD.priceMaxToBps))) / 10_000n;
+  const priceMax = terms.cap !== undefined && terms.cap < worth ? terms.cap : worth;
   const priceMin = (terms.reference * BigInt(plan.priceMinBps)) / 10_000n;
   const chunks = Array.from({ length: WORLD.chunksPerOrder }, (_, index): OpenChunk => {
     return { index, workUnits: chunkWork, attempts: [], failedBy: [], state: 'waiting' };

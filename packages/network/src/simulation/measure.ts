@@ -3,7 +3,7 @@ import type { Account } from './agents.js';
 
 /** Earned less what was lost and paid, for each unit of cost; 0 where nothing was spent. */
 export function incomePerCost(account: Account): number {
-  const cost = account.work + account.verification + account.capital;
+  const cost = account.work + account.machines + account.verification + account.capital;
   return ratio(account.income - account.penalties - account.payments, cost);
 }
 
@@ -16,6 +16,7 @@ export function addAccounts(a: Account, b: Account): Account {
   return {
     income: a.income + b.income,
     work: a.work + b.work,
+    machines: a.machines + b.machines,
     verification: a.verification + b.verification,
     capital: a.capital + b.capital,
     penalties: a.penalties + b.penalties,

@@ -46,6 +46,8 @@ export function networkParameters(changed: ParameterValues = {}, emission = NO_E
       feeBurnBps: count('feeBurnBps'),
       stakeCapBps: count('stakeCapBps'),
       recallFloorBps: count('recallFloorBps'),
+      canaryMemory: count('canaryMemory'),
+      committeeSeats: count('committeeSeats'),
       missedLockBps: count('missedLockBps'),
       rejectedProofBps: count('rejectedProofBps'),
       releaseBps: count('releaseBps'),

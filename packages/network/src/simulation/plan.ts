@@ -14,7 +14,10 @@ export interface Attack {
   /** Validators that one owner's stake is split among, and provers that each attacker's machine poses as. */
   readonly validatorsEach?: number;
   readonly proversEach?: number;
-  /** One of two gateways offers work to the attackers alone, who ask this share there. */
+  /**
+   * One of two gateways offers work to the attackers alone, who ask this share there, or all that a customer pays where that
+   * is less. It quotes the other's price all the same.
+   */
   readonly censorAskBps?: number;
   /** The first attacker's stake as a share of all, delegated, at this commission less than the others. */
   readonly whaleBps?: number;
@@ -32,6 +35,10 @@ export interface SimulationPlan {
   readonly attackerBps: number;
   /** The price curve at its start, as a share of what honest provers ask at first. */
   readonly priceMinBps: number;
+  /** Of what proving costs at half use, the part that a machine costs whether it works or not. */
+  readonly machineBps: number;
+  /** Customers whose client asks all gateways for a quote, remembers what they paid, and signs no more than the quote. */
+  readonly comparingBps: number;
   readonly parameters: NetworkParameters;
   /** Rates of the provers in work units per second and asks, in place of drawn ones. */
   readonly equipment?: readonly { readonly rate: number; readonly askBps: number }[];
@@ -46,12 +53,16 @@ export const WORLD = {
   chunksPerOrder: 3,
   /** Costs 0.02 tokens per million work units, give or take a fifth. */
   costPerMillion: 20_000_000_000_000_000n,
+  /** Of its time, a machine that costs this much works so long. */
+  useBps: 5_000,
   costSpreadBps: 2_000,
   /** First ask over cost, fee included. */
   markupBps: 12_000,
   /** Customers pay at most between these shares of the first ask. */
   priceMaxFromBps: 12_000,
   priceMaxToBps: 30_000,
+  /** Signed at most over a quote. */
+  quoteMarginBps: 500,
   rampSeconds: 3_600,
   deadlineSeconds: 86_400,
   /** Verification as a share of the cost of proving. */

@@ -34,8 +34,8 @@ export function makeProvers(plan: SimulationPlan, random: Random): Prover[] {
     const fixed = isAttacker && attack.askBps !== undefined ? bps(firstAsk(plan), attack.askBps) : undefined;
     const inside =
       isAttacker && attack.censorAskBps !== undefined ? bps(firstAsk(plan), attack.censorAskBps) : undefined;
-    const machine = { busyUntil: 0 };
     const parts = isAttacker ? split : 1;
+    const machine = { busyUntil: 0, parts };
     for (let part = 0; part < parts; part++) {
       const operator = random.address();
       provers.push({

@@ -3,8 +3,8 @@ import type { Hex } from 'viem';
 import { chunkPrice } from '../market/index.js';
 import {
   type CanaryTrace,
-  canaryOf,
   emptyState,
+  isCanary,
   type Settlement,
   type SettlementState,
   settleEpoch,
@@ -24,8 +24,7 @@ const YEAR_SECONDS = 31_536_000n;
 const ASK_STEP_BPS = 300n;
 const BUSY_BPS = 7_000;
 const IDLE_BPS = 4_000;
-/** Of customers that compare gateways in an epoch, and of delegated stake that moves. */
-const SWITCH_BPS = 2_000;
+/** Of delegated stake, what moves in an epoch. */
 const REDELEGATE_BPS = 1_000n;
 
 export interface EpochMeasure {
@@ -43,8 +42,6 @@ export interface EpochMeasure {
   readonly reserved: bigint;
   /** Of validators' stake, of the largest. */
   readonly topStake: number;
-  /** Of the customers, at the second gateway. */
-  readonly secondGateway: number;
 }
 
 export interface Accounts {
@@ -84,7 +81,8 @@ class Simulation {
   private readonly market: Marketplace;
   private stakes: ValidatorStake[] = [];
   private state: SettlementState = emptyState();
-  private secondGatewayBps: number;
+  /** Of the customers that compare: to which gateway they go. */
+  private preferred: 0 | 1 | undefined;
   private readonly reference: bigint;
   private readonly firstPenaltyOf = new Map<string, number>();
   private readonly firstWrongOf = new Map<string, number>();
@@ -101,7 +99,6 @@ class Simulation {
     for (const agent of this.provers) this.open(agent, 'provers');
     for (const agent of this.validators) this.open(agent, 'validators');
     this.reference = firstAsk(plan);
-    this.secondGatewayBps = plan.attack.censorAskBps === undefined ? 0 : 5_000;
     this.market = new Marketplace(
       plan,
       this.provers,
@@ -111,7 +108,7 @@ class Simulation {
       (validator, workUnits) => this.verified(validator, workUnits),
       (prover, workUnits) => {
         const account = this.accountOf(prover);
-        account.work += chunkPrice(prover.cost, workUnits);
+        account.work += (chunkPrice(prover.cost, workUnits) * BigInt(10_000 - plan.machineBps)) / BPS;
         account.workUnits += BigInt(workUnits);
       },
     );
@@ -204,10 +201,21 @@ class Simulation {
     const rate = [...machines.values()].reduce((sum, next) => sum + next, 0);
     const orderWork = WORLD.rate * WORLD.chunkSeconds * WORLD.chunksPerOrder;
     const count = (shareBps: number) => Math.floor((rate * seconds * shareBps) / 10_000 / orderWork);
+    const isSplit = plan.attack.censorAskBps !== undefined;
+    // By quotes, which the second gateway gives as the first does; those that are paid are the lower of both.
+    const paid = this.gatewayPrices.filter((price) => price > 0);
+    const quoted = BigInt(Math.round((paid.length > 0 ? Math.min(...paid) : 1) * 10_000));
+    const cap = (reference * quoted * BigInt(10_000 + WORLD.quoteMarginBps)) / (BPS * BPS);
     const place = (requester: Side) => {
       const at = from + random.below(seconds);
-      const gateway = requester === 'honest' && random.chance(this.secondGatewayBps) ? 1 : 0;
-      market.place(newOrder(plan, random, { at, requester, gateway, reference }));
+      if (!isSplit || requester !== 'honest') {
+        market.place(newOrder(plan, random, { at, requester, gateway: 0, reference }));
+        return;
+      }
+      const compares = random.chance(plan.comparingBps);
+      const drawn = random.chance(5_000) ? 1 : 0;
+      const gateway = compares ? (this.preferred ?? drawn) : drawn;
+      market.place(newOrder(plan, random, { at, requester, gateway, reference, ...(compares ? { cap } : {}) }));
     };
     const customers = count(loadBps);
     for (let k = 0; k < customers; k++) place('honest');
@@ -219,21 +227,29 @@ class Simulation {
   private answerCanaries(epoch: number): CanaryTrace[] {
     const seed = this.random.hex(8);
     const traces: CanaryTrace[] = [];
-    for (const duty of this.market.judged) {
-      const kind = canaryOf(seed, duty, this.plan.parameters.canaryBps);
-      if (kind === undefined) continue;
-      const right = kind === 'repeated';
+    for (const { prover, ...duty } of this.market.judged) {
+      if (!isCanary(seed, duty, this.plan.parameters.canaryBps)) continue;
       const proofDigest: Hex = '0x01';
       const verdicts = this.validators.flatMap((validator) => {
-        const { accepted, verified } = voteOn({ isValid: right, of: 'honest' }, validator, this.random);
+        // Friends tell each other which of their proofs are canaries.
+        const isTold = prover.side === 'attacker' && ['collude', 'veto'].includes(validator.conduct);
+        const { accepted, verified } = isTold
+          ? { accepted: false, verified: false }
+          : voteOn({ isValid: false, of: 'honest' }, validator, this.random);
         if (verified) this.verified(validator, WORLD.rate * WORLD.chunkSeconds);
         if (accepted === undefined) return [];
-        if (accepted !== right && !this.firstWrongOf.has(validator.operator)) {
-          this.firstWrongOf.set(validator.operator, epoch);
-        }
+        if (accepted && !this.firstWrongOf.has(validator.operator)) this.firstWrongOf.set(validator.operator, epoch);
         return [unsigned({ ...duty, proofDigest, accepted, validator: validator.operator, salt: seed })];
       });
-      traces.push({ ...duty, accepted: right, verdicts });
+      const by = { ...duty, prover: prover.operator };
+      traces.push({
+        lock: unsigned({ ...by, price: 0n, collateral: 0n, deadline: 0 }),
+        receipt: unsigned({ ...by, proofDigest }),
+        proof: { slices: [] },
+        salt: seed,
+        commits: [],
+        verdicts,
+      });
     }
     return traces;
   }
@@ -281,7 +297,6 @@ class Simulation {
       penalties: settlement.totals.penalties,
       reserved,
       topStake: topShare(this.validators.map(({ stake }) => stake)),
-      secondGateway: this.secondGatewayBps / 10_000,
     };
   }
 
@@ -317,7 +332,16 @@ class Simulation {
     const interest = (stake: bigint) =>
       (stake * BigInt(WORLD.interestBps) * BigInt(plan.parameters.epochSeconds)) / (BPS * YEAR_SECONDS);
     for (const agent of [...this.provers, ...this.validators]) this.accountOf(agent).capital += interest(agent.stake);
+    for (const prover of this.provers) this.accountOf(prover).machines += this.machineCost(prover);
     if (plan.attack.whaleBps !== undefined) this.redelegate(settlement);
+  }
+
+  /** In an epoch, whether it works or not; who forges or vanishes has no machine. */
+  private machineCost({ conduct, cost, rate, machine }: Prover): bigint {
+    if (conduct === 'forge' || conduct === 'stall') return 0n;
+    const { epochSeconds } = this.plan.parameters;
+    const atFullUse = chunkPrice(cost, rate * epochSeconds) / BigInt(machine.parts);
+    return (atFullUse * BigInt(this.plan.machineBps) * BigInt(WORLD.useBps)) / (BPS * BPS);
   }
 
   /** Part of the delegated stake goes to the pool that paid its delegators most. */
@@ -352,12 +376,8 @@ class Simulation {
       prover.failures = 0;
     }
     const [first, second] = this.gatewayPrices;
-    if (this.plan.attack.censorAskBps !== undefined && first > 0 && second > 0) {
-      if (second > first) this.secondGatewayBps -= Math.floor((this.secondGatewayBps * SWITCH_BPS) / 10_000);
-      else if (second < first) {
-        this.secondGatewayBps += Math.floor(((10_000 - this.secondGatewayBps) * SWITCH_BPS) / 10_000);
-      }
-    }
+    // What is dearer than the other is not asked again.
+    if (first > 0 && second > 0) this.preferred ??= second > first ? 0 : second < first ? 1 : undefined;
   }
 }
 

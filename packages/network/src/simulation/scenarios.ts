@@ -65,7 +65,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'cartel', about: 'provers agree to ask twice the market price', role: 'provers', attack: { askBps: 20_000 } },
   {
     name: 'censoring-gateway',
-    about: 'one of two gateways lets only its own provers in, at 1.5 times the price',
+    about:
+      'one of two gateways quotes the other’s price, lets only its own provers in, and asks up to 1.5 times as much',
     role: 'provers',
     attack: { censorAskBps: 15_000 },
   },
@@ -100,6 +101,8 @@ export function planOf(
     attack,
     attackerBps,
     priceMinBps: 2_500,
+    machineBps: 5_000,
+    comparingBps: 10_000,
     parameters: networkParameters(),
     ...rest,
   };

@@ -12,28 +12,30 @@ import {
   workSeconds,
 } from '../market/index.js';
 
-/** The first candidate and the next, which sets its price. */
-const NEEDED = 2;
-
-/** @param book sorted by the ask that `offerOf` gives, lowest first */
+/**
+ * @param book sorted by the ask that `offerOf` gives, lowest first
+ * @param chunks cleared together: each needs a candidate, and the next behind them sets the price
+ */
 export function shortlist<P>(
   demand: ChunkDemand,
   book: readonly P[],
   offerOf: (prover: P) => Offer,
   policy: MarketPolicy,
   now: number,
+  chunks = 1,
 ): Map<P, Offer> {
   const price = priceAt(demand.curve, demand.startedAt, now);
   const dearest = lockCollateral(chunkPrice(price, demand.workUnits), policy);
   const latest = demand.orderDeadline - policy.verifySeconds;
   const failed = new Set<string>(demand.failedBy);
+  const needed = chunks + 1;
   const found = new Map<P, Offer>();
   let within = 0;
   let last: bigint | undefined;
   for (const prover of book) {
     const offer = offerOf(prover);
     // All with the same ask stay in the draw.
-    if (offer.ask > price || (within >= NEEDED && offer.ask !== last)) break;
+    if (offer.ask > price || (within >= needed && offer.ask !== last)) break;
     if (offer.inFlight >= offer.capacity || offer.freeStake < dearest || failed.has(offer.address)) continue;
     if (now + workSeconds(demand.workUnits + offer.workInFlight, offer.measuredRate) > latest) continue;
     found.set(prover, offer);

@@ -1,12 +1,12 @@
 /** Questions that are not a comparison of a strategy with honest work. */
-import { canaryOf, judgeQuorum, recallOf, recallScoreBps, sampleCommittee } from '../scoring/index.js';
-import { fillOf, priceOf, returnOf } from './compare.js';
+import { committeeOf, judgeByCommittee, recallScoreBps } from '../scoring/index.js';
+import { compare, fillOf, priceOf, returnOf } from './compare.js';
 import { incomePerCost, ratio } from './measure.js';
 import { networkParameters } from './network-parameters.js';
 import { type SimulationPlan, WORLD } from './plan.js';
 import { Random } from './random.js';
 import { runSimulation } from './run-simulation.js';
-import { planOf } from './scenarios.js';
+import { BASELINE, planOf, SCENARIOS } from './scenarios.js';
 
 type Rest = Partial<SimulationPlan>;
 
@@ -106,79 +106,113 @@ export function selfDealing(sharesBps: readonly number[], minting: boolean, rest
 
 export interface BlindPoint {
   readonly duties: number;
-  readonly floorBps: number;
-  /** Mean score of a validator that accepts all, of 1. */
-  readonly score: number;
-  /** Share of epochs in which it answers no canary wrongly. */
-  readonly unseen: number;
+  /** Of the proofs it verifies; it accepts the others unseen. */
+  readonly verifiesBps: number;
+  /** Mean share of the full income that it keeps: in the first epoch, over all of them, in the last. */
+  readonly first: number;
+  readonly all: number;
+  readonly last: number;
+  /** Epochs until its first wrong answer, as a mean; those that never gave one count as all epochs. */
+  readonly untilSeen: number;
 }
 
-/** What blind acceptance leaves of a validator's income, by the number of proofs of an epoch. */
+/** What accepting unseen leaves of a validator's income, by the number of proofs of an epoch. */
 export function blindScore(
   dutiesOf: readonly number[],
-  floorsBps: readonly number[],
+  verifiesBps: readonly number[],
   seed: number,
-  canaryBps = networkParameters().canaryBps,
+  epochs = 12,
+  { canaryBps, settlement: { recallFloorBps, canaryMemory } } = networkParameters(),
 ): BlindPoint[] {
   const random = new Random(seed);
-  const validator = random.address();
-  return dutiesOf.flatMap((duties) => {
-    const rounds = Math.max(20, Math.min(200, Math.ceil(6_000 / duties)));
-    const recalls = Array.from({ length: rounds }, () => {
-      const canarySeed = random.hex(8);
-      const canaries = Array.from({ length: duties }, (_, k) => {
-        return canaryOf(canarySeed, { order: canarySeed, chunk: k, attempt: 0 }, canaryBps);
-      })
-        .filter((kind) => kind !== undefined)
-        .map((kind) => ({ accepted: kind === 'repeated', verdicts: [{ validator, accepted: true }] }));
-      return recallOf(canaries).get(validator);
-    });
-    const unseen = recalls.filter((recall) => (recall?.wrong ?? 0) === 0).length / rounds;
-    return floorsBps.map((floorBps): BlindPoint => {
-      const scores = recalls.map((recall) => Number(recallScoreBps(recall, floorBps)) / 10_000);
-      return { duties, floorBps, score: scores.reduce((sum, score) => sum + score, 0) / rounds, unseen };
-    });
-  });
+  const rounds = 200;
+  return verifiesBps.flatMap((verifies) =>
+    dutiesOf.map((duties): BlindPoint => {
+      const kept = new Array<number>(epochs).fill(0);
+      let seen = 0;
+      for (let k = 0; k < rounds; k++) {
+        let answers = '';
+        for (let epoch = 0; epoch < epochs; epoch++) {
+          for (let duty = 0; duty < duties; duty++) {
+            if (random.chance(canaryBps)) answers = `${answers}${random.chance(verifies) ? 1 : 0}`.slice(-canaryMemory);
+          }
+          kept[epoch] += Number(recallScoreBps(answers, recallFloorBps)) / (10_000 * rounds);
+          if (!answers.includes('0')) seen += 1 / rounds;
+        }
+      }
+      const all = kept.reduce((sum, score) => sum + score, 0) / epochs;
+      const untilSeen = Math.min(epochs, seen + 1);
+      return { duties, verifiesBps: verifies, first: kept[0], all, last: kept[epochs - 1], untilSeen };
+    }),
+  );
 }
 
 export interface CommitteePoint {
-  readonly size: number;
+  readonly seats: number;
   readonly colludingBps: number;
-  /** Of committees: those that accept the colluders' forged proof, and those in which they can stop anything. */
+  /** Of committees: those that accept the colluders' forged proof. */
   readonly captured: number;
-  readonly stopped: number;
+  /** Honest proofs that everyone has to judge, as colluders reject them. */
+  readonly escalated: number;
 }
 
-/** Of 60 equal validators. */
+/** Of 200 equal validators. */
 export function committeeCapture(
-  sizes: readonly number[],
+  seatsOf: readonly number[],
   sharesBps: readonly number[],
   seed: number,
-  rounds = 300,
+  rounds = 500,
 ): CommitteePoint[] {
   const random = new Random(seed);
-  const all = Array.from({ length: 60 }, () => ({ operator: random.address(), stake: 1n }));
-  return sizes.flatMap((size) =>
+  const all = Array.from({ length: 200 }, () => ({ operator: random.address(), stake: 1n }));
+  return seatsOf.flatMap((seats) =>
     sharesBps.map((colludingBps): CommitteePoint => {
-      const colluders = new Set(all.slice(0, Math.round((60 * colludingBps) / 10_000)).map(({ operator }) => operator));
-      let [captured, stopped] = [0, 0];
+      const count = Math.round((all.length * colludingBps) / 10_000);
+      const colluders = new Set(all.slice(0, count).map(({ operator }) => operator));
+      let [captured, escalated] = [0, 0];
       for (let k = 0; k < rounds; k++) {
-        const committee = sampleCommittee(random.hex(8), all, size);
-        const votes = committee.map((validator) => ({ validator, accepted: colluders.has(validator) }));
-        const seats = committee.map((operator) => ({ operator, stake: 1n }));
-        const forged = judgeQuorum(votes, seats);
-        if (forged.decision === 'accepted') captured++;
-        if (
-          !judgeQuorum(
-            votes.map((vote) => ({ ...vote, accepted: !vote.accepted })),
-            seats,
-          ).acceptable
-        )
-          stopped++;
+        const committee = committeeOf({ order: random.hex(8), chunk: 0, attempt: 0 }, all, seats);
+        const votes = (theirs: boolean) =>
+          [...(committee?.keys() ?? [])].map((operator) => {
+            const validator = operator as (typeof all)[number]['operator'];
+            return { validator, accepted: colluders.has(validator) === theirs };
+          });
+        if (judgeByCommittee(votes(true), all, committee).by === 'committee') captured++;
+        if (judgeByCommittee(votes(false), all, committee).by !== 'committee') escalated++;
       }
-      return { size, colludingBps, captured: captured / rounds, stopped: stopped / rounds };
+      return { seats, colludingBps, captured: captured / rounds, escalated: escalated / rounds };
     }),
   );
+}
+
+export interface SharePoint {
+  /** What is varied, of 10,000. */
+  readonly bps: number;
+  readonly strategy: number;
+  readonly honest: number;
+  /** Profit of the strategy over that of the same agents at honest work. */
+  readonly profit: number;
+}
+
+const strategyNamed = (name: string) => SCENARIOS.find((scenario) => scenario.name === name) ?? BASELINE;
+
+/** A cartel, by the part of its costs that machines have whether they work or not. */
+export function cartelByMachines(machinesBps: readonly number[], attackerBps: number, rest: Rest): SharePoint[] {
+  return machinesBps.map((machineBps) => {
+    const { strategy, honest, profit } = compare(strategyNamed('cartel'), attackerBps, { ...rest, machineBps });
+    return { bps: machineBps, strategy, honest, profit };
+  });
+}
+
+/** A censoring gateway, by how many customers compare gateways. */
+export function censoringByCustomers(comparesBps: readonly number[], attackerBps: number, rest: Rest): SharePoint[] {
+  return comparesBps.map((comparingBps) => {
+    const { strategy, honest, profit } = compare(strategyNamed('censoring-gateway'), attackerBps, {
+      ...rest,
+      comparingBps,
+    });
+    return { bps: comparingBps, strategy, honest, profit };
+  });
 }
 
 export interface StallPoint {
@@ -231,7 +265,7 @@ export interface MarkupPoint {
 export function otherAsk(asksBps: readonly number[], rest: Rest): MarkupPoint[] {
   return asksBps.map((askBps) => {
     const { provers } = runSimulation(planOf({ askBps }, 500, rest)).attackers;
-    const profit = provers.income - provers.penalties - provers.work - provers.capital;
+    const profit = provers.income - provers.penalties - provers.work - provers.machines - provers.capital;
     return { askBps, perCost: incomePerCost(provers), profit: ratio(profit, 10n ** 18n) };
   });
 }

@@ -12,7 +12,9 @@ const isDishonest = ({ outcome }: Ended) => outcome === 'rejected' || outcome ==
 
 /** Who gave this chunk back or up does not get it again; who let the order down gets nothing more of it. */
 export function barredProvers(chunk: number, attempts: readonly Ended[]): Address[] {
-  return attempts.filter((a) => (a.index === chunk && a.outcome !== undefined) || isFailure(a)).map((a) => a.prover);
+  // Who broke its proof because it was asked to has the valid one.
+  const isOver = ({ outcome }: Ended) => outcome !== undefined && outcome !== 'canary';
+  return attempts.filter((a) => (a.index === chunk && isOver(a)) || isFailure(a)).map((a) => a.prover);
 }
 
 /**

@@ -1,11 +1,15 @@
 /** The signed messages of orders that ended, as validators settle them. */
 import type { Address, Hex } from 'viem';
+import { type JudgingPolicy, judgingPolicy } from '../../chain/network-parameters.js';
 import { signedSchema } from '../../messages/index.js';
 import {
   type AttemptTrace,
+  answersTo,
+  type CanaryTrace,
   type ChunkTrace,
   type EpochTrace,
   judgeAttempt,
+  judgeQuorum,
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
@@ -28,9 +32,14 @@ export async function buildTrace(
   ids: readonly Hex[],
   after: number,
 ): Promise<EpochTrace> {
-  const validators = await g.ledger.validators();
+  const [validators, judging] = await Promise.all([g.ledger.validators(), judgingPolicy(g.ledger)]);
   const orders: OrderTrace[] = [];
-  for (const id of ids) orders.push(judged(await orderTrace(g.sql, id, validators), validators));
+  const canaries: CanaryTrace[] = [];
+  for (const id of ids) {
+    const found = await orderTrace(g.sql, id, validators);
+    orders.push(judged(found.order, validators, judging));
+    canaries.push(...found.canaries.filter((canary) => isSeenThrough(canary, validators)));
+  }
   const operators = [
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
   ].sort();
@@ -46,19 +55,34 @@ export async function buildTrace(
     validators,
     provers,
     orders,
-    canaries: [],
+    canaries,
   };
 }
 
 /** The outcome by the stakes of the epoch, as validators see it: they may have changed since the verdicts. */
-function judged(order: OrderTrace, validators: readonly ValidatorStake[]): OrderTrace {
-  const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order.endedAt, validators).result === 'accepted';
+function judged(order: OrderTrace, validators: readonly ValidatorStake[], judging: JudgingPolicy): OrderTrace {
+  const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order.endedAt, validators, judging).result === 'accepted';
   const isDelivered = order.chunks.length > 0 && order.chunks.every((c) => c.attempts.some(isAccepted));
   const { outcome } = order;
   return { ...order, outcome: isDelivered ? 'delivered' : outcome === 'delivered' ? 'failed' : outcome };
 }
 
-async function orderTrace(sql: Sql, id: Hex, validators: readonly ValidatorStake[]): Promise<OrderTrace> {
+/**
+ * Only what validators reject is shown to be a canary. Where its prover did not break the proof after all, whoever verified
+ * it would be taken for blind.
+ */
+function isSeenThrough(canary: CanaryTrace, validators: readonly ValidatorStake[]): boolean {
+  const verdicts = [...answersTo(canary)].map(([validator, isRight]) => {
+    return { validator: validator as Address, accepted: !isRight };
+  });
+  return judgeQuorum(verdicts, validators).decision === 'rejected';
+}
+
+async function orderTrace(
+  sql: Sql,
+  id: Hex,
+  validators: readonly ValidatorStake[],
+): Promise<{ readonly order: OrderTrace; readonly canaries: readonly CanaryTrace[] }> {
   const order = await loadOrder(sql, id);
   if (!order || order.endedMs === undefined) throw new Error(`order ${id} has not ended`);
   const [chunks, attempts] = await Promise.all([loadChunks(sql, id), loadAttempts(sql, id)]);
@@ -66,7 +90,20 @@ async function orderTrace(sql: Sql, id: Hex, validators: readonly ValidatorStake
   // Verdicts of those that have left since count for nothing, and must not hold up the epoch.
   const active = new Set(validators.map((v) => v.operator.toLowerCase()));
   const verdicts = all.filter((v) => active.has(v.validator));
-  return {
+  const votesOn = (a: AttemptRow) => {
+    const mine = (v: Vote) => v.idx === a.index && v.attempt === a.attempt;
+    return {
+      commits: commits.filter(mine).map((v) => commitSchema.parse(v.signed)),
+      verdicts: verdicts.filter(mine).map((v) => verdictSchema.parse(v.signed)),
+    };
+  };
+  const isCanary = (a: AttemptRow) => a.canary !== undefined && a.delivery !== undefined;
+  const canaries = attempts.flatMap((a): CanaryTrace[] => {
+    if (a.canary === undefined || a.delivery === undefined) return [];
+    const { receipt, proof } = a.delivery;
+    return [{ lock: a.lock, receipt, proof, salt: a.canary, ...votesOn(a) }];
+  });
+  const trace: OrderTrace = {
     id,
     order: order.signed,
     outcome: order.state as OrderOutcome,
@@ -82,18 +119,12 @@ async function orderTrace(sql: Sql, id: Hex, validators: readonly ValidatorStake
         workUnits: c.workUnits,
         offeredAt: order.startedAt as number,
         attempts: attempts
-          .filter((a) => a.index === c.index)
-          .map((a): AttemptTrace => {
-            const mine = (v: Vote) => v.idx === a.index && v.attempt === a.attempt;
-            return {
-              ...attemptTrace(a),
-              commits: commits.filter(mine).map((v) => commitSchema.parse(v.signed)),
-              verdicts: verdicts.filter(mine).map((v) => verdictSchema.parse(v.signed)),
-            };
-          }),
+          .filter((a) => a.index === c.index && !isCanary(a))
+          .map((a): AttemptTrace => ({ ...attemptTrace(a), ...votesOn(a) })),
       };
     }),
   };
+  return { order: trace, canaries };
 }
 
 function attemptTrace(a: AttemptRow): Omit<AttemptTrace, 'commits' | 'verdicts'> {

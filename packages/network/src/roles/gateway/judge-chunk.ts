@@ -1,10 +1,11 @@
 /** From a delivered proof to a verdict: linked to its neighbours, then committed, revealed, and counted by stake. */
 import type { Address, Hex } from 'viem';
 import { type OrderManifest, signedSchema } from '../../messages/index.js';
-import { judgeQuorum, type QuorumResult, type ValidatorStake } from '../../scoring/index.js';
+import { committeeOf, judgeByCommittee, type QuorumResult, type ValidatorStake } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import { tellOrder, tellProver, tellValidators } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
+import { endCanary } from './order-canaries.js';
 import type { AttemptRow, ChunkRow } from './order-rows.js';
 import { endAttempt } from './take-work.js';
 
@@ -39,15 +40,24 @@ export async function judgeChunk(
     g.metrics.attempts.inc({ outcome: 'unlinked' });
     return now;
   }
-  const validators = await g.ledger.validators();
+  const [all, { committeeSeats }] = await Promise.all([g.ledger.validators(), g.judging()]);
+  const committee = committeeOf(key, all, committeeSeats);
+  // A committee's seats count as its stake, until everyone judges.
+  const validators =
+    committee && !attempt.everyone
+      ? all.flatMap((v) => {
+          const stake = committee.get(v.operator.toLowerCase());
+          return stake === undefined ? [] : [{ ...v, stake }];
+        })
+      : all;
   const committed = await voters(g.sql, 'commits', key);
   const commitMs = (await g.timing()).commitSeconds * 1000;
   if (attempt.revealingMs === undefined) {
     const revealAt = (attempt.receivedMs as number) + commitMs;
-    const all = validators.every((v) => committed.has(v.operator.toLowerCase()));
+    const isEveryone = validators.every((v) => committed.has(v.operator.toLowerCase()));
     // Verdicts of less than a quorum decide nothing: the commitments of the rest are waited for.
     const enough = isMoreThanTwoThirds(committed, validators);
-    if (!(all || (enough && now >= revealAt)) || validators.length === 0) {
+    if (!(isEveryone || (enough && now >= revealAt)) || validators.length === 0) {
       return enough ? revealAt : now + g.settings.tickMs;
     }
     await g.sql.transaction(async (tx) => {
@@ -66,18 +76,41 @@ export async function judgeChunk(
     'select signed from verdicts where order_id = $1 and idx = $2 and attempt = $3',
     [chunk.order, chunk.index, attempt.attempt],
   );
-  const result = judgeQuorum(
-    rows.map((r) => verdictSchema.parse(r.signed).message),
-    validators,
-  );
+  const verdicts = rows.map((r) => verdictSchema.parse(r.signed).message);
+  const result = judgeByCommittee(verdicts, all, committee);
   // A prover is convicted by more verdicts than are needed to turn a proof down: those that were committed to are waited
   // for, for a while.
   const patience = attempt.revealingMs + commitMs;
   const isWaiting = rows.length < committed.size && now < patience;
-  if (result.decision !== 'accepted' && isWaiting) return Math.min(now + g.settings.tickMs, patience);
-  if (result.decision === 'undecided' && result.acceptable) return now + g.settings.tickMs;
+  const isAccepted = result.decision === 'accepted' && attempt.canary === undefined;
+  if (!isAccepted && isWaiting) return Math.min(now + g.settings.tickMs, patience);
+  if (committee && !attempt.everyone && result.by !== 'committee') {
+    await askEveryone(g, attempt);
+    return now;
+  }
+  if (attempt.canary === undefined && result.decision === 'undecided' && result.acceptable) {
+    return now + g.settings.tickMs;
+  }
+  if (attempt.canary !== undefined) {
+    await endCanary(g, chunk, attempt, (tx) => endAttempt(tx, attempt, 'canary', 'broken on purpose', g.nowMs()));
+    g.metrics.attempts.inc({ outcome: 'canary' });
+    return g.nowMs();
+  }
   await conclude(g, chunk, attempt, result);
   return now;
+}
+
+/** What a committee does not accept goes to all validators: those of the committee have said what they say. */
+async function askEveryone(g: GatewayContext, a: AttemptRow): Promise<void> {
+  const now = g.nowMs();
+  await g.sql.transaction(async (tx) => {
+    await tx.execute(
+      `update attempts set everyone = true, revealing_ms = null
+       where order_id = $1 and idx = $2 and attempt = $3 and not everyone and outcome is null`,
+      [a.order, a.index, a.attempt],
+    );
+    await tellValidators(tx, 'verify', { order: a.order, chunk: a.index, attempt: a.attempt }, now);
+  });
 }
 
 const percent = (part: bigint, total: bigint): string => `${total > 0n ? (part * 100n) / total : 0n} %`;
@@ -144,18 +177,19 @@ async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow,
 
 /** Whether the attempt awaits verdicts: proven, not ended, and its order has a manifest. */
 export const DUTIES_SQL = `
-  select a.order_id, a.idx, a.attempt, a.revealing_ms is not null as revealing from attempts a
+  select a.order_id, a.idx, a.attempt, a.revealing_ms is not null as revealing, a.everyone from attempts a
   join chunks c on c.order_id = a.order_id and c.idx = a.idx and c.attempt = a.attempt
   join orders o on o.id = a.order_id
   where c.state = 'proven' and a.outcome is null and o.manifest is not null
   union all
   -- Accepted by others a moment ago: who has committed is still heard, and paid.
-  select order_id, idx, attempt, true from attempts
-  where outcome = 'accepted' and ended_ms > (extract(epoch from now()) * 1000)::bigint - 10000`;
+  select order_id, idx, attempt, true, everyone from attempts
+  where outcome in ('accepted', 'canary') and ended_ms > (extract(epoch from now()) * 1000)::bigint - 10000`;
 
 export interface DutyRow {
   readonly order_id: Hex;
   readonly idx: number;
   readonly attempt: number;
   readonly revealing: boolean;
+  readonly everyone: boolean;
 }

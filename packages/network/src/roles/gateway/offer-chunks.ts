@@ -1,6 +1,6 @@
 /** Offering the chunks of an order that wait, and taking offers back that nobody answered. */
 import type { Address } from 'viem';
-import { earliestTimeFor, matchChunk, type Offer as ProverOffer } from '../../market/index.js';
+import { clearBatch, earliestTimeFor, type Offer as ProverOffer } from '../../market/index.js';
 import { type Offer, toJson } from '../../messages/index.js';
 import { json, type Sql } from '../../store/index.js';
 import { barredForGood, barredProvers } from './barred-provers.js';
@@ -38,27 +38,30 @@ export async function offerChunks(
     const isAnyLeft = affordable.some((p) => !barred.includes(p.address));
     return isAnyLeft ? barred : barredForGood(chunk, attempts, now);
   };
+  const demands = waiting.map((chunk) => ({
+    order: order.id,
+    chunk: chunk.index,
+    attempt: chunk.attempt,
+    workUnits: chunk.workUnits,
+    orderWorkUnits: chunks.reduce((n, c) => n + c.workUnits, 0),
+    curve: terms,
+    startedAt,
+    orderDeadline: order.deadline,
+    failedBy: failedBy(chunk.index),
+  }));
+  const declined = ({ chunk, attempt }: { chunk: number; attempt: number }, address: Address) =>
+    passed.has(passKey(chunk, attempt, address));
+  // Whoever let a chunk pass is asked again once all others have.
+  const cleared = new Map(
+    clearBatch(demands, standing, policy, seconds, declined).map(({ demand, candidate }) => [demand.chunk, candidate]),
+  );
   for (const chunk of waiting) {
-    const demand = {
-      order: order.id,
-      chunk: chunk.index,
-      attempt: chunk.attempt,
-      workUnits: chunk.workUnits,
-      orderWorkUnits: chunks.reduce((n, c) => n + c.workUnits, 0),
-      curve: terms,
-      startedAt,
-      orderDeadline: order.deadline,
-      failedBy: failedBy(chunk.index),
-    };
-    const declined = (address: Address) => passed.has(passKey(chunk.index, chunk.attempt, address));
-    const candidates = matchChunk(demand, standing, policy, seconds);
-    // Whoever let it pass is asked again once all others have.
-    const chosen = candidates.find((c) => !declined(c.address)) ?? candidates[0];
+    const chosen = cleared.get(chunk.index);
     if (!chosen) {
-      next = Math.min(next, nextAsk(standing, demand.curve, startedAt, seconds) ?? next);
+      next = Math.min(next, nextAsk(standing, terms, startedAt, seconds) ?? next);
       continue;
     }
-    if (!candidates.some((c) => !declined(c.address))) {
+    if (declined({ chunk: chunk.index, attempt: chunk.attempt }, chosen.address)) {
       await g.sql.execute('delete from passes where order_id = $1 and idx = $2', [order.id, chunk.index]);
     }
     if (committed + chosen.price > order.budget) continue;
@@ -77,14 +80,6 @@ export async function offerChunks(
     if (!(await makeOffer(g, offer, chosen.address.toLowerCase() as Address, order.budget))) continue;
     committed += chosen.price;
     next = Math.min(next, offer.standsUntilMs);
-    const taken = standing.find((p) => p.address === chosen.address) as (typeof standing)[number];
-    standing[standing.indexOf(taken)] = {
-      ...taken,
-      inFlight: taken.inFlight + 1,
-      workInFlight: taken.workInFlight + chunk.workUnits,
-      freeStake: taken.freeStake - chosen.collateral,
-      workOfOrder: taken.workOfOrder + chunk.workUnits,
-    };
   }
   return next;
 }

@@ -72,6 +72,10 @@ export interface AttemptRow {
   readonly receivedMs: number | undefined;
   /** Since when verdicts are revealed. */
   readonly revealingMs: number | undefined;
+  /** Of a proof that the prover was asked to break, the salt of its mark. */
+  readonly canary: Hex | undefined;
+  /** A committee did not accept it: all validators judge. */
+  readonly everyone: boolean;
   readonly outcome: AttemptOutcome | undefined;
   readonly reason: string | undefined;
   readonly endedMs: number | undefined;
@@ -157,6 +161,8 @@ export function attemptRow(r: Raw): AttemptRow {
     },
     receivedMs: absent(r.received_ms),
     revealingMs: absent(r.revealing_ms),
+    canary: absent(r.canary),
+    everyone: r.everyone,
     outcome: absent(r.outcome),
     reason: absent(r.reason),
     endedMs: absent(r.ended_ms),

@@ -169,4 +169,11 @@ export const MIGRATIONS = [
       create index attempts_failed on attempts (prover, ended_ms) where outcome in ('missed', 'rejected');
     `,
   },
+  {
+    id: '0003-judging',
+    sql: `
+      alter table attempts add column canary text;
+      alter table attempts add column everyone boolean not null default false;
+    `,
+  },
 ];

@@ -11,6 +11,7 @@ import {
   type VerdictCommit,
   type VerdictMessage,
 } from '../../messages/index.js';
+import { committeeOf } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
@@ -40,9 +41,14 @@ export async function dutiesOf(g: GatewayContext, validator: Address): Promise<D
      from (${DUTIES_SQL}) d) x where committed = revealing and not revealed limit 500`,
     [validator],
   );
+  const [validators, { committeeSeats }] = await Promise.all([g.ledger.validators(), g.judging()]);
+  const isTheirs = (d: DutyRow) =>
+    d.everyone ||
+    (committeeOf({ order: d.order_id, chunk: d.idx, attempt: d.attempt }, validators, committeeSeats)?.has(validator) ??
+      true);
   const duties = open.flatMap((d): Duty[] => {
     const key = { order: d.order_id, chunk: d.idx, attempt: d.attempt };
-    if (!d.committed && !d.revealing) return [{ kind: 'verify', ...key }];
+    if (!d.committed && !d.revealing) return isTheirs(d) ? [{ kind: 'verify', ...key }] : [];
     if (d.committed && d.revealing && !d.revealed) return [{ kind: 'reveal', ...key }];
     return [];
   });
@@ -130,7 +136,7 @@ export async function takeVerdicts(
       `insert into verdicts (order_id, idx, attempt, validator, accepted, signed)
        select order_id, idx, attempt, $4, $5, $6 from attempts
        where order_id = $1 and idx = $2 and attempt = $3
-         and (outcome is null or outcome in ('accepted', 'rejected')) for share
+         and (outcome is null or outcome in ('accepted', 'rejected', 'canary')) for share
        on conflict do nothing`,
       [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
     );

@@ -13,6 +13,7 @@ import {
   signMessage,
   toJson,
 } from '../../messages/index.js';
+import { canaryMark, isCanary } from '../../scoring/index.js';
 import { json, type Sql } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
@@ -22,6 +23,7 @@ import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { passOffer } from './offer-chunks.js';
 import { learnRate, seeOperator } from './operators.js';
+import { canarySalt, hasTimeForCanary } from './order-canaries.js';
 import { type AttemptRow, loadAttempt, loadChunk, loadOrder } from './order-rows.js';
 import { findProgram } from './programs.js';
 
@@ -46,6 +48,11 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     throw new Refusal(403, 'bad-signature', 'the lock is not signed by its prover', 'sign it with the operator key');
   }
   const now = g.nowMs();
+  const [{ canaryBps }, { commitSeconds }, { verifySeconds }] = await Promise.all([
+    g.judging(),
+    g.timing(),
+    g.policy(),
+  ]);
   await g.sql.transaction(async (tx) => {
     const held = await loadAttempt(tx, lock.order, lock.chunk, lock.attempt);
     if (held && held.prover === sender && held.lock.signature === signed.signature) return;
@@ -57,11 +64,14 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     if (!same)
       throw new Refusal(409, 'other-terms', 'the lock has other terms than the offer', 'sign the offer as it is');
     // The clock may have been set back since, or be another gateway's: no lock is before its offer or its order.
-    const startedAt = (await loadOrder(tx, lock.order))?.startedAt ?? 0;
+    const order = await loadOrder(tx, lock.order);
+    const startedAt = order?.startedAt ?? 0;
+    const seconds = verifySeconds + 2 * commitSeconds;
+    const isOne = order && isCanary(`0x${order.secret}`, lock, canaryBps) && hasTimeForCanary(order, lock, seconds);
     const lockedMs = Math.max(now, offer.standsUntilMs - g.settings.offerMs, startedAt * 1000);
     await tx.execute(
-      `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units, canary)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       [
         lock.order,
         lock.chunk,
@@ -73,6 +83,7 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
         lock.collateral,
         lock.deadline,
         chunk.workUnits,
+        isOne ? canarySalt(order.secret, lock) : null,
       ],
     );
     await tx.execute(`update chunks set state = 'locked', offer_until_ms = null where order_id = $1 and idx = $2`, [
@@ -84,9 +95,11 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
   });
   const order = await loadOrder(g.sql, lock.order);
   const chunk = await loadChunk(g.sql, lock.order, lock.chunk);
+  const attempt = await loadAttempt(g.sql, lock.order, lock.chunk, lock.attempt);
   const program = order && (await findProgram(g, order.fingerprint));
   if (!order || !chunk || !program) throw notYours();
-  return { order: order.signed, slices: chunk.slices.map((i) => program.slices[i]) };
+  const slices = chunk.slices.map((i) => program.slices[i]);
+  return { order: order.signed, slices, ...(attempt?.canary ? { canary: attempt.canary } : {}) };
 }
 
 /** The boundary values of a chunk, sealed to the prover that holds it. */
@@ -156,7 +169,7 @@ export async function takeRelease(
 export async function endAttempt(
   tx: Sql,
   a: Pick<AttemptRow, 'order' | 'index' | 'attempt'>,
-  outcome: 'released' | 'missed' | 'rejected' | 'unlinked' | 'ended',
+  outcome: 'released' | 'missed' | 'rejected' | 'unlinked' | 'canary' | 'ended',
   reason: string,
   nowMs: number,
   release?: object,
@@ -224,10 +237,20 @@ export async function takeDelivery(
       throw new Refusal(409, 'lock-ended', `this lock has ended: ${held.outcome ?? 'delivered'}`, 'GET /v1/work');
     }
     if (held.deadline * 1000 + GRACE_MS < now) throw new Refusal(409, 'late', 'the deadline of the lock is over', '');
+    // A prover may decline to break its proof: then it is judged like any other.
+    const isMarked = held.canary !== undefined && delivery.proof.mark === canaryMark(held.lock.message, held.canary);
     await tx.execute(
-      `update attempts set delivery = $4, acknowledgement = $5, received_ms = $6
+      `update attempts set delivery = $4, acknowledgement = $5, received_ms = $6, canary = $7
        where order_id = $1 and idx = $2 and attempt = $3`,
-      [order, index, receipt.attempt, json(toJson(delivery)), json(toJson(acknowledgement)), now],
+      [
+        order,
+        index,
+        receipt.attempt,
+        json(toJson(delivery)),
+        json(toJson(acknowledgement)),
+        now,
+        isMarked ? held.canary : null,
+      ],
     );
     await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
     await tx.execute(
@@ -235,7 +258,12 @@ export async function takeDelivery(
        where digest = any($1) and kind = 'uploaded' and owner = $3`,
       [digests, order, prover],
     );
-    await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
+    const [again] = await tx.query(
+      `select 1 from attempts where order_id = $1 and idx = $2 and attempt < $3 and prover = $4 and outcome = 'canary'`,
+      [order, index, receipt.attempt, prover],
+    );
+    // The proof behind its canary was there already: that says nothing of its rate.
+    if (!again) await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
     const key = { chunk: index, attempt: receipt.attempt };
     await tellOrder(tx, 'proven', order, now, { ...key, prover });
     if (found.manifest) await tellValidators(tx, 'verify', { order, ...key }, now);

@@ -1,6 +1,13 @@
 /** What a gateway says of an epoch, as JSON: the trace with the state before it, and the settlement that follows. */
 import { z } from 'zod';
-import { addressSchema, amountSchema, bytes32Schema, signatureSchema, signedSchema } from '../../messages/index.js';
+import {
+  addressSchema,
+  amountSchema,
+  bytes32Schema,
+  chunkProofSchema,
+  signatureSchema,
+  signedSchema,
+} from '../../messages/index.js';
 import type {
   EpochTrace,
   Leaf,
@@ -15,6 +22,7 @@ const amount = amountSchema(256);
 const role = z.literal([1, 2]);
 const MANY = 1_000_000;
 
+const commits = z.array(signedSchema('VerdictCommit')).max(4096);
 const verdicts = z.array(signedSchema('Verdict')).max(4096);
 
 const attemptTraceSchema = z.strictObject({
@@ -30,7 +38,7 @@ const attemptTraceSchema = z.strictObject({
     .optional(),
   receipt: signedSchema('Receipt').optional(),
   acknowledgement: signedSchema('Acknowledgement').optional(),
-  commits: z.array(signedSchema('VerdictCommit')).max(4096),
+  commits,
   verdicts,
 });
 
@@ -63,11 +71,22 @@ export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
   provers: z.array(z.strictObject(operatorAccount) satisfies z.ZodType<ProverAccount>).max(MANY),
   orders: z.array(orderTraceSchema).max(MANY),
   canaries: z
-    .array(z.strictObject({ order: bytes32Schema, chunk: count, attempt: count, accepted: z.boolean(), verdicts }))
+    .array(
+      z.strictObject({
+        lock: signedSchema('Lock'),
+        receipt: signedSchema('Receipt'),
+        proof: chunkProofSchema,
+        salt: bytes32Schema,
+        commits,
+        verdicts,
+      }),
+    )
     .max(MANY),
 });
 
 const credit = { account: addressSchema, role: role.optional(), cumulative: amount };
+/** In one word on the chain, behind a first bit. */
+const recall = { validator: addressSchema, answered: count, answers: z.string().regex(/^[01]{1,200}$/) };
 const penalty = { operator: addressSchema, role, cumulative: amount, evidence: bytes32Schema };
 
 export const settlementStateSchema: z.ZodType<SettlementState> = z.strictObject({
@@ -78,6 +97,7 @@ export const settlementStateSchema: z.ZodType<SettlementState> = z.strictObject(
   penalties: z.array(z.strictObject(penalty)).max(MANY),
   orders: z.array(z.strictObject({ id: bytes32Schema, epoch: count })).max(MANY),
   minted: amount,
+  recalls: z.array(z.strictObject(recall)).max(MANY),
 });
 
 /** `GET /v1/epochs/{n}`: all that the settlement of the epoch follows from, besides the chain's parameters. */
@@ -92,6 +112,7 @@ export const leafSchema: z.ZodType<Leaf> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal(1), order: bytes32Schema, spent: amount, delivered: z.boolean() }),
   z.strictObject({ kind: z.literal(2), ...credit }),
   z.strictObject({ kind: z.literal(3), ...penalty }),
+  z.strictObject({ kind: z.literal(4), ...recall }),
 ]);
 
 const penaltyItem = z.strictObject({

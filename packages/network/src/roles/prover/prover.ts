@@ -29,7 +29,16 @@ import type { ProveChunk } from './prove-chunk.js';
 import { type AttemptKey, keyText, ProverJournal } from './prover-journal.js';
 import { RATE_FILE, readRate } from './prover-rate.js';
 import { ProvingThread } from './proving-thread.js';
-import { type HeldChunk, LockEnded, NotLocked, release, releaseReason, workChunk } from './work-chunk.js';
+import {
+  type HeldChunk,
+  type KeptProofs,
+  keptKey,
+  LockEnded,
+  NotLocked,
+  release,
+  releaseReason,
+  workChunk,
+} from './work-chunk.js';
 
 export interface ProverSettings {
   /** Token units per million work units. */
@@ -102,6 +111,7 @@ class Prover {
   readonly #awaiting = new Map<string, Lock>();
   /** Offers that were let pass, with the time until which they stood: a new offer of the same chunk is another. */
   readonly #declined = new Map<string, number>();
+  readonly #kept: KeptProofs = new Map();
   readonly #loops: Promise<void>[] = [];
   readonly #stopping = new AbortController();
   readonly #thread: ProvingThread | undefined;
@@ -236,7 +246,8 @@ class Prover {
         capacity: settings.capacity,
         held: held.length,
         workHeld: held.reduce((n, h) => n + h.workUnits, 0),
-        rate: this.#rate,
+        // What is proven already takes no time.
+        rate: this.#kept.has(keptKey(offer)) ? Number.MAX_SAFE_INTEGER : this.#rate,
         freeStake: await this.#freeStake(),
         allow: settings.allowPrograms,
         deny: settings.denyPrograms,
@@ -323,6 +334,7 @@ class Prover {
           ledger,
           programs: this.#programs,
           journal: this.#journal,
+          kept: this.#kept,
           prove: async (job, signal) => {
             hooks?.locked?.(lock);
             return this.#prove(job, signal);

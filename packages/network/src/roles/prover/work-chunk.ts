@@ -1,5 +1,6 @@
 /** One chunk from the signed lock to the gateway's acknowledgement. */
-import type { Hex } from 'viem';
+import { randomBytes } from 'node:crypto';
+import { bytesToHex, type Hex } from 'viem';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
 import {
@@ -23,12 +24,14 @@ import {
   toJson,
 } from '../../messages/index.js';
 import type { Identity, Logger } from '../../node/index.js';
+import { canaryMark } from '../../scoring/index.js';
 import { StoreError } from '../../store/index.js';
 import { backOffMs, pause } from '../../transport/client/back-off.js';
 import { open, TransportError } from '../../transport/index.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import type { ProgramCache } from '../peer/program-cache.js';
+import { breakProof } from './break-proof.js';
 import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenSlice } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';
 
@@ -39,10 +42,17 @@ export interface ChunkWork {
   readonly programs: ProgramCache;
   readonly journal: ProverJournal;
   readonly prove: ProveChunk;
+  /** Proofs that are valid and were not delivered yet, as a canary was asked for in their place. */
+  readonly kept: KeptProofs;
   readonly log: Logger;
   /** Seconds that proving took. */
   readonly onProven: (lock: Lock, workUnits: number, seconds: number) => void;
 }
+
+export type KeptProofs = Map<string, readonly ProvenSlice[]>;
+/** By order and chunk: every attempt proves the same. */
+export const keptKey = ({ order, chunk }: Pick<Lock, 'order' | 'chunk'>): string => `${order} ${chunk}`;
+const KEPT = 16;
 
 export interface HeldChunk {
   readonly link: GatewayLink;
@@ -94,8 +104,9 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
   const answer = await takeLock(held);
   held.stage = 'locked';
   held.workUnits = answer.slices.reduce((n, s) => n + s.workUnits, 0);
-  const proven = await proveHeld(work, held, answer);
-  const proof = await upload(held, proven);
+  const kept = work.kept.get(keptKey(lock));
+  const proven = kept ?? (await proveHeld(work, held, answer));
+  const proof = await upload(held, answer.canary === undefined ? proven : breakProof(proven), markOf(lock, answer));
   const digest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const { order, chunk, attempt, prover } = lock;
   const message = { order, chunk, attempt, prover, proofDigest: digest };
@@ -103,6 +114,15 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
   const delivery: Delivery = { receipt, proof };
   held.stage = 'delivering';
   await work.journal.receipt(lock, delivery);
+  work.kept.delete(keptKey(lock));
+  if (answer.canary !== undefined) {
+    work.log.info({ order, chunk, attempt }, 'a broken proof was asked for, to test the validators');
+    work.kept.set(keptKey(lock), proven);
+    for (const oldest of work.kept.keys()) {
+      if (work.kept.size <= KEPT) break;
+      work.kept.delete(oldest);
+    }
+  }
   const acknowledgement = await persist(signal, () =>
     ended(() => link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true })),
   );
@@ -239,7 +259,11 @@ async function withPackages<T>(
   return nested([]);
 }
 
-async function upload({ link, signal }: HeldChunk, proven: readonly ProvenSlice[]): Promise<ChunkProof> {
+/** Every delivery has a mark, so that those of canaries are not told apart. */
+const markOf = (lock: Lock, { canary }: LockAnswer): Hex =>
+  canary === undefined ? bytesToHex(randomBytes(32)) : canaryMark(lock, canary);
+
+async function upload({ link, signal }: HeldChunk, proven: readonly ProvenSlice[], mark: Hex): Promise<ChunkProof> {
   const slices: ChunkProof['slices'] = [];
   for (const { statement, proof } of proven) {
     const digest = digestOfBytes(proof);
@@ -251,7 +275,7 @@ async function upload({ link, signal }: HeldChunk, proven: readonly ProvenSlice[
       proofBytes: proof.length,
     });
   }
-  return { slices };
+  return { mark, slices };
 }
 
 const RELEASE_REASON = {

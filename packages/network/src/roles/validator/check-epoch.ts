@@ -2,7 +2,7 @@
 import { decodeKey } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
 import type { Ledger, SettlementHead } from '../../chain/ledger.js';
-import { marketPolicy, networkTiming, settlementParameters } from '../../chain/network-parameters.js';
+import { judgingPolicy, marketPolicy, networkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalJson, commitmentOf, type EpochRoot } from '../../messages/index.js';
 import {
   checkTrace,
@@ -83,6 +83,7 @@ export async function traceContext(
     network: c.ledger.network,
     previous,
     market: await laxestPolicy(trace, c.ledger),
+    ...(await judgingOf(trace, c.ledger)),
     validators: await c.ledger.validators(),
     reserves: await reservesOf(trace, c.ledger),
     programs: await programsOf(trace, c),
@@ -128,6 +129,7 @@ async function checkStateByLeaves(
   const without = (leaf: Leaf) => ({ ...leaf, kind: undefined });
   if (text(previous.credits) !== text(listed(2).map(without))) return 'its credits are not those of the leaves';
   if (text(previous.penalties) !== text(listed(3).map(without))) return 'its penalties are not those of the leaves';
+  if (text(previous.recalls) !== text(listed(4).map(without))) return 'its recalls are not those of the leaves';
   const orders: { id: Hex; epoch: number }[] = listed(1).map(({ order }) => ({ id: order, epoch: previous.epoch }));
   for (let epoch = previous.epoch - 1; epoch > Math.max(0, previous.epoch - rememberEpochs); epoch--) {
     const posted = await c.ledger.epoch(epoch);
@@ -156,6 +158,18 @@ function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContex
       }
     }
   }
+  for (const { lock, receipt, commits, verdicts } of trace.canaries) {
+    const own = journal.verdict(lock.message);
+    const where = `${lock.message.order}/${lock.message.chunk}/${lock.message.attempt}`;
+    // We verified this proof and it holds: whoever calls it broken would take income from all who said so.
+    if (own?.accepted && lower(own.proofDigest) === lower(receipt.message.proofDigest)) return `canary of ${where}`;
+    for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
+      if (!own || commitmentOf(own) !== message.commitment) return `commitment on the canary ${where}`;
+    }
+    for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
+      if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on the canary ${where}`;
+    }
+  }
   return undefined;
 }
 
@@ -170,6 +184,14 @@ async function laxestPolicy(trace: EpochTrace, ledger: Ledger) {
     collateralBps: least(a.collateralBps, b.collateralBps),
     collateralMin: least(a.collateralMin, b.collateralMin),
   };
+}
+
+/** The rate of canaries may have been changed while orders ran: the higher one bounds them. */
+async function judgingOf(trace: EpochTrace, ledger: Ledger): Promise<Pick<TraceContext, 'settlement' | 'canaryBps'>> {
+  const began = Math.min(trace.closedAt, ...trace.orders.flatMap((o) => o.chunks.map((chunk) => chunk.offeredAt)));
+  const [before, after] = await Promise.all([began, trace.closedAt].map((at) => judgingPolicy(ledger, at)));
+  const canaryBps = Math.max(before.canaryBps, after.canaryBps);
+  return { settlement: { committeeSeats: after.committeeSeats }, canaryBps };
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {
