@@ -24,7 +24,7 @@ const networkAllowed = {
   transport: ['messages'],
   store: [],
   node: ['messages', 'transport', 'chain'],
-  roles: ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node'],
+  roles: ['messages', 'market', 'scoring', 'chain', 'transport', 'store', 'node', 'bittensor'],
   local: ['messages', 'scoring', 'chain', 'node'],
   simulation: ['messages', 'market', 'scoring'],
   bittensor: ['messages', 'scoring', 'chain'],

@@ -109,7 +109,17 @@ function parseAmount(value: unknown, source: string): bigint {
 }
 
 /** Paths among the settings are made absolute. */
-const PATHS: readonly ConfigName[] = ['dataDirectory', 'keystore', 'passwordFile', 'networkFile', 'log.file'];
+const PATHS: readonly ConfigName[] = [
+  'dataDirectory',
+  'keystore',
+  'passwordFile',
+  'networkFile',
+  'log.file',
+  'bittensor.uidFile',
+  'bittensor.file',
+  'bittensor.keystore',
+  'bittensor.passwordFile',
+];
 
 function assemble(given: ReadonlyMap<ConfigName, Given>, directory: string): NodeConfig {
   const config: Record<string, unknown> = {};

@@ -20,7 +20,7 @@ import {
   nextSequence,
   type Service,
 } from '../node/index.js';
-import { PROVER_ROLE, VALIDATOR_ROLE } from '../scoring/index.js';
+import { PROVER_ROLE, type Settlement, VALIDATOR_ROLE } from '../scoring/index.js';
 import { openBlobs, openSql, type SqlStore } from '../store/index.js';
 import { createServer, jsonRoute, Refusal, type Route, rawRoute } from '../transport/server/index.js';
 import { createGateway } from './gateway/gateway.js';
@@ -28,6 +28,7 @@ import { createClaims, GatewayLink } from './peer/index.js';
 import { createProver, type ProverOptions } from './prover/index.js';
 import { createValidator } from './validator/index.js';
 import { watchGas } from './watch-gas.js';
+import { weightExport } from './weight-export.js';
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -164,6 +165,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
     directory: directory('database'),
   });
   const limits = { blobBytes: config.gateway.maxBlobBytes, bodyBytes: config.gateway.maxBodyBytes };
+  const weights = await weightExport(config, log);
   const gateway = createGateway({
     identity,
     ledger,
@@ -180,6 +182,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
       minFreeBytes: config.gateway.minFreeBytes,
       retainMs: config.gateway.retainSeconds * 1000,
     },
+    ...(weights ? { onSettled: (settlement: Settlement) => weights.offer(settlement) } : {}),
     node: (): NodeDocument => ({
       endpoint: record.document.record,
       chainId: ledger.network.chainId,

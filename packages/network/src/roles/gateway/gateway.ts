@@ -6,6 +6,7 @@ import { judgingPolicy, marketPolicy, networkTiming } from '../../chain/network-
 import type { NodeDocument } from '../../messages/index.js';
 import type { Identity } from '../../node/index.js';
 import type { Metrics } from '../../node/metrics.js';
+import type { Settlement } from '../../scoring/index.js';
 import { type BlobLocation, type BlobStore, migrate, type SqlStore } from '../../store/index.js';
 import type { NonceLedger } from '../../transport/index.js';
 import type { Route } from '../../transport/server/route.js';
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   readonly blobLocation: BlobLocation;
   readonly settings?: Partial<GatewaySettings>;
   readonly inference?: { readonly threads?: number; readonly cacheBytes?: number };
+  /** Told every epoch that settles, once its orders are paid; must not throw or take long. */
+  readonly onSettled?: (settlement: Settlement) => void;
   /** What GET /v1/node answers. */
   readonly node: () => NodeDocument;
   readonly log: Log;
@@ -109,7 +112,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     nowMs: () => Date.now(),
   };
   const runner = new OrderRunner(g, pool);
-  const epochs = new EpochRunner(g);
+  const epochs = new EpochRunner(g, options.onSettled);
 
   async function advance(id: Hex): Promise<void> {
     running.add(id);

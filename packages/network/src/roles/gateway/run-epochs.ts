@@ -12,6 +12,7 @@ import {
   type EpochTrace,
   emptyState,
   leafProofs,
+  type Settlement,
   type SettlementState,
   settleEpoch,
   sortLeaves,
@@ -66,7 +67,10 @@ export class EpochRunner {
   /** Orders whose trace does not hold, and until when they are left out. */
   readonly #setAside = new Map<Hex, number>();
 
-  constructor(private readonly g: GatewayContext) {}
+  constructor(
+    private readonly g: GatewayContext,
+    private readonly onSettled: (settlement: Settlement) => void = () => {},
+  ) {}
 
   /** Moves the open epoch on, or opens one where orders wait to be settled. */
   async advance(): Promise<void> {
@@ -329,6 +333,7 @@ export class EpochRunner {
     if (row.state === 'settled') return;
     this.#settled?.set(row.epoch, { atMs: now, looks: 0 });
     g.log.info({ epoch: row.epoch, orders: orders.length, penalties: penalties.length }, 'epoch settled');
+    this.onSettled(settlement);
   }
 
   /** A validator's signature on the open epoch. */
