@@ -234,68 +234,6 @@ export function productRound(
   addTo(PARTIALS + slot * PARTIAL_BYTES + 16, second);
 }
 
-export function productRoundBase(
-  from: u32, to: u32, slot: u32, fLo: usize, fHi: usize, wLo: usize, wHi: usize,
-): void {
-  const fLoStep: usize = fLo ? 4 : 0;
-  const fHiStep: usize = fHi ? 4 : 0;
-  const wLoStep: usize = wLo ? 16 : 0;
-  const wHiStep: usize = wHi ? 16 : 0;
-  let p = fLo ? fLo + (<usize>from << 2) : ZEROS;
-  let pp = fHi ? fHi + (<usize>from << 2) : ZEROS;
-  let q = wLo ? wLo + (<usize>from << 4) : ZEROS;
-  let qq = wHi ? wHi + (<usize>from << 4) : ZEROS;
-  let sl = i64x2.splat(0);
-  let sh = sl;
-  let tl = sl;
-  let th = sl;
-  let n = to - from;
-  for (; n >= 4; n -= 4) {
-    const f = v128.load(p);
-    const g = extrapolate(v128.load(pp), f);
-    const w0 = v128.load(q);
-    const w1 = v128.load(q, 16);
-    const w2 = v128.load(q, 32);
-    const w3 = v128.load(q, 48);
-    let x0 = splat0(f);
-    let x1 = splat1(f);
-    let x2 = splat2(f);
-    let x3 = splat3(f);
-    sl = i64x2.add(sl, slim(low4(x0, x1, x2, x3, w0, w1, w2, w3)));
-    sh = i64x2.add(sh, slim(high4(x0, x1, x2, x3, w0, w1, w2, w3)));
-    const v0 = extrapolate(v128.load(qq), w0);
-    const v1 = extrapolate(v128.load(qq, 16), w1);
-    const v2 = extrapolate(v128.load(qq, 32), w2);
-    const v3 = extrapolate(v128.load(qq, 48), w3);
-    x0 = splat0(g);
-    x1 = splat1(g);
-    x2 = splat2(g);
-    x3 = splat3(g);
-    tl = i64x2.add(tl, slim(low4(x0, x1, x2, x3, v0, v1, v2, v3)));
-    th = i64x2.add(th, slim(high4(x0, x1, x2, x3, v0, v1, v2, v3)));
-    p += fLoStep << 2;
-    pp += fHiStep << 2;
-    q += wLoStep << 2;
-    qq += wHiStep << 2;
-  }
-  for (; n > 0; n--) {
-    const f = v128.load32_splat(p);
-    const g = extrapolate(v128.load32_splat(pp), f);
-    const w = v128.load(q);
-    const v = extrapolate(v128.load(qq), w);
-    sl = i64x2.add(sl, slim(i64x2.extmul_low_i32x4_u(f, w)));
-    sh = i64x2.add(sh, slim(i64x2.extmul_high_i32x4_u(f, w)));
-    tl = i64x2.add(tl, slim(i64x2.extmul_low_i32x4_u(g, v)));
-    th = i64x2.add(th, slim(i64x2.extmul_high_i32x4_u(g, v)));
-    p += fLoStep;
-    pp += fHiStep;
-    q += wLoStep;
-    qq += wHiStep;
-  }
-  addTo(PARTIALS + slot * PARTIAL_BYTES, reduce(sl, sh));
-  addTo(PARTIALS + slot * PARTIAL_BYTES + 16, reduce(tl, th));
-}
-
 export function dotBase(from: u32, to: u32, slot: u32, base: usize, ext: usize): void {
   let p = base + (<usize>from << 2);
   let q = ext + (<usize>from << 4);

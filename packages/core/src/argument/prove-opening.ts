@@ -1,20 +1,19 @@
 /** The prover's side of opening.ts, through the kernels. */
-import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
+import { add, type Ext, mul, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import type { ExtVector } from './ext-vector.js';
-import { denseOver, type Functional } from './functional.js';
-import type { TensorLayout } from './layout.js';
 import type { OpeningClaim, OpeningProver } from './opening.js';
-import { type OracleShape, oracleVars, type Placement } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
-import { type CommittedOracle, forGaps, leafBytes, siblingBytes } from './prove-oracles.js';
+import { type BlockRow, type RowBlock, rowBlocks } from './prove-opening-blocks.js';
+import { type CommittedOracle, leafBytes, siblingBytes } from './prove-oracles.js';
+import { prepareWeights } from './prove-weights.js';
 
 const EXT_BYTES = 16;
+/** Row variables that are bound at once, so that rows and weights are never held in the extension field. */
+const LOG_CUBE = 3;
 
-/** One row of F and W, each of 2^log entries. */
+/** One row of F and W, each of 2^log extension elements. */
 interface Row {
   readonly f: Ptr;
-  readonly base: boolean;
   readonly w: Ptr;
   readonly log: number;
 }
@@ -29,6 +28,7 @@ interface FoldWord {
 export function openingProver(kernels: Kernels, oracles: readonly CommittedOracle[], preset: Preset): OpeningProver {
   let rows = new Map<number, Row>();
   let rowVars = 0;
+  let cube: Cube | undefined;
   const folds: FoldWord[] = [];
 
   const only = (): Row => rows.get(0) as Row;
@@ -39,14 +39,12 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
     for (const pair of new Set([...rows.keys()].map((k) => Math.floor(k / 2)))) {
       const lo = rows.get(2 * pair);
       const hi = rows.get(2 * pair + 1);
-      for (const [from, to] of segments(lo, hi)) {
-        const at = (row: Row | undefined, base: boolean): [Ptr, Ptr] =>
-          row && from < 2 ** row.log ? [row.f + (base ? 4 : EXT_BYTES) * from, row.w + EXT_BYTES * from] : [0, 0];
-        const base = (lo ?? hi)?.base ?? false;
-        const [fLo, wLo] = at(lo, base);
-        const [fHi, wHi] = at(hi, base);
-        const kernel = base ? kernels.productRoundBase : kernels.productRound;
-        const [x0, x2] = kernel.call(kernels, fLo, fHi, wLo, wHi, to - from);
+      for (const [from, to] of segments([lo?.log, hi?.log])) {
+        const at = (row: Row | undefined): [Ptr, Ptr] =>
+          row && from < 2 ** row.log ? [row.f + EXT_BYTES * from, row.w + EXT_BYTES * from] : [0, 0];
+        const [fLo, wLo] = at(lo);
+        const [fHi, wHi] = at(hi);
+        const [x0, x2] = kernels.productRound(fLo, fHi, wLo, wHi, to - from);
         s0 = add(s0, x0);
         s2 = add(s2, x2);
       }
@@ -59,32 +57,32 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
     for (const pair of new Set([...rows.keys()].map((k) => Math.floor(k / 2)))) {
       const lo = rows.get(2 * pair);
       const hi = rows.get(2 * pair + 1);
-      const base = (lo ?? hi)?.base ?? false;
       const log = Math.max(lo?.log ?? 0, hi?.log ?? 0);
       const reuse = lo && lo.log === log ? lo : undefined;
-      const f = reuse && !base ? reuse.f : kernels.alloc(EXT_BYTES * 2 ** log);
+      const f = reuse ? reuse.f : kernels.alloc(EXT_BYTES * 2 ** log);
       const w = reuse ? reuse.w : kernels.alloc(EXT_BYTES * 2 ** log);
-      for (const [from, to] of segments(lo, hi)) {
-        const part = (row: Row | undefined, ptr: 'f' | 'w', size: number): Ptr =>
-          row && from < 2 ** row.log ? row[ptr] + size * from : 0;
-        const n = to - from;
-        const kernel = base ? kernels.foldBase : kernels.fold;
-        const size = base ? 4 : EXT_BYTES;
-        kernel.call(kernels, f + EXT_BYTES * from, part(lo, 'f', size), part(hi, 'f', size), n, rho);
-        kernels.fold(w + EXT_BYTES * from, part(lo, 'w', EXT_BYTES), part(hi, 'w', EXT_BYTES), n, rho);
+      for (const [from, to] of segments([lo?.log, hi?.log])) {
+        const part = (row: Row | undefined, ptr: 'f' | 'w'): Ptr =>
+          row && from < 2 ** row.log ? row[ptr] + EXT_BYTES * from : 0;
+        kernels.fold(f + EXT_BYTES * from, part(lo, 'f'), part(hi, 'f'), to - from, rho);
+        kernels.fold(w + EXT_BYTES * from, part(lo, 'w'), part(hi, 'w'), to - from, rho);
       }
-      next.set(pair, { f, w, base: false, log });
+      next.set(pair, { f, w, log });
     }
     rows = next;
   };
 
   return {
     open(placement, claims, lambda, gapPoint) {
-      rowVars = placement.rowVars;
-      const weights = buildWeights(kernels, oracles, claims, lambda, gapPoint);
-      rows = placeRows(kernels, oracles, placement, weights);
+      cube = openCube(kernels, oracles, placement, claims, lambda, gapPoint);
+      rowVars = placement.rowVars - cube.variables;
+      if (cube.variables === 0) {
+        rows = cube.fold();
+        cube = undefined;
+      }
     },
     round() {
+      if (cube) return cube.round();
       if (rowVars > 0) return roundOfRows();
       const { f, w, log } = only();
       const half = 2 ** (log - 1);
@@ -92,6 +90,12 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
       return kernels.productRound(f, f + step, w, w + step, half);
     },
     bind(rho) {
+      if (cube) {
+        if (!cube.bind(rho)) return;
+        rows = cube.fold();
+        cube = undefined;
+        return;
+      }
       if (rowVars > 0) {
         bindRows(rho);
         rowVars--;
@@ -101,7 +105,7 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
       const half = 2 ** (log - 1);
       kernels.fold(f, f, f + EXT_BYTES * half, half, rho);
       kernels.fold(w, w, w + EXT_BYTES * half, half, rho);
-      rows.set(0, { f, w, base: false, log: log - 1 });
+      rows.set(0, { f, w, log: log - 1 });
     },
     commit() {
       const { f, log } = only();
@@ -140,154 +144,138 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
   };
 }
 
-/** The stretches over which a pair of rows of different lengths is uniform. */
-function segments(lo: Row | undefined, hi: Row | undefined): [number, number][] {
-  const a = lo ? 2 ** lo.log : 0;
-  const b = hi ? 2 ** hi.log : 0;
-  const short = Math.min(a, b);
-  const long = Math.max(a, b);
-  return short === 0 || short === long
-    ? [[0, long]]
-    : [
-        [0, short],
-        [short, long],
-      ];
+/** The stretches over which rows of different lengths (given by their log2) are uniform. */
+function segments(logs: readonly (number | undefined)[]): [number, number][] {
+  const ends = [...new Set(logs.flatMap((log) => (log === undefined ? [] : [2 ** log])))].sort((a, b) => a - b);
+  return ends.map((end, i) => [ends[i - 1] ?? 0, end]);
 }
 
-/** The rows of all oracles at their places; a lone row is lifted to the extension field. */
-function placeRows(
-  kernels: Kernels,
-  oracles: readonly CommittedOracle[],
-  placement: Placement,
-  weights: readonly Ptr[],
-): Map<number, Row> {
-  const rows = new Map<number, Row>();
-  oracles.forEach(({ shape, rows: messages }, i) => {
-    const cells = 2 ** shape.logRow;
-    for (let r = 0; r < shape.rows; r++) {
-      const w = weights[i] + EXT_BYTES * cells * r;
-      rows.set(placement.firstRow[i] + r, { f: messages + 4 * cells * r, base: true, w, log: shape.logRow });
-    }
-  });
-  const lone = rows.get(0);
-  if (placement.rowVars === 0 && lone) {
-    const f = kernels.alloc(EXT_BYTES * 2 ** lone.log);
-    kernels.foldBase(f, lone.f, 0, 2 ** lone.log, ZERO);
-    rows.set(0, { ...lone, f, base: false });
-  }
-  return rows;
+/** The first rounds over the row variables, eight rows at a time. */
+interface Cube {
+  readonly variables: number;
+  /** [s(0), s(2)]. */
+  round(): Ext[];
+  /** Whether all of its variables are bound now. */
+  bind(rho: Ext): boolean;
+  /** The rows that are left, by their number. */
+  fold(): Map<number, Row>;
 }
 
-/** W, one array for each oracle. */
-function buildWeights(
+/**
+ * Of eight rows f_x, w_x at a time, Σ F·W is one polynomial of degree 2 in each of three variables, given at 27 points;
+ * their sum over all eights is all that the first three rounds need. Rows and weights are made for this, let go, and
+ * made once more to be folded by the challenges: an eighth of each is kept.
+ */
+function openCube(
   kernels: Kernels,
   oracles: readonly CommittedOracle[],
+  placement: Parameters<OpeningProver['open']>[0],
   claims: readonly OpeningClaim[],
   lambda: Ext,
   gapPoint: readonly Ext[],
-): Ptr[] {
-  let gapScale: Ext = ONE;
-  for (let i = 0; i < claims.length; i++) gapScale = mul(gapScale, lambda);
-  const weights = oracles.map(({ shape }) => {
-    const w = kernels.alloc(EXT_BYTES * shape.rows * 2 ** shape.logRow);
-    if (shape.gap) {
-      fillGaps(kernels, w, shape, gapPoint.slice(gapPoint.length - oracleVars(shape)), gapScale);
-      gapScale = mul(gapScale, lambda);
-    }
-    return w;
-  });
-  let power: Ext = ONE;
-  for (const claim of claims) {
-    for (const t of claim.terms) {
-      addFunctional(kernels, weights[t.oracle], oracles[t.oracle].shape.layout.tensors[t.tensor], t.f, power);
-    }
-    power = mul(power, lambda);
-  }
-  return weights;
-}
-
-/** scale·eq(point, ·) on the cells outside every tensor; the others are left zero. */
-function fillGaps(kernels: Kernels, w: Ptr, shape: OracleShape, point: readonly Ext[], scale: Ext): void {
-  const runs: number[] = [];
-  forGaps(shape.layout, shape.rows * 2 ** shape.logRow, (position, length) => runs.push(position, length));
-  if (runs.length === 0) return;
-  const mark = kernels.mark();
-  const at = kernels.alloc(4 * runs.length);
-  kernels.u32(at, runs.length).set(runs);
-  const logLow = Math.floor(point.length / 2);
-  const cut = point.length - logLow;
-  const high = kernels.alloc(EXT_BYTES * 2 ** cut);
-  const low = kernels.alloc(EXT_BYTES * 2 ** logLow);
-  kernels.eqTable(high, point.slice(0, cut), scale);
-  kernels.eqTable(low, point.slice(cut), ONE);
-  kernels.eqRuns(w, at, runs.length / 2, low, logLow, high);
-  kernels.release(mark);
-}
-
-/** W[cell] += power·f[cell] on one tensor. */
-function addFunctional(kernels: Kernels, w: Ptr, t: TensorLayout, f: Functional, power: Ext): void {
-  const coef = mul(power, f.coef);
-  const mark = kernels.mark();
-  const split = splitAxis(t, f);
-  const lead = hold(kernels, paddedDense(t, f, 0, split));
-  const inner = hold(kernels, paddedDense(t, f, split, t.dims.length));
-  const innerLength = 2 ** t.logs.slice(split).reduce((a, b) => a + b, 0);
-  const perRow = 2 ** t.logs.slice(0, split).reduce((a, b) => a + b, 0);
-  for (const piece of t.pieces) {
-    const m = 2 ** piece.logRows * perRow;
-    const from = lead + EXT_BYTES * piece.row * perRow;
-    const dst = w + EXT_BYTES * piece.offset;
-    // A single column is written as one long row.
-    if (innerLength === 1) kernels.outerAdd(dst, m, inner, 1, from, m, coef);
-    else kernels.outerAdd(dst, innerLength, from, m, inner, innerLength, coef);
-  }
-  kernels.release(mark);
-}
-
-/** The axis that splits the functional in two factors with the least to write down; beyond the leading axis. */
-function splitAxis(t: TensorLayout, f: Functional): number {
-  let best = t.dims.length;
-  let least = Number.POSITIVE_INFINITY;
-  for (let s = Math.min(t.lead + 1, t.dims.length); s <= t.dims.length; s++) {
-    if (f.blocks.some((b) => b.axes.some((x) => x < s) && b.axes.some((x) => x >= s))) continue;
-    const cost = product(t.dims.slice(0, s)) + product(t.dims.slice(s));
-    if (cost < least) {
-      least = cost;
-      best = s;
-    }
-  }
-  return best;
-}
-
-const product = (xs: readonly number[]): number => xs.reduce((a, b) => a * b, 1);
-
-/** The functional's factor on axes [from, to), with the padding of the layout filled with zeros. */
-function paddedDense(t: TensorLayout, f: Functional, from: number, to: number): ExtVector {
-  const axes = t.dims.map((_, i) => i).slice(from, to);
-  const dense = denseOver(
-    f.blocks.filter((b) => b.axes.some((x) => x >= from && x < to)),
-    axes,
-    t.dims,
+): Cube {
+  const variables = Math.min(LOG_CUBE, placement.rowVars);
+  const groups = rowBlocks(oracles, placement, 2 ** LOG_CUBE);
+  const blocks = groups.flatMap((g) => g.blocks);
+  const kept = new Map(
+    blocks.map((b): [number, Row] => {
+      const log = Math.max(...b.rows.map((r) => r?.log ?? 0));
+      return [b.index, { f: kernels.alloc(EXT_BYTES * 2 ** log), w: kernels.alloc(EXT_BYTES * 2 ** log), log }];
+    }),
   );
-  const padded = axes.map((i) => (i > t.lead ? 2 ** t.logs[i] : t.dims[i]));
-  if (axes.every((i, k) => padded[k] === t.dims[i])) return dense;
-  const out = new Uint32Array(4 * product(padded));
-  const counter = axes.map(() => 0);
-  const n = dense.length / 4;
-  for (let i = 0; i < n; i++) {
-    let o = 0;
-    for (let k = 0; k < axes.length; k++) o = o * padded[k] + counter[k];
-    for (let c = 0; c < 4; c++) out[4 * o + c] = dense[4 * i + c];
-    for (let k = axes.length - 1; k >= 0; k--) {
-      counter[k] = counter[k] + 1 < t.dims[axes[k]] ? counter[k] + 1 : 0;
-      if (counter[k] > 0) break;
+  const mark = kernels.mark();
+  const weights = prepareWeights(kernels, oracles, claims, lambda, gapPoint);
+  /** Calls `visit` for the rows of every eight, stretch by stretch. */
+  const each = (visit: (block: RowBlock, f: Ptr[], w: Ptr[], from: number, to: number) => void): void => {
+    for (const group of groups) {
+      group.visit(kernels, weights, (block, at: (row: BlockRow) => { f: Ptr; w: Ptr }) => {
+        const places = block.rows.map((row) => row && { ...at(row), log: row.log });
+        for (const [from, to] of segments(places.map((p) => p?.log))) {
+          const live = places.map((p) => (p && from < 2 ** p.log ? p : undefined));
+          const f = live.map((p) => (p ? p.f + 4 * from : 0));
+          visit(
+            block,
+            f,
+            live.map((p) => (p ? p.w + EXT_BYTES * from : 0)),
+            from,
+            to,
+          );
+        }
+      });
     }
+  };
+  // Σ F·W at the points a + 3b + 9c of {0, 1, ∞}³; bound variables are taken out from the front.
+  let grid: Ext[] = Array.from({ length: 27 }, () => ZERO);
+  if (variables > 0) {
+    each((_, f, w, from, to) => {
+      kernels.productCube(f, w, to - from).forEach((x, g) => {
+        grid[g] = add(grid[g], x);
+      });
+    });
   }
-  return out;
+  const rhos: Ext[] = [];
+  /** Values at 0 and 1 and the leading coefficient, at the k-th point of the other variables. */
+  const quadratic = (k: number): [Ext, Ext, Ext] => [grid[3 * k], grid[3 * k + 1], grid[3 * k + 2]];
+  /** The points of the other variables that are 0 or 1 in each. */
+  const corners = (): number[] =>
+    Array.from({ length: grid.length / 3 }, (_, k) => k).filter((k) => k % 3 < 2 && Math.floor(k / 3) < 2);
+  return {
+    variables,
+    round() {
+      let s0: Ext = ZERO;
+      let s2: Ext = ZERO;
+      for (const k of corners()) {
+        const [t0, t1, lead] = quadratic(k);
+        s0 = add(s0, t0);
+        // t(2) = 2·t(1) - t(0) + 2·lead
+        const sum = add(t1, lead);
+        s2 = add(s2, sub(add(sum, sum), t0));
+      }
+      return [s0, s2];
+    },
+    bind(rho) {
+      rhos.push(rho);
+      grid = Array.from({ length: grid.length / 3 }, (_, k): Ext => {
+        const [t0, t1, lead] = quadratic(k);
+        return add(t0, mul(rho, add(sub(sub(t1, t0), lead), mul(rho, lead))));
+      });
+      return rhos.length === variables;
+    },
+    fold() {
+      each((block, f, w, from, to) => {
+        const row = kept.get(block.index) as Row;
+        const inner = kernels.mark();
+        foldRows(kernels, row.f + EXT_BYTES * from, f, true, to - from, rhos);
+        foldRows(kernels, row.w + EXT_BYTES * from, w, false, to - from, rhos);
+        kernels.release(inner);
+      });
+      kernels.release(mark);
+      return kept;
+    },
+  };
 }
 
-function hold(kernels: Kernels, v: ExtVector): Ptr {
-  const ptr = kernels.alloc(4 * v.length);
-  kernels.u32(ptr, v.length).set(v);
-  return ptr;
+/** dst = Σ_x eq(rhos, x)·rows[x], rhos[0] belonging to the lowest bit of x; `base` rows are lifted. */
+function foldRows(
+  kernels: Kernels,
+  dst: Ptr,
+  rows: readonly Ptr[],
+  base: boolean,
+  n: number,
+  rhos: readonly Ext[],
+): void {
+  // Without a variable, a row and nothing are folded at 0: the row itself.
+  const steps = rhos.length > 0 ? rhos : [ZERO];
+  let level = rows;
+  steps.forEach((rho, k) => {
+    const kernel = base && k === 0 ? kernels.foldBase : kernels.fold;
+    const pairs = k === steps.length - 1 ? 1 : level.length / 2;
+    level = Array.from({ length: pairs }, (_, i) => {
+      const [lo, hi] = [level[2 * i], level[2 * i + 1]];
+      if (lo === 0 && hi === 0 && pairs > 1) return 0;
+      const to = pairs === 1 ? dst : kernels.alloc(EXT_BYTES * n);
+      kernel.call(kernels, to, lo, hi, n, rho);
+      return to;
+    });
+  });
 }

@@ -6,38 +6,57 @@ import { logWord, type OracleShape } from './oracles.js';
 
 export interface CommittedOracle {
   readonly shape: OracleShape;
-  /** The messages, row-major [rows][2^logRow], canonical base elements. */
-  readonly rows: Ptr;
-  /** The code words, position-major [2^logWord][stride]. */
-  readonly word: Ptr;
-  readonly stride: number;
+  /** Signed numbers of each tensor of the layout, row-major. */
+  readonly data: readonly Int32Array[];
+  /** The code words, position-major [2^logWord][stride], where they are held: else they are made again when asked for. */
+  readonly word: Ptr | undefined;
   /** Merkle tree in heap order over 2^logWord leaves. */
   readonly tree: Ptr;
   readonly root: Uint8Array;
 }
 
-/** @param data signed numbers of each tensor of the layout, row-major */
+/** Code words are held while the kernels' memory in use stays below these bytes. */
+const HELD_BYTES = 2 ** 29;
+/** Rows that are encoded at once for the queries of a word that is not held. */
+const ROWS_AT_ONCE = 32;
+
+const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
+
+/** @param data signed numbers of each tensor of the layout, row-major; kept, not copied */
 export function commitOracle(kernels: Kernels, shape: OracleShape, data: readonly Int32Array[]): CommittedOracle {
-  const { rows: count, logRow } = shape;
-  const cells = count * 2 ** logRow;
+  const leaves = 2 ** logWord(shape);
+  const stride = strideOf(shape.rows);
+  const tree = kernels.alloc(64 * leaves);
+  const before = kernels.mark();
+  const word = kernels.alloc(4 * leaves * stride);
+  const held = kernels.mark() <= HELD_BYTES;
+  const mark = kernels.mark();
+  encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
+  kernels.release(mark);
+  kernels.hashLeaves(tree + 32 * leaves, word, leaves, 4 * shape.rows, 4 * stride);
+  if (!held) kernels.release(before);
+  kernels.merkle(tree, leaves);
+  return { shape, data, word: held ? word : undefined, tree, root: kernels.u8(tree + 32, 32).slice() };
+}
+
+/** The rows of an oracle, row-major [rows][2^logRow], canonical base elements, in memory that is allocated for them. */
+export function messages(kernels: Kernels, shape: OracleShape, data: readonly Int32Array[]): Ptr {
+  const cells = shape.rows * 2 ** shape.logRow;
   const rows = kernels.alloc(4 * cells);
   const view = kernels.i32(rows, cells);
   shape.layout.tensors.forEach((t, i) => {
     fillPadded(view, t, data[i]);
   });
   kernels.canonical(rows, rows, cells);
-  const stride = Math.ceil(count / 4) * 4;
-  const leaves = 2 ** logWord(shape);
-  const word = kernels.alloc(4 * leaves * stride);
-  const tree = kernels.alloc(64 * leaves);
-  const mark = kernels.mark();
-  const message = kernels.alloc(4 * stride * 2 ** logRow);
-  kernels.transpose(message, rows, count, 2 ** logRow, stride);
-  kernels.encode(word, message, logRow, stride);
-  kernels.release(mark);
-  kernels.hashLeaves(tree + 32 * leaves, word, leaves, 4 * count, 4 * stride);
-  kernels.merkle(tree, leaves);
-  return { shape, rows, word, stride, tree, root: kernels.u8(tree + 32, 32).slice() };
+  return rows;
+}
+
+/** Code words of `count` rows from `rows` on, position-major. */
+function encodeRows(kernels: Kernels, word: Ptr, shape: OracleShape, rows: Ptr, count: number): void {
+  const stride = strideOf(count);
+  const message = kernels.alloc(4 * stride * 2 ** shape.logRow);
+  kernels.transpose(message, rows, count, 2 ** shape.logRow, stride);
+  kernels.encode(word, message, shape.logRow, stride);
 }
 
 /** Visits the contiguous runs of a tensor's real cells: (first cell of the tensor, first cell of the stack, length). */
@@ -98,11 +117,29 @@ export function fillPadded(stack: Int32Array, t: TensorLayout, data: Int32Array)
 
 /** The words of the given leaves, one leaf after the other. */
 export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly number[]): Uint8Array {
-  const size = 4 * o.shape.rows;
-  const out = new Uint8Array(size * leaves.length);
-  leaves.forEach((leaf, i) => {
-    out.set(kernels.u8(o.word + 4 * o.stride * leaf, size), i * size);
-  });
+  const { rows, logRow } = o.shape;
+  const out = new Uint8Array(4 * rows * leaves.length);
+  /** Copies what `word` holds of rows [from, from + count). */
+  const copy = (word: Ptr, from: number, count: number): void => {
+    leaves.forEach((leaf, i) => {
+      out.set(kernels.u8(word + 4 * strideOf(count) * leaf, 4 * count), 4 * (rows * i + from));
+    });
+  };
+  if (o.word !== undefined) {
+    copy(o.word, 0, rows);
+    return out;
+  }
+  const before = kernels.mark();
+  const all = messages(kernels, o.shape, o.data);
+  for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
+    const mark = kernels.mark();
+    const count = Math.min(ROWS_AT_ONCE, rows - from);
+    const word = kernels.alloc(4 * 2 ** logWord(o.shape) * strideOf(count));
+    encodeRows(kernels, word, o.shape, all + 4 * from * 2 ** logRow, count);
+    copy(word, from, count);
+    kernels.release(mark);
+  }
+  kernels.release(before);
   return out;
 }
 

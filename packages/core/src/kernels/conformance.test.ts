@@ -296,7 +296,7 @@ describe('kernels on every backend', () => {
     }
   });
 
-  it('productRound and productRoundBase, with null pointers', () => {
+  it('productRound, with null pointers', () => {
     for (const n of [...lengths, 513, long]) {
       for (const mask of n === long ? [15] : [15, 14, 13, 11, 7, 10, 5, 12, 3]) {
         const on = (bit: number, ptr: Ptr): Ptr => (mask & bit ? ptr : 0);
@@ -304,10 +304,19 @@ describe('kernels on every backend', () => {
           const [f, g, w, v] = [1, 2, 3, 4].map((seed) => put(k, words(4 * n, seed), seed % 2));
           return k.productRound(on(1, f), on(2, g), on(4, w), on(8, v), n);
         });
-        same(`base ${n}, mask ${mask}`, (k) => {
-          const [f, g] = [1, 2].map((seed) => put(k, words(n, seed), seed));
-          const [w, v] = [3, 4].map((seed) => put(k, words(4 * n, seed)));
-          return k.productRoundBase(on(1, f), on(2, g), on(4, w), on(8, v), n);
+      }
+    }
+  });
+
+  it('productCube, with null pointers', () => {
+    for (const n of [...lengths, 1025, 4099]) {
+      for (const mask of n > 127 ? [0xffff] : [0xffff, 0xff01, 0x01ff, 0x0303, 0xfffe, 0x7f80]) {
+        same(`${n}, mask ${mask}`, (k) => {
+          const rows = Array.from({ length: 16 }, (_, i) => {
+            const ptr = put(k, words(i < 8 ? n : 4 * n, i + 1), i < 8 ? i % 3 : 0);
+            return mask & (1 << i) ? ptr : 0;
+          });
+          return k.productCube(rows.slice(0, 8), rows.slice(8), n);
         });
       }
     }

@@ -101,7 +101,15 @@ const cases: readonly Case[] = [
   { name: 'fold', count: n, unit: 'folds', run: (k, { a, b, out }) => k.fold(out, a, b, n, rho) },
   { name: 'foldBase', count: n, unit: 'folds', run: (k, { a, b, out }) => k.foldBase(out, a, b, n, rho) },
   { name: 'productRound', count: n, unit: 'pairs', run: (k, { a, b, c, d }) => k.productRound(a, b, c, d, n) },
-  { name: 'productRoundBase', count: n, unit: 'pairs', run: (k, { a, b, c, d }) => k.productRoundBase(a, b, c, d, n) },
+  {
+    name: 'productCube',
+    count: n,
+    unit: 'cells',
+    run: (k, { a, b }) => {
+      const rows = (from: number, bytes: number) => Array.from({ length: 8 }, (_, i) => from + (bytes * i * n) / 8);
+      k.productCube(rows(a, 4), rows(b, 16), n / 8);
+    },
+  },
   { name: 'dot', count: n, unit: 'products', run: (k, { a, b }) => k.dot(a, b, n) },
   { name: 'dotBase', count: n, unit: 'products', run: (k, { a, b }) => k.dotBase(a, b, n) },
   {

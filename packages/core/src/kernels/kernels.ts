@@ -94,8 +94,12 @@ export interface Kernels {
   foldBase(dst: Ptr, lo: Ptr, hi: Ptr, n: number, rho: Ext): void;
   /** [Σ fLo·wLo, Σ (2·fHi - fLo)·(2·wHi - wLo)]: values at 0 and 2 of a product round; null pointers read zeros. */
   productRound(fLo: Ptr, fHi: Ptr, wLo: Ptr, wHi: Ptr, n: number): [Ext, Ext];
-  /** The same with base f. */
-  productRoundBase(fLo: Ptr, fHi: Ptr, wLo: Ptr, wHi: Ptr, n: number): [Ext, Ext];
+  /**
+   * Eight base rows f and eight ext rows w of n entries, as corners of two multilinear cubes (bit k of the row's number
+   * is coordinate k); null pointers read zeros. Σ_i F_i·W_i, of degree 2 in each coordinate, at the 27 points
+   * a + 3b + 9c of {0, 1, ∞}³, where ∞ (2) stands for the leading coefficient.
+   */
+  productCube(f: readonly Ptr[], w: readonly Ptr[], n: number): Ext[];
   /** Σ a[i]·b[i]. */
   dot(a: Ptr, b: Ptr, n: number): Ext;
   /** Σ base[i]·ext[i]. */

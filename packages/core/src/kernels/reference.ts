@@ -99,8 +99,12 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
     foldBase: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), base(lo, n), base(hi, n), n, rho, getBase),
     productRound: (fLo, fHi, wLo, wHi, n) =>
       multilinear.productRound(ext(fLo, n), ext(fHi, n), ext(wLo, n), ext(wHi, n), n, get),
-    productRoundBase: (fLo, fHi, wLo, wHi, n) =>
-      multilinear.productRound(base(fLo, n), base(fHi, n), ext(wLo, n), ext(wHi, n), n, getBase),
+    productCube: (f, w, n) =>
+      multilinear.productCube(
+        f.map((ptr) => base(ptr, n)),
+        w.map((ptr) => ext(ptr, n)),
+        n,
+      ),
     dot: (a, b, n) => multilinear.dot(must(a, n), must(b, n), n),
     dotBase: (a, b, n) => multilinear.dotBase(memory.u32(a, n), must(b, n), n),
     outerAdd: (dst, stride, lead, m, inner, n, coef) => {

@@ -67,6 +67,38 @@ export function productRound(
   return [s0, s2];
 }
 
+/** The 27 points of the cube over eight corners, one entry: digit 2 is the difference of digits 1 and 0. */
+function cubeOf(corners: readonly Ext[]): Ext[] {
+  const grid: Ext[] = [];
+  corners.forEach((x, k) => {
+    grid[(k & 1) + 3 * ((k >> 1) & 1) + 9 * (k >> 2)] = x;
+  });
+  for (const step of [1, 3, 9]) {
+    for (let g = 0; g < 27; g++) {
+      if (Math.floor(g / step) % 3 === 2 && grid[g - step] && grid[g - 2 * step]) {
+        grid[g] = sub(grid[g - step], grid[g - 2 * step]);
+      }
+    }
+  }
+  return grid;
+}
+
+export function productCube(
+  f: readonly (Uint32Array | undefined)[],
+  w: readonly (Uint32Array | undefined)[],
+  n: number,
+): Ext[] {
+  const sums = Array.from({ length: 27 }, (): Ext => ZERO);
+  for (let i = 0; i < n; i++) {
+    const x = cubeOf(f.map((row): Ext => [row?.[i] ?? 0, 0, 0, 0]));
+    const y = cubeOf(w.map((row) => get(row, i)));
+    sums.forEach((s, g) => {
+      sums[g] = add(s, mul(x[g], y[g]));
+    });
+  }
+  return sums;
+}
+
 export function dot(a: Uint32Array, b: Uint32Array, n: number): Ext {
   let s: Ext = ZERO;
   for (let i = 0; i < n; i++) s = add(s, mul(get(a, i), get(b, i)));

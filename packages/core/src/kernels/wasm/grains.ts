@@ -8,7 +8,7 @@ export const GRAIN = {
   fold: 4096,
   foldBase: 16384,
   productRound: 4096,
-  productRoundBase: 8192,
+  productCube: 1024,
   dot: 8192,
   dotBase: 32768,
   lookupDenominators: 8192,

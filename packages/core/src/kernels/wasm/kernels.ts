@@ -88,8 +88,10 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     foldBase: (dst, lo, hi, n, rho) => pool.run('foldBase', n, GRAIN.foldBase, dst, lo, hi, constants(rho)),
     productRound: (fLo, fHi, wLo, wHi, n) =>
       pool.sums(2, 'productRound', n, GRAIN.productRound, fLo, fHi, wLo, wHi) as [Ext, Ext],
-    productRoundBase: (fLo, fHi, wLo, wHi, n) =>
-      pool.sums(2, 'productRoundBase', n, GRAIN.productRoundBase, fLo, fHi, wLo, wHi) as [Ext, Ext],
+    productCube: (f, w, n) => {
+      arena.u32(CONSTANTS, 16).set([...f, ...w]);
+      return pool.sums(27, 'productCube', n, GRAIN.productCube, CONSTANTS);
+    },
     dot: (a, b, n) => pool.sums(1, 'dot', n, GRAIN.dot, a, b)[0],
     dotBase: (base, ext, n) => pool.sums(1, 'dotBase', n, GRAIN.dotBase, base, ext)[0],
     outerAdd: (dst, stride, lead, m, inner, n, coef) => {

@@ -9,8 +9,8 @@ export const CONTROL_WORDS = 64;
 export const CONSTANTS = 512;
 export const CONSTANTS_BYTES = 512;
 /** Partial results, one place to a thread. */
-export const PARTIALS = 1024;
-export const PARTIAL_BYTES = 64;
+export const PARTIALS = 24576;
+export const PARTIAL_BYTES = 512;
 /** As many threads as there is working space for. */
 export const MAX_THREADS = 8;
 /** Tables of twiddle factors: that of S_mu, 2^(mu-1) words, at TWIDDLES + 4·2^(mu-1). */
