@@ -137,15 +137,39 @@ export class BigintVerifier extends ProofReader {
     this.clear.set(id, values);
   }
 
+  /** Lookups and tables in order, in as few trees as hold them. */
+  private trees(): { lookup?: number; table?: number; dims: readonly number[] }[][] {
+    const { relation, preset } = this.problem;
+    const members = [
+      ...relation.lookups.map((l, lookup) => ({ lookup, dims: this.values[l.columns[0]].dims })),
+      ...relation.tables.map((t, table) => ({ table, dims: [t.kind === 'range' ? 2 ** t.bits : t.size] })),
+    ];
+    const trees: (typeof members)[] = [];
+    for (const m of members) {
+      const last = trees.at(-1);
+      if (last && lay([...last, m].map((x) => x.dims)).cells <= 2 ** preset.logTree) last.push(m);
+      else trees.push([m]);
+    }
+    return trees;
+  }
+
   private lookups(): Claim[] {
-    const { relation } = this.problem;
-    if (relation.lookups.length === 0) return [];
-    const sizes = relation.tables.map((t) => [t.kind === 'range' ? 2 ** t.bits : t.size]);
-    const { tensors, cells } = lay([...relation.lookups.map((l) => this.values[l.columns[0]].dims), ...sizes]);
+    if (this.problem.relation.lookups.length === 0) return [];
     const alpha = this.chain.challenge('lookups/alpha');
     const beta = this.chain.challenge('lookups/beta');
+    const sums: [Q, Q][] = [];
+    const claims = this.trees().flatMap((tree) => this.treeClaims(tree, alpha, beta, sums));
+    const p = sum(sums.map(([x], i) => sums.reduce((y, [, q], j) => (i === j ? y : times(y, q)), x)));
+    this.check(same(p, ZERO), 'lookup-sum');
+    return claims;
+  }
+
+  private treeClaims(members: ReturnType<BigintVerifier['trees']>[number], alpha: Q, beta: Q, sums: [Q, Q][]): Claim[] {
+    const { relation } = this.problem;
+    const { tensors, cells } = lay(members.map((m) => m.dims));
     const beta2 = times(beta, beta);
-    const { point, p, q } = this.fractions(Math.max(1, log2(cells)));
+    const { top, point, p, q } = this.fractions(Math.max(1, log2(cells)));
+    sums.push(top);
     const eq = eqTable(point);
     // The leaves, with what is not yet known of them left to the claims: p = [real cell] - m, q = α - t - β·in - β²·out.
     const claimP: Claim = { terms: [], on: new Map(), value: p };
@@ -154,23 +178,24 @@ export class BigintVerifier extends ProofReader {
     let knownQ = ZERO;
     const minusOf = (f: Functional, c: Q): Functional => ({ ...f, coef: minus(ZERO, times(f.coef, c)) });
     tensors.forEach((t, i) => {
-      const isTable = i >= relation.lookups.length;
-      const table = isTable ? i - relation.lookups.length : relation.lookups[i].table;
+      const { lookup, table: own } = members[i];
+      const table = own ?? relation.lookups[lookup as number].table;
       const f = placed(t, point);
       t.positions.forEach((position, cell) => {
         rest[position] = ZERO;
         let constant = minus(alpha, lift(table));
         const rows = relation.tables[table];
-        if (isTable) constant = minus(constant, times(beta, lift(cell + (rows.kind === 'range' ? 0 : rows.lo))));
+        if (lookup === undefined)
+          constant = minus(constant, times(beta, lift(cell + (rows.kind === 'range' ? 0 : rows.lo))));
         else claimP.value = minus(claimP.value, eq[position]);
         knownQ = plus(knownQ, times(eq[position], constant));
       });
       const rows = relation.tables[table];
-      if (isTable) {
+      if (lookup === undefined) {
         claimP.terms.push([...this.counts[table], minusOf(f, ONE)]);
         if (rows.kind === 'function') addTo(claimQ.on, rows.output, minusOf(f, beta2));
       } else {
-        const [input, output] = relation.lookups[i].columns;
+        const [input, output] = relation.lookups[lookup].columns;
         addTo(claimQ.on, input, minusOf(f, beta));
         if (output !== undefined) addTo(claimQ.on, output, minusOf(f, beta2));
       }
@@ -179,11 +204,10 @@ export class BigintVerifier extends ProofReader {
     return [claimP, claimQ].map((c) => negated(c));
   }
 
-  private fractions(depth: number): { point: Q[]; p: Q; q: Q } {
+  private fractions(depth: number): { top: [Q, Q]; point: Q[]; p: Q; q: Q } {
     const node = ([p0, p1, q0, q1]: Q[]): [Q, Q] => [plus(times(p0, q1), times(p1, q0)), times(q0, q1)];
     const at = ([p0, p1, q0, q1]: Q[], x: Q): [Q, Q] => [extension([p0, p1], [x]), extension([q0, q1], [x])];
     const top = this.exts('fractions/top', 4);
-    this.check(same(node(top)[0], ZERO), 'lookup-sum');
     this.check(!same(node(top)[1], ZERO), 'zero-denominator');
     let point = [this.chain.challenge('fractions/mu')];
     let [p, q] = at(top, point[0]);
@@ -207,7 +231,7 @@ export class BigintVerifier extends ProofReader {
       [p, q] = at(children, side);
       point = [...bound, side];
     }
-    return { point, p, q };
+    return { top: node(top), point, p, q };
   }
 
   private zeros(): Claim[] {

@@ -27,8 +27,8 @@ const miscounted: Tricks = {
 const evenTop: Tricks = {
   ...miscounted,
   prover: (p) => ({
-    fractions(alpha, beta) {
-      const own = p.fractions(alpha, beta);
+    fractions(tree, alpha, beta) {
+      const own = p.fractions(tree, alpha, beta);
       return {
         ...own,
         top() {

@@ -36,6 +36,7 @@ export const PRESET: Preset = {
   grindingBits: 8,
   maxLogRow: 7,
   limitLogRow: 10,
+  logTree: 7,
   logFinal: 1,
   clearCells: 4,
   minimumBits: 0,
@@ -57,7 +58,7 @@ export interface Tricks {
   /** Changes the multiplicities in place. */
   multiplicities?(counts: Int32Array[]): void;
   /** Changes some of the prover's answers. */
-  prover?(honest: SliceProver): Partial<SliceProver>;
+  prover?(honest: SliceProver, shape: SliceShape): Partial<SliceProver>;
   kernels?(honest: Kernels): Partial<Kernels>;
   /** Boundary values that the prover commits to in place of the computed ones, by position. */
   boundary?: ReadonlyMap<number, Int32Array>;
@@ -173,7 +174,7 @@ export function attempt(model: Model, modes: readonly BoundaryMode[], tricks: Tr
     commitments: boundary.map((b) => b.commitment),
     publicValues: boundary.map((b) => b.values),
   };
-  sliceProtocol(channel, shape, statement, known, { ...honest, ...tricks.prover?.(honest) });
+  sliceProtocol(channel, shape, statement, known, { ...honest, ...tricks.prover?.(honest, shape) });
   const { absorbed, messages } = channel;
   return { shape, statement, boundary, proof: channel.proof(), values, absorbed, messages };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lookupLeaves } from '../../packages/core/src/argument/lookups.js';
+import { lookupTrees } from '../../packages/core/src/argument/lookups.js';
 import type { OpeningClaim, OpeningProver } from '../../packages/core/src/argument/opening.js';
 import { logWord } from '../../packages/core/src/argument/oracles.js';
 import { P } from '../../packages/core/src/field/m31.js';
@@ -346,6 +346,6 @@ describe('bounds', () => {
     const b = new RelationBuilder();
     const x = b.input('x', [2 ** 15, 2 ** 14], { lo: 0, hi: 3 });
     b.lookup(b.rangeTable(2), x);
-    expect(() => lookupLeaves(b.build())).toThrow('beyond');
+    expect(() => lookupTrees(b.build(), 23)).toThrow('beyond');
   });
 });

@@ -5,7 +5,7 @@
  */
 import type { ContractionProver } from '../../packages/core/src/argument/contraction.js';
 import { quadraticAt } from '../../packages/core/src/argument/contraction.js';
-import type { FractionProver } from '../../packages/core/src/argument/fractions.js';
+import { type Fraction, type FractionProver, plus } from '../../packages/core/src/argument/fractions.js';
 import type { OpeningProver } from '../../packages/core/src/argument/opening.js';
 import { add, type Ext, inv, mul, neg, ONE, sub, ZERO } from '../../packages/core/src/field/qm31.js';
 import type { Kernels, Ptr } from '../../packages/core/src/kernels/kernels.js';
@@ -14,7 +14,12 @@ import type { Tricks } from './dishonest-prover.js';
 
 const line = (a: Ext, b: Ext, x: Ext): Ext => add(a, mul(x, sub(b, a)));
 
-function lyingFractions(honest: FractionProver): FractionProver {
+/** @param others the sum of the trees before, where this is the last one: it makes up for them */
+function lyingFractions(
+  honest: FractionProver,
+  others: Fraction | undefined,
+  told: (sum: Fraction) => void,
+): FractionProver {
   let last: readonly Ext[] = [];
   let point: Ext[] = [];
   let lambda: Ext = ZERO;
@@ -22,8 +27,15 @@ function lyingFractions(honest: FractionProver): FractionProver {
   let sent: readonly Ext[] = [];
   return {
     top() {
-      const [, p1, q0, q1] = honest.top();
-      last = [neg(mul(mul(p1, q0), inv(q1))), p1, q0, q1];
+      const [top, p1, q0, q1] = honest.top();
+      let p0 = top;
+      if (others) {
+        // (p0·q1 + p1·q0)/(q0·q1) = -p/q
+        const due = neg(mul(mul(others.p, mul(q0, q1)), inv(others.q)));
+        p0 = mul(sub(due, mul(p1, q0)), inv(q1));
+      }
+      last = [p0, p1, q0, q1];
+      told(plus({ p: p0, q: q0 }, { p: p1, q: q1 }));
       return [...last];
     },
     open(k, r, challenge) {
@@ -132,12 +144,18 @@ export function persistent(tricks: Tricks): Tricks {
       };
       return { ...other, productRound };
     },
-    prover(honest): Partial<SliceProver> {
-      const own: SliceProver = { ...honest, ...tricks.prover?.(honest) };
+    prover(honest, shape): Partial<SliceProver> {
+      const own: SliceProver = { ...honest, ...tricks.prover?.(honest, shape) };
+      let sum: Fraction = { p: ZERO, q: ONE };
       let sent: Ext[] = [];
       return {
         ...own,
-        fractions: (alpha, beta) => lyingFractions(own.fractions(alpha, beta)),
+        fractions(tree, alpha, beta) {
+          const before = tree === shape.lookups.at(-1) ? sum : undefined;
+          return lyingFractions(own.fractions(tree, alpha, beta), before, (own) => {
+            sum = plus(sum, own);
+          });
+        },
         functionalOf(value, f) {
           const v = own.functionalOf(value, f);
           sent.push(v);

@@ -157,7 +157,7 @@ describe('lookups', () => {
 
   it('reject a false cell that is made up for by a padding leaf', () => {
     // Leaves of `narrow`, [3,5] padded to [3,8], begin somewhere; its cell 5 is padding.
-    const { layout } = attempt(model, modes).shape.leaves as NonNullable<ReturnType<typeof attempt>['shape']['leaves']>;
+    const { layout } = attempt(model, modes).shape.lookups[0];
     const at = layout.tensors[0].pieces[0].offset;
     const values = lie(model, { narrow: (x) => changed(x, { 4: 5 }) });
     let first = true;

@@ -1,5 +1,5 @@
 /**
- * The sum of fractions Σ_i p_i / q_i = 0, by a tree of additions checked layer by layer
+ * The sum of fractions Σ_i p_i / q_i, by a tree of additions checked layer by layer
  * (logup-GKR: Haböck 2022, ePrint 2022/1530; Papini and Haböck 2023, ePrint 2023/1284).
  *
  * Node i of a layer adds its children 2i and 2i+1 of the layer below: p = p0·q1 + p1·q0, q = q0·q1. A claim on layer k
@@ -14,12 +14,24 @@
 import { add, type Ext, equal, inv, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Channel } from './channel.js';
 
-/** What the leaves are claimed to evaluate to; the point's most significant bit comes first. */
+/** A sum, and what the leaves are claimed to evaluate to; the point's most significant bit comes first. */
 export interface FractionClaim {
+  /** The root: the sum of all fractions. */
+  readonly sum: Fraction;
   readonly point: readonly Ext[];
   readonly p: Ext;
   readonly q: Ext;
 }
+
+export interface Fraction {
+  readonly p: Ext;
+  readonly q: Ext;
+}
+
+export const plus = (a: Fraction, b: Fraction): Fraction => ({
+  p: add(mul(a.p, b.q), mul(b.p, a.q)),
+  q: mul(a.q, b.q),
+});
 
 /** The prover's part. */
 export interface FractionProver {
@@ -42,8 +54,8 @@ const line = (a: Ext, b: Ext, x: Ext): Ext => add(a, mul(x, sub(b, a)));
 /** @param depth log2 of the number of leaves, at least 1 */
 export function fractionTree(channel: Channel, depth: number, prover?: FractionProver): FractionClaim {
   const top = channel.exts('fractions/top', 4, () => (prover as FractionProver).top());
-  channel.check(equal(g(top, ZERO), ZERO), 'lookup-sum', 'fractions/top');
-  channel.check(!equal(mul(top[2], top[3]), ZERO), 'zero-denominator', 'fractions/top');
+  const sum = plus({ p: top[0], q: top[2] }, { p: top[1], q: top[3] });
+  channel.check(!equal(sum.q, ZERO), 'zero-denominator', 'fractions/top');
   const mu = channel.challenge('fractions/mu');
   let point: Ext[] = [mu];
   let p = line(top[0], top[1], mu);
@@ -71,5 +83,5 @@ export function fractionTree(channel: Channel, depth: number, prover?: FractionP
     q = line(children[2], children[3], side);
     point = [...bound, side];
   }
-  return { point, p, q };
+  return { sum, point, p, q };
 }

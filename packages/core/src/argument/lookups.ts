@@ -1,5 +1,5 @@
 /**
- * All lookups of a slice as one sum of fractions (logup, Haböck 2022, ePrint 2022/1530).
+ * All lookups of a slice as one sum of fractions (logup, Haböck 2022, ePrint 2022/1530), over one or several trees.
  *
  * A cell (in) or (in, out) looked up in table t has the fraction 1 / (α - t - β·in - β²·out), a row of the table
  * -m / (α - t - β·in - β²·out) with the row's multiplicity m. The sum over all is zero for random α, β only if every
@@ -16,24 +16,47 @@ import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './
 /** log2 of the most leaves that one proof sums: below p, and within the pointers of the kernels. */
 const MAX_DEPTH = 28;
 
-/** The leaves: first every lookup's cells, then every table's rows. */
-export interface LookupLeaves {
+/** The leaves of one tree: the cells of some lookups, then the rows of some tables. */
+export interface LookupTree {
+  /** Numbers of the lookups and tables in the relation, in the layout's order. */
+  readonly lookups: readonly number[];
+  readonly tables: readonly number[];
   readonly layout: Stack;
   readonly depth: number;
 }
 
-export function lookupLeaves(relation: Relation): LookupLeaves {
+/**
+ * All lookups of a relation and all tables that they look into, in order, in as few trees of at most 2^logTree leaves as
+ * that allows: a prover has one tree at a time in memory.
+ */
+export function lookupTrees(relation: Relation, logTree: number): LookupTree[] {
+  if (relation.lookups.length === 0) return [];
   const columns = relation.lookups.map((l) => relation.values[l.columns[0]].dims);
-  const tables = relation.tables.map((t) => [tableSize(t)]);
-  const layout = stack([...columns, ...tables]);
-  if (layout.cells > 2 ** MAX_DEPTH) {
+  const shapes = [...columns, ...relation.tables.map((t) => [tableSize(t)])];
+  const groups: { members: number[]; cells: number }[] = [];
+  let total = 0;
+  shapes.forEach((dims, i) => {
+    const { cells } = stack([dims]);
+    const last = groups.at(-1);
+    if (last && last.cells + cells <= 2 ** logTree) {
+      last.members.push(i);
+      last.cells += cells;
+    } else groups.push({ members: [i], cells });
+    total += cells;
+  });
+  if (total > 2 ** MAX_DEPTH) {
     throw new InputError(
       'slice-too-large',
-      `a slice of ${layout.cells} lookups is beyond the 2^${MAX_DEPTH} that one proof holds`,
+      `a slice of ${total} lookups is beyond the 2^${MAX_DEPTH} that one proof holds`,
       'cut the program in more slices (--slices)',
     );
   }
-  return { layout, depth: Math.max(1, ceilLog2(layout.cells)) };
+  return groups.map(({ members, cells }) => ({
+    lookups: members.filter((i) => i < columns.length),
+    tables: members.filter((i) => i >= columns.length).map((i) => i - columns.length),
+    layout: stack(members.map((i) => shapes[i])),
+    depth: Math.max(1, ceilLog2(cells)),
+  }));
 }
 
 export const tableSize = (t: Relation['tables'][number]): number => (t.kind === 'range' ? 2 ** t.bits : t.size);
@@ -54,7 +77,7 @@ const scaledBy = (f: Functional, c: Ext): Functional => ({ coef: mul(f.coef, c),
 /** What the evaluations p̃(r), q̃(r) of the leaves say about the committed tensors: two linear claims. */
 export function leafClaims(
   relation: Relation,
-  leaves: LookupLeaves,
+  tree: LookupTree,
   point: readonly Ext[],
   p: Ext,
   q: Ext,
@@ -69,8 +92,9 @@ export function leafClaims(
   // q̃(r) with the constants moved to the other side; leaves outside every tensor have denominator 1.
   let known: Ext = ZERO;
   const shift = (table: number): Ext => sub(alpha, fromInteger(table));
-  relation.lookups.forEach((l, i) => {
-    const f = eqFunctional(leaves.layout.tensors[i], point);
+  tree.lookups.forEach((number, i) => {
+    const l = relation.lookups[number];
+    const f = eqFunctional(tree.layout.tensors[i], point);
     const weight = weightOf(f);
     ones = add(ones, weight);
     covered = add(covered, weight);
@@ -78,15 +102,16 @@ export function leafClaims(
     denominators.push({ on: 'value', value: l.columns[0], f: scaledBy(f, beta) });
     if (l.columns.length > 1) denominators.push({ on: 'value', value: l.columns[1], f: scaledBy(f, beta2) });
   });
-  relation.tables.forEach((t, i) => {
-    const layout = leaves.layout.tensors[relation.lookups.length + i];
+  tree.tables.forEach((number, i) => {
+    const t = relation.tables[number];
+    const layout = tree.layout.tensors[tree.lookups.length + i];
     const f = eqFunctional(layout, point);
     const { weight, index } = rowSums(layout, point);
-    numerators.push({ on: 'multiplicity', table: i, f });
+    numerators.push({ on: 'multiplicity', table: number, f });
     covered = add(covered, weight);
     const lo = t.kind === 'range' ? 0 : t.lo;
     const inputs = add(index, mulInteger(weight, lo));
-    known = add(known, sub(mul(weight, shift(i)), mul(beta, inputs)));
+    known = add(known, sub(mul(weight, shift(number)), mul(beta, inputs)));
     if (t.kind === 'function') denominators.push({ on: 'value', value: t.output, f: scaledBy(f, beta2) });
   });
   return [

@@ -12,6 +12,8 @@ export interface Preset {
   readonly maxLogRow: number;
   /** The same where a commitment would otherwise have too many rows. */
   readonly limitLogRow: number;
+  /** log2 of the most leaves in one tree of fractions; a larger lookup has a tree of its own. */
+  readonly logTree: number;
   /** log2 of the folded message that is sent in clear. */
   readonly logFinal: number;
   /** Largest tensor (cells) that crosses a slice boundary in clear instead of in a commitment of its own. */
@@ -33,6 +35,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     grindingBits: 16,
     maxLogRow: 16,
     limitLogRow: 18,
+    logTree: 23,
     logFinal: 6,
     clearCells: 4096,
     minimumBits: 100,
@@ -44,6 +47,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     grindingBits: 2,
     maxLogRow: 6,
     limitLogRow: 10,
+    logTree: 6,
     logFinal: 1,
     clearCells: 4,
     minimumBits: 0,

@@ -4,7 +4,8 @@ import type { ContractValue } from '../argument/contraction.js';
 import { fromInteger } from '../argument/ext-vector.js';
 import type { FractionProver } from '../argument/fractions.js';
 import { evaluate } from '../argument/functional.js';
-import { type LookupLeaves, tableSize } from '../argument/lookups.js';
+import type { TensorLayout } from '../argument/layout.js';
+import { type LookupTree, tableSize } from '../argument/lookups.js';
 import { clearCommitment, merkleCommitment } from '../argument/oracles.js';
 import { contractionProver } from '../argument/prove-contraction.js';
 import { fractionProver, paddedLength, padFractions } from '../argument/prove-fractions.js';
@@ -124,6 +125,12 @@ export function sliceProver(
   const { shape, constants } = prepared;
   const { relation } = shape;
   const oracles: CommittedOracle[] = [];
+  let committed: number | undefined;
+  /** Lets go of what was allocated after the commitments: each step is done with the memory of the one before. */
+  const next = (): void => {
+    committed ??= kernels.mark();
+    kernels.release(committed);
+  };
   if (shape.constants) {
     invariant(constants, 'the slice has constants that were not committed');
     oracles[shape.constants.oracle] = constants;
@@ -149,10 +156,13 @@ export function sliceProver(
         return concat([salt, oracles[(shape.places.get(value) as { oracle: number }).oracle].root]);
       return concat([salt, new Uint8Array(Int32Array.from(data).buffer)]);
     },
-    fractions: (alpha, beta) =>
-      lookupFractions(kernels, relation, shape.leaves as LookupLeaves, values, counts, alpha, beta),
+    fractions(tree, alpha, beta) {
+      next();
+      return lookupFractions(kernels, relation, tree, values, counts, alpha, beta);
+    },
     functionalOf: (id, f) => evaluate(f, relation.values[id].dims, values.get(id)),
     contraction(ids) {
+      next();
       return contractionProver(
         kernels,
         ids.map((id) => {
@@ -163,7 +173,10 @@ export function sliceProver(
         }),
       );
     },
-    opening: () => openingProver(kernels, oracles, shape.preset),
+    opening() {
+      next();
+      return openingProver(kernels, oracles, shape.preset);
+    },
   };
 }
 
@@ -184,17 +197,17 @@ function announced(prover: SliceProver, onPhase: PhaseListener): SliceProver {
   };
 }
 
-/** Builds the leaves p_i / q_i of all lookups and tables. */
+/** Builds the leaves p_i / q_i of one tree. */
 function lookupFractions(
   kernels: Kernels,
   relation: Relation,
-  leaves: LookupLeaves,
+  tree: LookupTree,
   values: Values,
   counts: readonly Int32Array[],
   alpha: Ext,
   beta: Ext,
 ): FractionProver {
-  const { cells, tensors } = leaves.layout;
+  const { cells, tensors } = tree.layout;
   const room = Math.max(4, paddedLength(cells));
   const p = kernels.alloc(16 * room);
   const q = kernels.alloc(16 * room);
@@ -204,24 +217,28 @@ function lookupFractions(
   const beta2 = mul(beta, beta);
   const a = kernels.i32(inputs, cells);
   const b = kernels.i32(outputs, cells);
-  const tableAt = relation.lookups.length;
-  relation.lookups.forEach((l, i) => {
-    fillPadded(a, tensors[i], values.get(l.columns[0]));
-    if (l.columns.length > 1) fillPadded(b, tensors[i], values.get(l.columns[1]));
-  });
-  relation.tables.forEach((t, i) => {
-    const lo = t.kind === 'range' ? 0 : t.lo;
+  const lookups = tree.lookups.map((number, i) => ({ l: relation.lookups[number], t: tensors[i] }));
+  const tables = tree.tables.map((number, i) => ({
+    number,
+    table: relation.tables[number],
+    t: tensors[lookups.length + i],
+  }));
+  for (const { l, t } of lookups) {
+    fillPadded(a, t, values.get(l.columns[0]));
+    if (l.columns.length > 1) fillPadded(b, t, values.get(l.columns[1]));
+  }
+  for (const { table, t } of tables) {
+    const lo = table.kind === 'range' ? 0 : table.lo;
     fillPadded(
       a,
-      tensors[tableAt + i],
-      Int32Array.from({ length: tableSize(t) }, (_, j) => lo + j),
+      t,
+      Int32Array.from({ length: tableSize(table) }, (_, j) => lo + j),
     );
-    if (t.kind === 'function') fillPadded(b, tensors[tableAt + i], values.get(t.output));
-  });
+    if (table.kind === 'function') fillPadded(b, t, values.get(table.output));
+  }
   kernels.canonical(inputs, inputs, cells);
   kernels.canonical(outputs, outputs, cells);
-  const write = (tensor: number, table: number, pair: boolean): void => {
-    const t = tensors[tensor];
+  const write = (t: TensorLayout, table: number, pair: boolean): void => {
     for (const piece of t.pieces) {
       const n = 2 ** (piece.logRows + t.logInner);
       const at = 4 * piece.offset;
@@ -229,40 +246,33 @@ function lookupFractions(
       kernels.lookupDenominators(q + 4 * at, inputs + at, pair ? outputs + at : 0, n, shift, beta, beta2);
     }
   };
-  relation.lookups.forEach((l, i) => {
-    write(i, l.table, l.columns.length > 1);
-  });
-  relation.tables.forEach((t, i) => {
-    write(tableAt + i, i, t.kind === 'function');
-  });
+  for (const { l, t } of lookups) write(t, l.table, l.columns.length > 1);
+  for (const { number, table, t } of tables) write(t, number, table.kind === 'function');
   kernels.release(mark);
   const numerators = kernels.u32(p, 4 * room);
   const denominators = kernels.u32(q, 4 * room);
   numerators.fill(0);
-  relation.lookups.forEach((_, i) => {
-    forRuns(tensors[i], (_cell, position, length) => {
+  for (const { t } of lookups) {
+    forRuns(t, (_cell, position, length) => {
       for (let k = 0; k < length; k++) numerators[4 * (position + k)] = 1;
     });
-    setPaddingToOne(tensors[i], numerators, denominators);
-  });
-  counts.forEach((count, i) => {
-    forRuns(tensors[tableAt + i], (cell, position, length) => {
+    setPaddingToOne(t, numerators, denominators);
+  }
+  for (const { number, t } of tables) {
+    const count = counts[number];
+    forRuns(t, (cell, position, length) => {
       for (let k = 0; k < length; k++) {
         const m = count[cell + k];
         numerators[4 * (position + k)] = m === 0 ? 0 : 0x7fffffff - m;
       }
     });
-  });
+  }
   padFractions(kernels, p, q, cells, room);
-  return fractionProver(kernels, leaves.depth, { p, q, length: cells });
+  return fractionProver(kernels, tree.depth, { p, q, length: cells });
 }
 
 /** Cells of a padded tensor that are no cells of it: 0/1. */
-function setPaddingToOne(
-  t: LookupLeaves['layout']['tensors'][number],
-  numerators: Uint32Array,
-  denominators: Uint32Array,
-): void {
+function setPaddingToOne(t: TensorLayout, numerators: Uint32Array, denominators: Uint32Array): void {
   if (t.dims.every((d, i) => i <= t.lead || d === 2 ** t.logs[i])) return;
   for (const piece of t.pieces) {
     const end = piece.offset + 2 ** (piece.logRows + t.logInner);

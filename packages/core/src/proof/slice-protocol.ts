@@ -2,7 +2,7 @@
  * The protocol of one slice proof, written once for both sides (see argument/channel.ts).
  *
  * 1. witness commitment; statement; root of the constants; boundary tensors' commitments, which are opened
- * 2. α, β; the sum of all lookup fractions (argument/fractions.ts)
+ * 2. α, β; the sum of all lookup fractions, tree by tree (argument/fractions.ts)
  * 3. what is left are linear claims: of the lookups' leaves, and that the zero-constraints vanish at random points
  * 4. linear claims are pulled back through virtual values; contractions are reduced by sumchecks, level by level
  * 5. one opening of all committed tensors for all claims (argument/opening.ts)
@@ -10,14 +10,14 @@
 import type { Channel } from '../argument/channel.js';
 import { type ContractionProver, type ContractValue, contractions } from '../argument/contraction.js';
 import { eqVector, fromInteger, mulInteger } from '../argument/ext-vector.js';
-import { type FractionProver, fractionTree } from '../argument/fractions.js';
+import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
 import { evaluate, type Functional, merged, pullMap, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
-import { type LinearClaim, type LookupLeaves, leafClaims } from '../argument/lookups.js';
+import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
-import { type Ext, equal, mul, sub, ZERO } from '../field/qm31.js';
+import { type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 
@@ -36,7 +36,7 @@ export interface SliceShape {
   readonly preset: Preset;
   /** Modes of the boundary tensors: relation.inputs, then relation.outputs. */
   readonly boundary: readonly { readonly value: ValueId; readonly mode: BoundaryMode }[];
-  readonly leaves: LookupLeaves | undefined;
+  readonly lookups: readonly LookupTree[];
   readonly oracles: readonly OracleShape[];
   /** Number of the oracle of the program's constants and its root, where the slice has any. */
   readonly constants: { readonly oracle: number; readonly root: Uint8Array } | undefined;
@@ -65,7 +65,8 @@ export interface SliceProver {
   witnessRoot(): Uint8Array;
   /** Salt (32 bytes) of boundary tensor i, then its values (clear) or root (merkle). */
   boundaryOpening(i: number): Uint8Array;
-  fractions(alpha: Ext, beta: Ext): FractionProver;
+  /** Of one tree; what was given out for the tree before is used no more. */
+  fractions(tree: LookupTree, alpha: Ext, beta: Ext): FractionProver;
   /** ⟨f, value⟩ of a contraction. */
   functionalOf(value: ValueId, f: Functional): Ext;
   contraction(values: readonly ValueId[], functionals: readonly Functional[]): ContractionProver;
@@ -93,11 +94,16 @@ export function sliceProtocol(
   const clear = openBoundary(channel, shape, known, roots, prover);
 
   const claims: LinearClaim[] = [];
-  if (shape.leaves) {
+  if (shape.lookups.length > 0) {
     const alpha = channel.challenge('lookups/alpha');
     const beta = channel.challenge('lookups/beta');
-    const leaf = fractionTree(channel, shape.leaves.depth, prover?.fractions(alpha, beta));
-    claims.push(...leafClaims(relation, shape.leaves, leaf.point, leaf.p, leaf.q, alpha, beta));
+    let sum: Fraction = { p: ZERO, q: ONE };
+    for (const tree of shape.lookups) {
+      const leaf = fractionTree(channel, tree.depth, prover?.fractions(tree, alpha, beta));
+      claims.push(...leafClaims(relation, tree, leaf.point, leaf.p, leaf.q, alpha, beta));
+      sum = plus(sum, leaf.sum);
+    }
+    channel.check(equal(sum.p, ZERO), 'lookup-sum', 'fractions');
   }
   if (relation.zeros.length > 0) {
     const logs = relation.zeros.map((z) => relation.values[z].dims.reduce((n, d) => n + ceilLog2(d), 0));

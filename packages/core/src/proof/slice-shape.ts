@@ -1,4 +1,4 @@
-import { type LookupLeaves, lookupLeaves, tableSize } from '../argument/lookups.js';
+import { lookupTrees, tableSize } from '../argument/lookups.js';
 import { type OracleShape, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
@@ -86,12 +86,11 @@ export function sliceShape(
   for (const { value, mode } of boundary) {
     if (mode === 'merkle') add(boundaryOracle(relation.values[value].dims, preset), [value]);
   }
-  const leaves: LookupLeaves | undefined = relation.lookups.length > 0 ? lookupLeaves(relation) : undefined;
   const shape: SliceShape = {
     relation,
     preset,
     boundary,
-    leaves,
+    lookups: lookupTrees(relation, preset.logTree),
     oracles,
     constants,
     witness,

@@ -64,13 +64,16 @@ function exactTerms(shape: SliceShape): ExactTerm[] {
   return [...lookupTerms(shape), ...claimTerms(shape), ...openingTerms(shape), hashTerm];
 }
 
-function lookupTerms({ relation, leaves }: SliceShape): ExactTerm[] {
-  if (!leaves) return [];
+function lookupTerms({ relation, lookups }: SliceShape): ExactTerm[] {
+  if (lookups.length === 0) return [];
   const rows = relation.tables.reduce((n, t) => n + tableSize(t), 0);
   const cells = relation.lookups.reduce((n, l) => n + sizeOf(relation.values[l.columns[0]].dims), 0);
   // A layer of 2^k nodes: λ, k rounds of degree 2, and the side μ.
-  let tree = 1;
-  for (let k = 1; k < leaves.depth; k++) tree += 2 * k + 2;
+  let tree = 0;
+  for (const { depth } of lookups) {
+    tree += 1;
+    for (let k = 1; k < depth; k++) tree += 2 * k + 2;
+  }
   return [
     {
       name: 'lookup: a false cell meets a row at β',
@@ -83,7 +86,7 @@ function lookupTerms({ relation, leaves }: SliceShape): ExactTerm[] {
       theorem: 'Haböck 2022/1530, Lemma 5 and Schwartz-Zippel; fewer than p leaves',
     },
     {
-      name: 'fraction tree',
+      name: 'fraction trees',
       error: overField(BigInt(tree)),
       theorem: 'Papini and Haböck 2023/1284; sumcheck, Lund, Fortnow, Karloff and Nisan 1992',
     },
