@@ -29,10 +29,16 @@ export interface OpenClaim {
   value: Q;
 }
 
+/** Oracles under one root, by number. */
+export interface Tree {
+  readonly oracles: readonly number[];
+  readonly root: Uint8Array;
+}
+
 export function opening(
   reader: ProofReader,
   oracles: readonly Oracle[],
-  roots: readonly Uint8Array[],
+  trees: readonly Tree[],
   claims: readonly OpenClaim[],
   preset: Preset,
 ): void {
@@ -102,13 +108,13 @@ export function opening(
   const bits = [...digest].map((b) => b.toString(2).padStart(8, '0')).join('');
   reader.check(bits.indexOf('1') >= preset.grindingBits, 'grinding');
   const indices = reader.chain.indices('opening/queries', preset.queries, logRow + 2);
-  queries(reader, oracles, roots, indices, firstRow, eqTable(rowPoint), foldRoots, position, message, logRow);
+  queries(reader, oracles, trees, indices, firstRow, eqTable(rowPoint), foldRoots, position, message, logRow);
 }
 
 function queries(
   reader: ProofReader,
   oracles: readonly Oracle[],
-  roots: readonly Uint8Array[],
+  trees: readonly Tree[],
   indices: readonly number[],
   firstRow: readonly number[],
   rowWeights: readonly Q[],
@@ -118,34 +124,40 @@ function queries(
   logRow: number,
 ): void {
   const combined = indices.map(() => ZERO);
-  oracles.forEach((o, k) => {
-    const length = 4 * 2 ** o.logRow;
-    const leaves = reader.leaves(
-      indices.map((c) => c % length),
-      length,
-      4 * o.rows,
-      roots[k],
-    );
-    const symbols = new Map(
-      [...leaves].map(([leaf, data]) => [
-        leaf,
-        sum(reader.words(data).map((x, r) => times(lift(x), rowWeights[firstRow[k] + r]))),
-      ]),
-    );
-    indices.forEach((c, i) => {
-      combined[i] = plus(combined[i], symbols.get(c % length) as Q);
+  for (const { oracles: members, root } of trees) {
+    const lengths = members.map((k) => 4 * 2 ** oracles[k].logRow);
+    const longest = Math.max(...lengths);
+    const parts = members.map((k, i) => {
+      const o = oracles[k];
+      const data = reader.leaves(
+        indices.map((c) => c % lengths[i]),
+        4 * o.rows,
+      );
+      for (const [leaf, bytes] of data) {
+        const symbol = sum(reader.words(bytes).map((x, r) => times(lift(x), rowWeights[firstRow[k] + r])));
+        indices.forEach((c, j) => {
+          if (c % lengths[i] === leaf) combined[j] = plus(combined[j], symbol);
+        });
+      }
+      return data;
     });
-  });
+    const digests = new Map(
+      indices.map((c) => {
+        const own = parts.map((data, i) => hash(data.get(c % lengths[i]) as Uint8Array));
+        return [c % longest, own.reduce((chain, d) => hash(chain, d))];
+      }),
+    );
+    reader.path(digests, longest, root);
+  }
   let at = indices.map((c, i) => ({ c, value: combined[i] }));
   foldRoots.forEach((root, j) => {
     const logLength = logRow + 2 - 3 * j;
     const groups = 2 ** (logLength - 3);
     const data = reader.leaves(
       at.map(({ c }) => c % groups),
-      groups,
       128,
-      root,
     );
+    reader.path(new Map([...data].map(([leaf, bytes]) => [leaf, hash(bytes)])), groups, root);
     const leaves = new Map([...data].map(([leaf, bytes]) => [leaf, reader.elements(bytes)]));
     for (const { c, value } of at) {
       reader.check(same((leaves.get(c % groups) as Q[])[Math.floor(c / groups)], value), 'fold');

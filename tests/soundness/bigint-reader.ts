@@ -46,12 +46,16 @@ export class ProofReader {
     this.check(this.offset === this.proof.length, 'trailing-bytes');
   }
 
-  /** Reads the distinct leaves in order, then the digests that are missing on the way to the root, level by level. */
-  leaves(asked: readonly number[], count: number, bytes: number, root: Uint8Array): Map<number, Uint8Array> {
+  /** Reads the distinct leaves in order. */
+  leaves(asked: readonly number[], bytes: number): Map<number, Uint8Array> {
     const sorted = [...new Set(asked)].sort((a, b) => a - b);
-    const out = new Map(sorted.map((leaf) => [leaf, this.raw(bytes)]));
-    let nodes = new Map([...out].map(([leaf, data]) => [leaf, hash(data)]));
-    // The digests are read after all leaves; a node's pair is either known or next in the proof.
+    return new Map(sorted.map((leaf) => [leaf, this.raw(bytes)]));
+  }
+
+  /** Reads the digests that are missing on the way from leaves' digests to the root, level by level. */
+  path(digests: ReadonlyMap<number, Uint8Array>, count: number, root: Uint8Array): void {
+    let nodes = new Map([...digests].sort(([a], [b]) => a - b));
+    // A node's pair is either known or next in the proof.
     for (let width = count; width > 1; width /= 2) {
       const up = new Map<number, Uint8Array>();
       for (const [node, digest] of nodes) {
@@ -66,6 +70,5 @@ export class ProofReader {
       (nodes.get(0) as Uint8Array).every((b, i) => b === root[i]),
       'merkle-path',
     );
-    return out;
   }
 }

@@ -25,7 +25,7 @@ import {
 } from './bigint-field.js';
 import { type Functional, jointIndices, log2, operandClaims, pullMap, size, weights } from './bigint-functionals.js';
 import { lay, type Oracle, oracleOf, placed } from './bigint-layout.js';
-import { type OpenClaim, opening } from './bigint-opening.js';
+import { type OpenClaim, opening, type Tree } from './bigint-opening.js';
 import { ProofReader, Refused } from './bigint-reader.js';
 import type { Attempt } from './dishonest-prover.js';
 
@@ -33,7 +33,8 @@ export interface Problem {
   readonly relation: Relation;
   readonly preset: Preset;
   readonly modes: readonly ('public' | 'clear' | 'merkle')[];
-  readonly constantsRoot: Uint8Array | undefined;
+  /** Constants under each root, by oracle. */
+  readonly constants: readonly { readonly oracles: readonly (readonly ValueId[])[]; readonly root: Uint8Array }[];
   readonly statement: Uint8Array;
   readonly commitments: readonly Uint8Array[];
   readonly publicValues: readonly (Int32Array | undefined)[];
@@ -45,7 +46,7 @@ interface Claim extends OpenClaim {
 
 export class BigintVerifier extends ProofReader {
   private readonly oracles: Oracle[] = [];
-  private readonly roots: Uint8Array[] = [];
+  private readonly trees: Tree[] = [];
   private readonly place = new Map<ValueId, [number, number]>();
   private readonly clear = new Map<ValueId, Int32Array>();
   private readonly values: readonly Value[];
@@ -70,38 +71,45 @@ export class BigintVerifier extends ProofReader {
     }
   }
 
-  private add(oracle: Oracle, ids: readonly ValueId[], root: Uint8Array): number {
-    ids.forEach((id, tensor) => {
-      this.place.set(id, [this.oracles.length, tensor]);
+  /** Oracles under one root, each with the values that it holds; the number of the first. */
+  private add(root: Uint8Array, parts: readonly (readonly [Oracle, readonly ValueId[]])[]): number {
+    const first = this.oracles.length;
+    parts.forEach(([oracle, ids]) => {
+      ids.forEach((id, tensor) => {
+        this.place.set(id, [this.oracles.length, tensor]);
+      });
+      this.oracles.push(oracle);
     });
-    this.oracles.push(oracle);
-    this.roots.push(root);
-    return this.oracles.length - 1;
+    this.trees.push({ oracles: parts.map((_, i) => first + i), root });
+    return first;
   }
 
   private run(): void {
-    const { relation, preset, constantsRoot } = this.problem;
+    const { relation, preset, constants } = this.problem;
     const ofKind = (kind: string) => this.values.flatMap((v, id) => (v.kind === kind ? [id] : []));
     const dims = (ids: readonly ValueId[]) => ids.map((id) => this.values[id].dims);
-    const constants = ofKind('constant');
-    if (constants.length > 0)
-      this.add(oracleOf(dims(constants), false, preset), constants, constantsRoot as Uint8Array);
+    for (const { oracles, root } of constants) {
+      this.add(
+        root,
+        oracles.map((ids) => [oracleOf(dims(ids), false, preset), ids] as const),
+      );
+    }
     const own = ofKind('witness').filter((id) => !relation.outputs.includes(id));
     const tables = relation.tables.map((t) => [t.kind === 'range' ? 2 ** t.bits : t.size]);
     if (own.length + tables.length > 0) {
       const root = this.bytes('witness', 32);
-      const o = this.add(oracleOf([...dims(own), ...tables], true, preset), own, root);
+      const o = this.add(root, [[oracleOf([...dims(own), ...tables], true, preset), own]]);
       this.counts = tables.map((_, i) => [o, own.length + i]);
     }
     this.chain.absorb('statement', this.problem.statement);
-    if (constants.length > 0) this.chain.absorb('constants', constantsRoot as Uint8Array);
+    for (const { root } of constants) this.chain.absorb('constants', root);
     for (const c of this.problem.commitments) this.chain.absorb('boundary', c);
     [...relation.inputs, ...relation.outputs].forEach((id, i) => {
       this.boundary(id, i);
     });
     const claims = [...this.lookups(), ...this.zeros()];
     const open = this.reduce(claims);
-    if (this.oracles.length > 0) opening(this, this.oracles, this.roots, open, preset);
+    if (this.oracles.length > 0) opening(this, this.oracles, this.trees, open, preset);
     this.end();
   }
 
@@ -116,7 +124,7 @@ export class BigintVerifier extends ProofReader {
     if (mode === 'merkle') {
       const data = this.bytes(`boundary/${i}`, 64);
       expect(hash(bytesOf('dsperse boundary merkle'), data));
-      this.add(oracleOf([v.dims], true, this.problem.preset), [id], data.slice(32));
+      this.add(data.slice(32), [[oracleOf([v.dims], true, this.problem.preset), [id]]]);
       return;
     }
     let data: Uint8Array;
@@ -138,7 +146,7 @@ export class BigintVerifier extends ProofReader {
   }
 
   /** Lookups and tables in order, in as few trees as hold them. */
-  private trees(): { lookup?: number; table?: number; dims: readonly number[] }[][] {
+  private sums(): { lookup?: number; table?: number; dims: readonly number[] }[][] {
     const { relation, preset } = this.problem;
     const members = [
       ...relation.lookups.map((l, lookup) => ({ lookup, dims: this.values[l.columns[0]].dims })),
@@ -158,13 +166,13 @@ export class BigintVerifier extends ProofReader {
     const alpha = this.chain.challenge('lookups/alpha');
     const beta = this.chain.challenge('lookups/beta');
     const sums: [Q, Q][] = [];
-    const claims = this.trees().flatMap((tree) => this.treeClaims(tree, alpha, beta, sums));
+    const claims = this.sums().flatMap((tree) => this.treeClaims(tree, alpha, beta, sums));
     const p = sum(sums.map(([x], i) => sums.reduce((y, [, q], j) => (i === j ? y : times(y, q)), x)));
     this.check(same(p, ZERO), 'lookup-sum');
     return claims;
   }
 
-  private treeClaims(members: ReturnType<BigintVerifier['trees']>[number], alpha: Q, beta: Q, sums: [Q, Q][]): Claim[] {
+  private treeClaims(members: ReturnType<BigintVerifier['sums']>[number], alpha: Q, beta: Q, sums: [Q, Q][]): Claim[] {
     const { relation } = this.problem;
     const { tensors, cells } = lay(members.map((m) => m.dims));
     const beta2 = times(beta, beta);
@@ -339,7 +347,12 @@ export function secondOpinion(a: Pick<Attempt, 'shape' | 'statement' | 'boundary
       relation: shape.relation,
       preset: shape.preset,
       modes: shape.boundary.map((b) => b.mode),
-      constantsRoot: shape.constants?.root,
+      constants: shape.constants.map((root, t) => ({
+        root,
+        oracles: shape.trees[t].map((oracle) =>
+          [...shape.places].flatMap(([id, place]) => (place.oracle === oracle ? [id] : [])),
+        ),
+      })),
       statement: a.statement,
       commitments: a.boundary.map((b) => b.commitment),
       publicValues: a.boundary.map((b) => b.values),

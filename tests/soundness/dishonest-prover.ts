@@ -6,7 +6,7 @@
 import { Channel, VerifierChannel } from '../../packages/core/src/argument/channel.js';
 import { tableSize } from '../../packages/core/src/argument/lookups.js';
 import type { Preset } from '../../packages/core/src/argument/presets.js';
-import type { CommittedOracle } from '../../packages/core/src/argument/prove-oracles.js';
+import { commitTree } from '../../packages/core/src/argument/prove-oracles.js';
 import { type RejectCode, Rejected } from '../../packages/core/src/argument/rejected.js';
 import { concat } from '../../packages/core/src/argument/transcript.js';
 import { P } from '../../packages/core/src/field/m31.js';
@@ -15,7 +15,7 @@ import { createReferenceKernels } from '../../packages/core/src/kernels/referenc
 import {
   type CommittedBoundary,
   commitBoundary,
-  commitConstants,
+  constantsData,
   sliceProver,
   type Values,
 } from '../../packages/core/src/proof/prove.js';
@@ -25,7 +25,7 @@ import {
   type SliceShape,
   sliceProtocol,
 } from '../../packages/core/src/proof/slice-protocol.js';
-import { sliceShape } from '../../packages/core/src/proof/slice-shape.js';
+import { constantValues, sliceShape } from '../../packages/core/src/proof/slice-shape.js';
 import { execute } from '../../packages/core/src/relation/execute.js';
 import type { Relation, Value, ValueId } from '../../packages/core/src/relation/relation.js';
 
@@ -46,6 +46,8 @@ export interface Model {
   readonly relation: Relation;
   readonly constants: ReadonlyMap<ValueId, Int32Array>;
   readonly inputs: readonly Int32Array[];
+  /** Constants by oracle, under one root; all in one where nothing is said. */
+  readonly oracles?: readonly (readonly ValueId[])[];
 }
 
 export interface Tricks {
@@ -156,9 +158,16 @@ export function attempt(model: Model, modes: readonly BoundaryMode[], tricks: Tr
   const reference = createReferenceKernels();
   const kernels: Kernels = Object.assign(Object.create(reference), tricks.kernels?.(reference));
   const { relation, constants } = model;
-  const draft = sliceShape(relation, preset, modes, new Uint8Array(32));
-  const committed: CommittedOracle | undefined = commitConstants(reference, draft, constants);
-  const shape = sliceShape(relation, preset, modes, committed?.root);
+  const all = constantValues(relation);
+  const oracles = model.oracles ?? (all.length > 0 ? [all] : []);
+  const parts = oracles.map((ids) => constantsData({ relation, constants }, ids, preset));
+  const trees = parts.length > 0 ? [commitTree(reference, parts)] : [];
+  const shape = sliceShape(
+    relation,
+    preset,
+    modes,
+    trees.map(({ root }) => ({ oracles, root })),
+  );
   const values = executeWith(model, tricks.values ?? new Map());
   const salt = new Uint8Array(32).fill(7);
   const boundary = shape.boundary.map(({ value }, i) =>
@@ -167,7 +176,7 @@ export function attempt(model: Model, modes: readonly BoundaryMode[], tricks: Tr
   const statement = encode('statement');
   const counts = countRows(relation, values);
   tricks.multiplicities?.(counts);
-  const input = { prepared: { shape, constants: committed }, values, boundary, statement };
+  const input = { prepared: { shape, constants: trees }, values, boundary, statement };
   const honest = sliceProver(kernels, input, counts);
   const channel = new DishonestChannel(tricks);
   const known = {

@@ -251,9 +251,9 @@ describe('queries', () => {
     };
     expect(
       tried((own) => ({
-        oracleSiblings: (k, leaves) => {
-          const own_ = own.oracleSiblings(k, leaves);
-          return k === witness ? sized(own.oracleSiblings(k, next(leaves, count)), own_) : own_;
+        treeSiblings: (k, leaves) => {
+          const own_ = own.treeSiblings(k, leaves);
+          return k === witness ? sized(own.treeSiblings(k, next(leaves, count)), own_) : own_;
         },
       })),
     ).toBe('merkle-path');
@@ -262,8 +262,8 @@ describe('queries', () => {
     );
     for (const change of [-32, 32]) {
       const other = tried((own) => ({
-        oracleSiblings: (k, leaves) => {
-          const path = own.oracleSiblings(k, leaves);
+        treeSiblings: (k, leaves) => {
+          const path = own.treeSiblings(k, leaves);
           const out = new Uint8Array(path.length + change);
           out.set(path.subarray(0, out.length));
           return out;
@@ -334,12 +334,12 @@ describe('bounds', () => {
       x = b.linear(`x${i}`, [1], terms, 0, { lo: 0, hi: 0 });
     }
     b.zero(x);
-    expect(() => sliceShape(b.build(), PRESET, ['public'], undefined)).toThrow('readings');
+    expect(() => sliceShape(b.build(), PRESET, ['public'], [])).toThrow('readings');
     const c = new RelationBuilder();
     let y = c.input('y', [1], { lo: 0, hi: 0 });
     for (let i = 0; i < 10_000; i++) y = c.contract(`y${i}`, [1], y, y, [], [axis(0)], [axis(0)], { lo: 0, hi: 0 });
     c.zero(y);
-    expect(() => sliceShape(c.build(), PRESET, ['public'], undefined)).toThrow('products');
+    expect(() => sliceShape(c.build(), PRESET, ['public'], [])).toThrow('products');
   });
 
   it('on the leaves of one sum: no row can occur p times', () => {

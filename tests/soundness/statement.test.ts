@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { clearCommitment } from '../../packages/core/src/argument/oracles.js';
 import { P } from '../../packages/core/src/field/m31.js';
 import { NO_SALT, type SliceShape } from '../../packages/core/src/proof/slice-protocol.js';
-import { sliceShape } from '../../packages/core/src/proof/slice-shape.js';
+import { ownConstants, sliceShape } from '../../packages/core/src/proof/slice-shape.js';
 import { type Attempt, attempt, encode, PRESET, verdict } from './dishonest-prover.js';
 import { changed, denseLayer, ramp, total } from './relations.js';
 
@@ -78,14 +78,14 @@ describe('a slice proof holds for its own statement only', () => {
     expect(verdict({ ...honest, shape: rounding(8, -16) })).toBe('accepted');
     expect(verdict({ ...honest, shape: rounding(7, -16) })).not.toBe('accepted');
     expect(verdict({ ...honest, shape: rounding(8, -8) })).not.toBe('accepted');
-    const root = shape.constants?.root;
+    const constants = ownConstants(shape.relation, shape.constants[0]);
     for (const preset of [
       { ...PRESET, queries: 2 * PRESET.queries },
       { ...PRESET, queries: 8 },
       { ...PRESET, logFinal: 3 },
       { ...PRESET, maxLogRow: 4 },
     ]) {
-      const shaped = sliceShape(shape.relation, preset, ['public', 'public'], root);
+      const shaped = sliceShape(shape.relation, preset, ['public', 'public'], constants);
       expect(verdict({ ...honest, shape: shaped })).not.toBe('accepted');
     }
   });

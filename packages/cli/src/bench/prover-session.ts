@@ -6,7 +6,7 @@ import {
   executeSlice,
   fromHex,
   InvariantError,
-  type PreparedSlice,
+  type PreparedUnit,
   prepareSlice,
   provePackage,
   type SlicePackage,
@@ -23,7 +23,7 @@ const HELD_BYTES = 200e6;
 
 interface Ready {
   readonly slice: SlicePackage;
-  readonly prepared: PreparedSlice;
+  readonly prepared: PreparedUnit;
 }
 
 export class ProverSession {

@@ -15,7 +15,7 @@ import { quadraticAt } from './contraction.js';
 import { dot, eqPoints, eqVector } from './ext-vector.js';
 import { type Functional, innerProduct } from './functional.js';
 import { ceilLog2, eqFunctional } from './layout.js';
-import { type OracleShape, oracleVars, ownPoint, type Placement, place } from './oracles.js';
+import { type OracleShape, type OracleTree, oracleVars, ownPoint, type Placement, place } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
 import { checkQueries, type QueryProver } from './queries.js';
 
@@ -48,9 +48,11 @@ export function foldCount(logRow: number, preset: Preset): number {
   return Math.max(0, Math.floor((logRow - preset.logFinal) / LOG_ARITY));
 }
 
+/** @param roots by tree */
 export function opening(
   channel: Channel,
   oracles: readonly OracleShape[],
+  trees: readonly OracleTree[],
   roots: readonly Uint8Array[],
   claims: readonly OpeningClaim[],
   preset: Preset,
@@ -93,7 +95,7 @@ export function opening(
 
   channel.grind(preset.grindingBits, (seed) => side.grind(seed));
   const indices = channel.indices('opening/queries', preset.queries, logRow + LOG_BLOWUP);
-  checkQueries({ channel, oracles, roots, placement, rowPoint, foldRoots, position, message, indices, prover });
+  checkQueries({ channel, oracles, trees, roots, placement, rowPoint, foldRoots, position, message, indices, prover });
 }
 
 /** The multilinear extension of 2^k values at a point (most significant bit first). */

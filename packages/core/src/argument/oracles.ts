@@ -21,6 +21,13 @@ export interface OracleShape {
   readonly gap: boolean;
 }
 
+/**
+ * Oracles under one Merkle root, by number. The leaf at a position of the longest code word is the chain
+ * H(… H(H(d0 ‖ d1) ‖ d2) …) of the digests of the oracles' leaves there (of d0 alone where there is one oracle);
+ * shorter words repeat.
+ */
+export type OracleTree = readonly number[];
+
 /** Leaves of a BLAKE3 chunk: rows of at most 256 words. */
 const MAX_ROWS = 256;
 /** Rows aimed at: the balance of leaf size and path length at 128 queries. */
@@ -47,6 +54,9 @@ export const oracleVars = (o: OracleShape): number => ceilLog2(o.rows) + o.logRo
 
 /** log2 of the code word length. */
 export const logWord = (o: OracleShape): number => o.logRow + LOG_BLOWUP;
+
+/** Leaves of a tree: the length of its longest code word. */
+export const treeLeaves = (oracles: readonly OracleShape[]): number => 2 ** Math.max(...oracles.map(logWord));
 
 /** Where the oracles' rows stand in the common row space. */
 export interface Placement {

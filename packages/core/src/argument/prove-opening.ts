@@ -4,7 +4,7 @@ import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { OpeningClaim, OpeningProver } from './opening.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
 import { type BlockRow, type RowBlock, rowBlocks } from './prove-opening-blocks.js';
-import { type CommittedOracle, leafBytes, siblingBytes } from './prove-oracles.js';
+import { type CommittedOracle, type CommittedTree, leafBytes, siblingBytes } from './prove-oracles.js';
 import { prepareWeights } from './prove-weights.js';
 
 const EXT_BYTES = 16;
@@ -25,7 +25,12 @@ interface FoldWord {
   readonly groups: number;
 }
 
-export function openingProver(kernels: Kernels, oracles: readonly CommittedOracle[], preset: Preset): OpeningProver {
+export function openingProver(
+  kernels: Kernels,
+  oracles: readonly CommittedOracle[],
+  trees: readonly CommittedTree[],
+  preset: Preset,
+): OpeningProver {
   let rows = new Map<number, Row>();
   let rowVars = 0;
   let cube: Cube | undefined;
@@ -130,8 +135,7 @@ export function openingProver(kernels: Kernels, oracles: readonly CommittedOracl
     },
     grind: (seed) => kernels.grind(seed, preset.grindingBits),
     oracleLeaves: (i, leaves) => leafBytes(kernels, oracles[i], leaves),
-    oracleSiblings: (i, leaves) =>
-      siblingBytes(kernels, oracles[i].tree, 2 ** (oracles[i].shape.logRow + LOG_BLOWUP), leaves),
+    treeSiblings: (t, leaves) => siblingBytes(kernels, trees[t].nodes, trees[t].leaves, leaves),
     foldLeaves(j, leaves) {
       const size = EXT_BYTES * 2 ** LOG_ARITY;
       const out = new Uint8Array(size * leaves.length);

@@ -2,7 +2,7 @@
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { Stack, TensorLayout } from './layout.js';
 import { siblingCount, walk } from './merkle.js';
-import { logWord, type OracleShape } from './oracles.js';
+import { logWord, type OracleShape, treeLeaves } from './oracles.js';
 
 export interface CommittedOracle {
   readonly shape: OracleShape;
@@ -10,8 +10,14 @@ export interface CommittedOracle {
   readonly data: readonly Int32Array[];
   /** The code words, position-major [2^logWord][stride], where they are held: else they are made again when asked for. */
   readonly word: Ptr | undefined;
-  /** Merkle tree in heap order over 2^logWord leaves. */
-  readonly tree: Ptr;
+}
+
+/** Oracles under one root. */
+export interface CommittedTree {
+  readonly oracles: readonly CommittedOracle[];
+  /** Nodes in heap order. */
+  readonly nodes: Ptr;
+  readonly leaves: number;
   readonly root: Uint8Array;
 }
 
@@ -22,21 +28,85 @@ const ROWS_AT_ONCE = 32;
 
 const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 
-/** @param data signed numbers of each tensor of the layout, row-major; kept, not copied */
-export function commitOracle(kernels: Kernels, shape: OracleShape, data: readonly Int32Array[]): CommittedOracle {
+/** What is committed to: a matrix and the signed numbers of its tensors, row-major, which are kept and not copied. */
+export interface OracleData {
+  readonly shape: OracleShape;
+  readonly data: readonly Int32Array[];
+}
+
+/** @param parts the tree's oracles in order */
+export function commitTree(kernels: Kernels, parts: readonly OracleData[]): CommittedTree {
+  const leaves = treeLeaves(parts.map((p) => p.shape));
+  const nodes = kernels.alloc(64 * leaves);
+  const digests = nodes + 32 * leaves;
+  const oracles = parts.map((part, k) => {
+    if (k === 0 && 2 ** logWord(part.shape) === leaves) return commitOracle(kernels, part, digests);
+    const mark = kernels.mark();
+    const own = kernels.alloc(32 * leaves);
+    const oracle = commitOracle(kernels, part, own);
+    repeat(kernels, own, 2 ** logWord(part.shape), leaves);
+    if (k === 0) kernels.u8(digests, 32 * leaves).set(kernels.u8(own, 32 * leaves));
+    else chain(kernels, digests, own, leaves);
+    // A word that is held stands beyond the digests.
+    if (oracle.word === undefined) kernels.release(mark);
+    return oracle;
+  });
+  kernels.merkle(nodes, leaves);
+  return { oracles, nodes, leaves, root: kernels.u8(nodes + 32, 32).slice() };
+}
+
+/** Encodes an oracle and writes the digests of its leaves. */
+function commitOracle(kernels: Kernels, { shape, data }: OracleData, digests: Ptr): CommittedOracle {
   const leaves = 2 ** logWord(shape);
   const stride = strideOf(shape.rows);
-  const tree = kernels.alloc(64 * leaves);
   const before = kernels.mark();
   const word = kernels.alloc(4 * leaves * stride);
   const held = kernels.mark() <= HELD_BYTES;
   const mark = kernels.mark();
   encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
   kernels.release(mark);
-  kernels.hashLeaves(tree + 32 * leaves, word, leaves, 4 * shape.rows, 4 * stride);
+  kernels.hashLeaves(digests, word, leaves, 4 * shape.rows, 4 * stride);
   if (!held) kernels.release(before);
-  kernels.merkle(tree, leaves);
-  return { shape, data, word: held ? word : undefined, tree, root: kernels.u8(tree + 32, 32).slice() };
+  return { shape, data, word: held ? word : undefined };
+}
+
+/** The root over oracles whose leaves have the given digests. */
+export function chainedRoot(kernels: Kernels, digests: readonly Uint8Array[]): Uint8Array {
+  const mark = kernels.mark();
+  const leaves = Math.max(...digests.map((d) => d.length)) / 32;
+  const nodes = kernels.alloc(64 * leaves);
+  const own = kernels.alloc(32 * leaves);
+  digests.forEach((d, k) => {
+    const to = k === 0 ? nodes + 32 * leaves : own;
+    kernels.u8(to, d.length).set(d);
+    repeat(kernels, to, d.length / 32, leaves);
+    if (k > 0) chain(kernels, nodes + 32 * leaves, own, leaves);
+  });
+  kernels.merkle(nodes, leaves);
+  const root = kernels.u8(nodes + 32, 32).slice();
+  kernels.release(mark);
+  return root;
+}
+
+/** Repeats the first `period` digests up to `count`. */
+function repeat(kernels: Kernels, digests: Ptr, period: number, count: number): void {
+  const bytes = kernels.u8(digests, 32 * count);
+  for (let n = period; n < count; n *= 2) bytes.copyWithin(32 * n, 0, 32 * n);
+}
+
+/** into[i] = H(into[i] ‖ next[i]). */
+function chain(kernels: Kernels, into: Ptr, next: Ptr, count: number): void {
+  const mark = kernels.mark();
+  const pairs = kernels.alloc(64 * count);
+  const [a, b, out] = [kernels.u32(into, 8 * count), kernels.u32(next, 8 * count), kernels.u32(pairs, 16 * count)];
+  for (let i = 0; i < count; i++) {
+    for (let k = 0; k < 8; k++) {
+      out[16 * i + k] = a[8 * i + k];
+      out[16 * i + 8 + k] = b[8 * i + k];
+    }
+  }
+  kernels.hashLeaves(into, pairs, count, 64, 64);
+  kernels.release(mark);
 }
 
 /** The rows of an oracle, row-major [rows][2^logRow], canonical base elements, in memory that is allocated for them. */

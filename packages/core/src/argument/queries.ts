@@ -2,7 +2,7 @@
  * The spot checks of the opening: at each queried position the oracles' leaves, combined by the row challenges, must be
  * the first fold word's value there; each fold word must fold into the next, the last into the code word of the message.
  */
-import { hash } from '../base/blake3.js';
+import { hash, hashPair } from '../base/blake3.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
 import { add as addM31, inv as invM31, mul as mulM31, sub as subM31 } from '../field/m31.js';
 import { add, type Ext, equal, mul, mulBase, sub, ZERO } from '../field/qm31.js';
@@ -11,13 +11,14 @@ import type { Channel } from './channel.js';
 import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
 import { ceilLog2 } from './layout.js';
 import { rootOf, siblingCount } from './merkle.js';
-import { logWord, type OracleShape, type Placement } from './oracles.js';
+import { logWord, type OracleShape, type OracleTree, type Placement, treeLeaves } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP } from './presets.js';
 
 export interface QueryProver {
   /** Leaves (sorted, distinct) of an oracle: rows words each. */
   oracleLeaves(oracle: number, leaves: readonly number[]): Uint8Array;
-  oracleSiblings(oracle: number, leaves: readonly number[]): Uint8Array;
+  /** Of a tree of oracles. */
+  treeSiblings(tree: number, leaves: readonly number[]): Uint8Array;
   foldLeaves(fold: number, leaves: readonly number[]): Uint8Array;
   foldSiblings(fold: number, leaves: readonly number[]): Uint8Array;
 }
@@ -25,6 +26,8 @@ export interface QueryProver {
 export interface Queries {
   readonly channel: Channel;
   readonly oracles: readonly OracleShape[];
+  readonly trees: readonly OracleTree[];
+  /** By tree. */
   readonly roots: readonly Uint8Array[];
   readonly placement: Placement;
   readonly rowPoint: readonly Ext[];
@@ -39,54 +42,62 @@ export interface Queries {
 
 const distinct = (xs: readonly number[]): number[] => [...new Set(xs)].sort((a, b) => a - b);
 
-/** Reads and authenticates the leaves of one tree; one row of words for each leaf. */
-function readLeaves(
+/** Reads the siblings of leaves with these digests, and checks that they lead to the root. */
+function checkPath(
   channel: Channel,
   leaves: readonly number[],
-  leafBytes: number,
+  digests: readonly Uint8Array[],
   count: number,
   root: Uint8Array,
   path: string,
-  data: () => Uint8Array,
   siblings: () => Uint8Array,
-): Uint8Array[] {
-  const bytes = channel.opened(`${path}/leaves`, leafBytes * leaves.length, data);
+): void {
   const proof = channel.opened(`${path}/path`, 32 * siblingCount(leaves, count), siblings);
-  const parts = leaves.map((_, i) => bytes.subarray(i * leafBytes, (i + 1) * leafBytes));
-  const digests = parts.map((p) => hash(p).slice());
   const got = rootOf(leaves, digests, count, proof);
   channel.check(
     got.every((b, i) => b === root[i]),
     'merkle-path',
     path,
   );
-  return parts;
+}
+
+/** Reads the words of leaves, one after the other. */
+function readLeaves(
+  channel: Channel,
+  leaves: readonly number[],
+  leafBytes: number,
+  path: string,
+  data: () => Uint8Array,
+): Uint8Array[] {
+  const bytes = channel.opened(`${path}/leaves`, leafBytes * leaves.length, data);
+  return leaves.map((_, i) => bytes.subarray(i * leafBytes, (i + 1) * leafBytes));
 }
 
 export function checkQueries(q: Queries): void {
   const { channel, placement, prover } = q;
   const side = prover as QueryProver;
   const values = q.indices.map((): Ext => ZERO);
-  q.oracles.forEach((o, k) => {
-    const word = 2 ** logWord(o);
-    const at = q.indices.map((c) => c % word);
-    const leaves = distinct(at);
-    const path = `opening/oracle/${k}`;
-    const rows = readLeaves(
-      channel,
-      leaves,
-      4 * o.rows,
-      word,
-      q.roots[k],
-      path,
-      () => side.oracleLeaves(k, leaves),
-      () => side.oracleSiblings(k, leaves),
-    );
-    const weights = rowWeights(o, placement.firstRow[k], q);
-    const combined = new Map(leaves.map((leaf, i) => [leaf, dotBase(channel.decodeWords(rows[i], path), weights)]));
-    at.forEach((leaf, i) => {
-      values[i] = add(values[i], combined.get(leaf) as Ext);
-    });
+  q.trees.forEach((tree, t) => {
+    const count = treeLeaves(tree.map((k) => q.oracles[k]));
+    const leaves = distinct(q.indices.map((c) => c % count));
+    let digests: Uint8Array[] = [];
+    for (const k of tree) {
+      const o = q.oracles[k];
+      const word = 2 ** logWord(o);
+      const own = distinct(leaves.map((leaf) => leaf % word));
+      const path = `opening/oracle/${k}`;
+      const rows = readLeaves(channel, own, 4 * o.rows, path, () => side.oracleLeaves(k, own));
+      const weights = rowWeights(o, placement.firstRow[k], q);
+      const at = new Map(own.map((leaf, i) => [leaf, i]));
+      const combined = rows.map((row) => dotBase(channel.decodeWords(row, path), weights));
+      q.indices.forEach((c, i) => {
+        values[i] = add(values[i], combined[at.get(c % word) as number]);
+      });
+      const hashes = rows.map((row) => hash(row).slice());
+      const each = leaves.map((leaf) => hashes[at.get(leaf % word) as number]);
+      digests = digests.length === 0 ? each : each.map((d, i) => hashPair(digests[i], d));
+    }
+    checkPath(channel, leaves, digests, count, q.roots[t], `opening/tree/${t}`, () => side.treeSiblings(t, leaves));
   });
 
   let positions = [...q.indices];
@@ -96,16 +107,9 @@ export function checkQueries(q: Queries): void {
     const at = positions.map((c) => c % groups);
     const leaves = distinct(at);
     const path = `opening/fold/${j}`;
-    const data = readLeaves(
-      channel,
-      leaves,
-      16 * 2 ** LOG_ARITY,
-      groups,
-      root,
-      path,
-      () => side.foldLeaves(j, leaves),
-      () => side.foldSiblings(j, leaves),
-    );
+    const data = readLeaves(channel, leaves, 16 * 2 ** LOG_ARITY, path, () => side.foldLeaves(j, leaves));
+    const digests = data.map((d) => hash(d).slice());
+    checkPath(channel, leaves, digests, groups, root, path, () => side.foldSiblings(j, leaves));
     const words = new Map(leaves.map((leaf, i) => [leaf, channel.decodeExts(data[i], path)]));
     positions.forEach((c, i) => {
       const slot = Math.floor(c / groups);

@@ -1,10 +1,11 @@
 /** A compiled program to what is published: the verifier key, its fingerprint, and a package for each slice. */
 import { PRESETS, type Preset } from '../argument/presets.js';
+import { chainedRoot, commitTree } from '../argument/prove-oracles.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { BoundaryTensor, CompiledProgram } from '../program/compiled.js';
-import { commitConstants } from './prove.js';
+import { constantsData } from './prove.js';
 import { digestOf, encodeSlicePackage } from './slice-package.js';
-import { constantsOracle, sliceShape } from './slice-shape.js';
+import { constantValues, ownConstants, sliceShape } from './slice-shape.js';
 import { boundaryMode, encodeKey, fingerprintOf, type KeySlice, type VerifierKey } from './verifier-key.js';
 
 export interface CommitOptions {
@@ -22,17 +23,22 @@ export interface ProgramArtifacts {
 /** Commits the constants of every slice. Deterministic, whatever the kernels. */
 export function commitProgram(kernels: Kernels, program: CompiledProgram, options: CommitOptions): ProgramArtifacts {
   const preset = PRESETS[options.preset];
+  /** Digests of the leaves of each slice's constants. */
+  const digests: Uint8Array[] = [];
   const slices = program.slices.map((s, i): KeySlice => {
     const mark = kernels.mark();
+    const ids = constantValues(s.relation);
     const modes = [...s.inputs, ...s.outputs].map((name) => boundaryMode(name, { ...program, preset }));
-    const draft = sliceShape(s.relation, preset, modes, new Uint8Array(32));
-    const committed = constantsOracle(s.relation, preset) && commitConstants(kernels, draft, s.constants);
+    // Refuses what no proof could hold before anything is committed.
+    sliceShape(s.relation, preset, modes, ownConstants(s.relation, new Uint8Array(32)));
+    const tree = ids.length > 0 ? commitTree(kernels, [constantsData(s, ids, preset)]) : undefined;
+    if (tree) digests.push(kernels.u8(tree.nodes + 32 * tree.leaves, 32 * tree.leaves).slice());
     kernels.release(mark);
     options.onProgress?.((i + 1) / program.slices.length);
     return {
       nodes: s.nodes,
       relation: s.relation,
-      constantsRoot: committed?.root,
+      constantsRoot: tree?.root,
       inputs: s.inputs,
       outputs: s.outputs,
       workUnits: s.workUnits,
@@ -40,8 +46,9 @@ export function commitProgram(kernels: Kernels, program: CompiledProgram, option
       multiplications: s.multiplications,
     };
   });
+  const constantsRoot = digests.length >= 2 ? chainedRoot(kernels, digests) : undefined;
   const { name, precision, tensors, inputs, outputs } = program;
-  const key: VerifierKey = { name, precision, preset, tensors, inputs, outputs, slices };
+  const key: VerifierKey = { name, precision, preset, tensors, inputs, outputs, slices, constantsRoot };
   const bytes = encodeKey(key);
   const fingerprint = fingerprintOf(bytes);
   const packages = program.slices.map((s, index) => {

@@ -3,7 +3,8 @@
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
 export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
-export type { PhaseListener, PreparedSlice, ProvePhase } from './prove.js';
+export { joinPackages, type ProofUnit, packageUnit } from './proof-unit.js';
+export type { PhaseListener, PreparedUnit, ProvePhase } from './prove.js';
 export {
   type BoundaryValues,
   boundaryCommitments,
@@ -12,7 +13,9 @@ export {
   executeSlice,
   type ProveContext,
   prepareSlice,
+  prepareUnit,
   provePackage,
+  proveUnit,
   type SliceExecution,
 } from './prove-package.js';
 export { decodeSlicePackage, digestOf, encodeSlicePackage, type SlicePackage } from './slice-package.js';

@@ -1,5 +1,6 @@
 /** What a prover does with a slice package: run it, commit to its boundary, prove it. */
 
+import { commitTree } from '../argument/prove-oracles.js';
 import { concat } from '../argument/transcript.js';
 import { hash } from '../base/blake3.js';
 import { fromHex, sameBytes, toHex } from '../base/codec.js';
@@ -9,16 +10,17 @@ import type { Kernels } from '../kernels/kernels.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import { execute } from '../relation/execute.js';
 import { contractOn } from './contract-by-matmul.js';
+import { type ProofUnit, packageUnit, unitShape } from './proof-unit.js';
 import {
   type CommittedBoundary,
   commitBoundary,
-  commitConstants,
+  constantsData,
   type PhaseListener,
-  type PreparedSlice,
+  type PreparedUnit,
   proveSlice,
   type Values,
 } from './prove.js';
-import { packageShape, type SlicePackage } from './slice-package.js';
+import type { SlicePackage } from './slice-package.js';
 import { encodeStatement, MAX_PROVER, type SliceStatement } from './statement.js';
 import type { SliceProof } from './verify-run.js';
 
@@ -29,7 +31,7 @@ export interface SliceExecution {
 }
 
 /** What inference takes of a slice. */
-export type ExecutableSlice = Pick<SlicePackage, 'index' | 'relation' | 'constants' | 'inputs' | 'outputs' | 'tensors'>;
+export type ExecutableSlice = Pick<ProofUnit, 'index' | 'relation' | 'constants' | 'inputs' | 'outputs' | 'tensors'>;
 
 /**
  * Integer inference of one slice.
@@ -72,19 +74,29 @@ export function deriveSalt(secret: Uint8Array, tensor: string): Uint8Array {
   return hash(concat([text('dsperse salt'), secret, text(tensor)]));
 }
 
-/** The slice with its constants committed. The memory stays allocated in `kernels` until it is released. */
-export function prepareSlice(kernels: Kernels, slice: SlicePackage): PreparedSlice {
-  const shape = packageShape(slice);
-  const constants = slice.constantsRoot && commitConstants(kernels, shape, slice.constants);
-  if (constants && slice.constantsRoot && !sameBytes(constants.root, slice.constantsRoot)) {
-    throw new ProvingError(
-      'broken-package',
-      `the constants of slice ${slice.index} are not those of its root`,
-      'fetch the package again',
+/** A unit with its constants committed. The memory stays allocated in `kernels` until it is released. */
+export function prepareUnit(kernels: Kernels, unit: ProofUnit): PreparedUnit {
+  const shape = unitShape(unit);
+  const constants = unit.committed.map(({ oracles, root }) => {
+    const tree = commitTree(
+      kernels,
+      oracles.map((ids) => constantsData(unit, ids, unit.preset)),
     );
-  }
+    if (!sameBytes(tree.root, root)) {
+      throw new ProvingError(
+        'broken-package',
+        `the constants of slice ${unit.index} are not those of its root`,
+        'fetch the package again',
+      );
+    }
+    return tree;
+  });
   return { shape, constants };
 }
+
+/** The slice with its constants committed. The memory stays allocated in `kernels` until it is released. */
+export const prepareSlice = (kernels: Kernels, slice: SlicePackage): PreparedUnit =>
+  prepareUnit(kernels, packageUnit(slice));
 
 export interface BoundaryValues {
   readonly values: Int32Array;
@@ -103,7 +115,7 @@ export function boundaryCommitments(
   slice: SlicePackage,
   boundary: ReadonlyMap<string, BoundaryValues>,
 ): Map<string, string> {
-  const shape = packageShape(slice);
+  const shape = unitShape(packageUnit(slice));
   const names = [...slice.inputs, ...slice.outputs];
   const mark = kernels.mark();
   try {
@@ -122,20 +134,30 @@ export interface ProveContext {
   /** 32 bytes: the session or order that the proof is for. */
   readonly nonce: Uint8Array;
   readonly prover: string;
-  /** The slice already run, and already prepared on the same kernels. */
+  /** Already run, and already prepared on the same kernels. */
   readonly execution?: SliceExecution;
-  readonly prepared?: PreparedSlice;
+  readonly prepared?: PreparedUnit;
   readonly onPhase?: PhaseListener;
 }
 
-/**
- * Proves one slice.
- * @param boundary values of every input; of every output the salt, and values that are compared with what is computed
- * @throws InputError where the boundary does not fit; ProvingError where no proof can be made
- */
+/** Proves one slice: proveUnit of its package. */
 export function provePackage(
   kernels: Kernels,
   slice: SlicePackage,
+  boundary: ReadonlyMap<string, { readonly values?: Int32Array; readonly salt: Uint8Array }>,
+  context: ProveContext,
+): SliceProof {
+  return proveUnit(kernels, packageUnit(slice), boundary, context);
+}
+
+/**
+ * Proves a slice, or joined ones, at once.
+ * @param boundary values of every input; of every output the salt, and values that are compared with what is computed
+ * @throws InputError where the boundary does not fit; ProvingError where no proof can be made
+ */
+export function proveUnit(
+  kernels: Kernels,
+  unit: ProofUnit,
   boundary: ReadonlyMap<string, { readonly values?: Int32Array; readonly salt: Uint8Array }>,
   context: ProveContext,
 ): SliceProof {
@@ -144,12 +166,12 @@ export function provePackage(
   if (context.prover.length > MAX_PROVER) {
     throw new InputError('bad-prover', `a prover's name has at most ${MAX_PROVER} characters`, 'use a shorter one');
   }
-  const names = [...slice.inputs, ...slice.outputs];
+  const names = [...unit.inputs, ...unit.outputs];
   for (const name of names) {
     if (boundary.get(name)?.salt.length !== 32) {
       throw new InputError(
         'missing-tensor',
-        `slice ${slice.index} needs ${name} with a salt`,
+        `slice ${unit.index} needs ${name} with a salt`,
         'give its boundary values',
       );
     }
@@ -157,32 +179,33 @@ export function provePackage(
   const known = [...boundary].flatMap(([name, b]): [string, Int32Array][] => (b.values ? [[name, b.values]] : []));
   const { onPhase } = context;
   onPhase?.('execute');
-  const execution = context.execution ?? executeSlice(slice, new Map(known), kernels);
+  const execution = context.execution ?? executeSlice(unit, new Map(known), kernels);
   const mark = kernels.mark();
   onPhase?.('commit');
   try {
-    const prepared = context.prepared ?? prepareSlice(kernels, slice);
+    const prepared = context.prepared ?? prepareUnit(kernels, unit);
     const committed = names.map((name, i): CommittedBoundary => {
       const { values: given, salt } = boundary.get(name) as { values?: Int32Array; salt: Uint8Array };
-      const values = i < slice.inputs.length ? (given as Int32Array) : (execution.outputs.get(name) as Int32Array);
+      const values = i < unit.inputs.length ? (given as Int32Array) : (execution.outputs.get(name) as Int32Array);
       if (given && (given.length !== values.length || given.some((x, k) => x !== values[k]))) {
         throw new InputError(
           'bad-boundary',
-          `the values given for ${name} are not what slice ${slice.index} computes`,
+          `the values given for ${name} are not what slice ${unit.index} computes`,
           'take all boundary values from one run of the same program',
         );
       }
       return commitBoundary(kernels, prepared.shape, i, values, salt);
     });
     const statement: SliceStatement = {
-      fingerprint: slice.fingerprint,
-      index: slice.index,
+      fingerprint: unit.fingerprint,
+      index: unit.index,
+      ...(unit.count > 1 && { count: unit.count }),
       nonce: toHex(context.nonce),
       prover: context.prover,
       commitments: Object.fromEntries(names.map((name, i) => [name, toHex(committed[i].commitment)])),
     };
     const encoded = encodeStatement(statement, names);
-    if (!encoded || !fromHex(slice.fingerprint, 32)) throw new InputError('bad-boundary', 'the statement is malformed');
+    if (!encoded || !fromHex(unit.fingerprint, 32)) throw new InputError('bad-boundary', 'the statement is malformed');
     const proof = proveSlice(kernels, {
       prepared,
       values: execution.values,

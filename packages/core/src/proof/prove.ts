@@ -1,4 +1,4 @@
-/** The prover's side of one slice: fills in the messages of slice-protocol.ts through the kernels. */
+/** The prover's side of one proof: fills in the messages of slice-protocol.ts through the kernels. */
 import { ProverChannel } from '../argument/channel.js';
 import type { ContractValue } from '../argument/contraction.js';
 import { fromInteger } from '../argument/ext-vector.js';
@@ -7,10 +7,11 @@ import { evaluate } from '../argument/functional.js';
 import type { TensorLayout } from '../argument/layout.js';
 import { type LookupTree, tableSize } from '../argument/lookups.js';
 import { clearCommitment, merkleCommitment } from '../argument/oracles.js';
+import type { Preset } from '../argument/presets.js';
 import { contractionProver } from '../argument/prove-contraction.js';
 import { fractionProver, paddedLength, padFractions } from '../argument/prove-fractions.js';
 import { openingProver } from '../argument/prove-opening.js';
-import { type CommittedOracle, commitOracle, fillPadded, forRuns } from '../argument/prove-oracles.js';
+import { type CommittedTree, commitTree, fillPadded, forRuns, type OracleData } from '../argument/prove-oracles.js';
 import { Rejected } from '../argument/rejected.js';
 import { concat } from '../argument/transcript.js';
 import { InvariantError, invariant, ProvingError } from '../base/errors.js';
@@ -18,17 +19,18 @@ import { type Ext, mul, sub } from '../field/qm31.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { type BoundaryKnowledge, NO_SALT, type SliceProver, type SliceShape, sliceProtocol } from './slice-protocol.js';
-import { constantValues, witnessValues } from './slice-shape.js';
+import { constantsOracle, witnessValues } from './slice-shape.js';
 
 /** Every value of a relation, row-major. */
 export interface Values {
   get(id: ValueId): Int32Array;
 }
 
-/** What is kept between the proofs of one slice: the committed constants. */
-export interface PreparedSlice {
+/** What is kept between the proofs of one unit: the committed constants. */
+export interface PreparedUnit {
   readonly shape: SliceShape;
-  readonly constants: CommittedOracle | undefined;
+  /** By their roots: the first trees of the shape. */
+  readonly constants: readonly CommittedTree[];
 }
 
 /** A boundary tensor with its commitment; the same for the slice that makes it and those that read it. */
@@ -37,23 +39,19 @@ export interface CommittedBoundary {
   readonly salt: Uint8Array;
   readonly commitment: Uint8Array;
   /** What is opened, where it is committed in an oracle of its own. */
-  readonly oracle?: CommittedOracle;
+  readonly tree?: CommittedTree;
 }
 
-/** Commits the constants of a slice; the memory stays allocated in `kernels`. */
-export function commitConstants(
-  kernels: Kernels,
-  shape: SliceShape,
-  constants: ReadonlyMap<ValueId, Int32Array>,
-): CommittedOracle | undefined {
-  const ids = constantValues(shape.relation);
-  if (ids.length === 0) return undefined;
-  const oracle = shape.oracles[0];
-  return commitOracle(
-    kernels,
-    oracle,
-    ids.map((id) => constants.get(id) as Int32Array),
-  );
+/** The oracle of some constants, with their numbers. */
+export function constantsData(
+  { relation, constants }: { readonly relation: Relation; readonly constants: ReadonlyMap<ValueId, Int32Array> },
+  ids: readonly ValueId[],
+  preset: Preset,
+): OracleData {
+  return {
+    shape: constantsOracle(relation, ids, preset),
+    data: ids.map((id) => constants.get(id) as Int32Array),
+  };
 }
 
 /** How often each row of each table is looked up. */
@@ -81,7 +79,7 @@ export type ProvePhase = 'execute' | 'commit' | 'lookups' | 'contractions' | 'op
 export type PhaseListener = (phase: ProvePhase) => void;
 
 export interface ProveInput {
-  readonly prepared: PreparedSlice;
+  readonly prepared: PreparedUnit;
   readonly values: Values;
   /** In the order of shape.boundary. */
   readonly boundary: readonly CommittedBoundary[];
@@ -90,7 +88,7 @@ export interface ProveInput {
   readonly onPhase?: PhaseListener;
 }
 
-/** Proves one slice. Memory that it takes from the kernels is given back. */
+/** Proves one unit. Memory that it takes from the kernels is given back. */
 export function proveSlice(kernels: Kernels, input: ProveInput): Uint8Array {
   const mark = kernels.mark();
   try {
@@ -124,36 +122,35 @@ export function sliceProver(
 ): SliceProver {
   const { shape, constants } = prepared;
   const { relation } = shape;
-  const oracles: CommittedOracle[] = [];
+  const trees: CommittedTree[] = [...constants];
   let committed: number | undefined;
   /** Lets go of what was allocated after the commitments: each step is done with the memory of the one before. */
   const next = (): void => {
     committed ??= kernels.mark();
     kernels.release(committed);
   };
-  if (shape.constants) {
-    invariant(constants, 'the slice has constants that were not committed');
-    oracles[shape.constants.oracle] = constants;
-  }
-  shape.boundary.forEach(({ value, mode }, i) => {
-    if (mode !== 'merkle') return;
+  const treeOf = (value: ValueId): number => {
     const place = shape.places.get(value);
     invariant(place, 'a boundary tensor without a place');
-    const { oracle, values: data } = boundary[i];
-    oracles[place.oracle] = oracle ?? commitOracle(kernels, shape.oracles[place.oracle], [data]);
+    return shape.trees.findIndex((oracles) => oracles.includes(place.oracle));
+  };
+  shape.boundary.forEach(({ value, mode }, i) => {
+    if (mode !== 'merkle') return;
+    const { tree, values: data } = boundary[i];
+    const at = treeOf(value);
+    trees[at] = tree ?? commitTree(kernels, [{ shape: shape.oracles[shape.trees[at][0]], data: [data] }]);
   });
   return {
     witnessRoot() {
       const at = shape.witness as number;
       const data = [...witnessValues(relation).map((id) => values.get(id)), ...counts];
-      oracles[at] = commitOracle(kernels, shape.oracles[at], data);
-      return oracles[at].root;
+      trees[at] = commitTree(kernels, [{ shape: shape.oracles[shape.trees[at][0]], data }]);
+      return trees[at].root;
     },
     boundaryOpening(i) {
       const { value, mode } = shape.boundary[i];
       const { salt, values: data } = boundary[i];
-      if (mode === 'merkle')
-        return concat([salt, oracles[(shape.places.get(value) as { oracle: number }).oracle].root]);
+      if (mode === 'merkle') return concat([salt, trees[treeOf(value)].root]);
       return concat([salt, new Uint8Array(Int32Array.from(data).buffer)]);
     },
     fractions(tree, alpha, beta) {
@@ -175,7 +172,8 @@ export function sliceProver(
     },
     opening() {
       next();
-      return openingProver(kernels, oracles, shape.preset);
+      const oracles = trees.flatMap((t) => t.oracles);
+      return openingProver(kernels, oracles, trees, shape.preset);
     },
   };
 }
@@ -302,6 +300,6 @@ export function commitBoundary(
   if (mode === 'clear') return { values, salt, commitment: clearCommitment(salt, values) };
   const place = shape.places.get(value);
   if (!place) throw new InvariantError('a boundary tensor without a place');
-  const oracle = commitOracle(kernels, shape.oracles[place.oracle], [values]);
-  return { values, salt, commitment: merkleCommitment(salt, oracle.root), oracle };
+  const tree = commitTree(kernels, [{ shape: shape.oracles[place.oracle], data: [values] }]);
+  return { values, salt, commitment: merkleCommitment(salt, tree.root), tree };
 }

@@ -11,8 +11,8 @@ import type { BoundaryTensor } from '../program/compiled.js';
 import { decodeRelation, encodeRelation } from '../relation/codec.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { validateRelation } from '../relation/validate.js';
-import type { BoundaryMode, SliceShape } from './slice-protocol.js';
-import { constantValues, sliceShape } from './slice-shape.js';
+import type { BoundaryMode } from './slice-protocol.js';
+import { constantValues } from './slice-shape.js';
 import { decodeTensor, encodeTensor, PRESET_NAMES, PROTOCOL_VERSION } from './verifier-key.js';
 
 const MAGIC = 'dsperse slice';
@@ -40,10 +40,6 @@ export interface SlicePackage {
 
 /** The name of a package: BLAKE3 of its bytes, 64 hexadecimal digits. */
 export const digestOf = (bytes: Uint8Array): string => toHex(new Hasher().update(bytes).digest());
-
-export function packageShape(p: SlicePackage): SliceShape {
-  return sliceShape(p.relation, p.preset, p.modes, p.constantsRoot);
-}
 
 export function encodeSlicePackage(p: SlicePackage): Uint8Array {
   const e = new Encoder().text(MAGIC).uint(PROTOCOL_VERSION);

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { VerifierChannel } from '../argument/channel.js';
 import { PRESETS } from '../argument/presets.js';
+import { commitTree } from '../argument/prove-oracles.js';
 import { Rejected } from '../argument/rejected.js';
 import { createReferenceKernels } from '../kernels/reference.js';
 import { at, axis, identityMap, RelationBuilder } from '../relation/builder.js';
 import { execute } from '../relation/execute.js';
-import { commitBoundary, commitConstants, proveSlice } from './prove.js';
+import { commitBoundary, constantsData, proveSlice } from './prove.js';
 import { type BoundaryMode, type SliceShape, sliceProtocol } from './slice-protocol.js';
-import { sliceShape } from './slice-shape.js';
+import { constantValues, ownConstants, sliceShape } from './slice-shape.js';
 
 /** conv 2→3 channels, 3×3, stride 1, pad 1 over 5×5, rescale by 2^4, relu; then 2×2 max over rows; residual copy. */
 function small() {
@@ -129,14 +130,13 @@ const input = Int32Array.from({ length: 50 }, (_, i) => ((i * 5) % 16) - 8);
 function prove(modes: BoundaryMode[], preset = PRESETS.tiny) {
   const kernels = createReferenceKernels();
   const { relation, constants } = small();
-  const draft = sliceShape(relation, preset, modes, new Uint8Array(32));
-  const committed = commitConstants(kernels, draft, constants);
-  const shape = sliceShape(relation, preset, modes, committed?.root);
+  const tree = commitTree(kernels, [constantsData({ relation, constants }, constantValues(relation), preset)]);
+  const shape = sliceShape(relation, preset, modes, ownConstants(relation, tree.root));
   const values = execute(relation, constants, [input]);
   const salt = new Uint8Array(32).fill(7);
   const boundary = [input, values.get(relation.outputs[0])].map((v, i) => commitBoundary(kernels, shape, i, v, salt));
   const statement = new TextEncoder().encode('statement');
-  const proof = proveSlice(kernels, { prepared: { shape, constants: committed }, values, boundary, statement });
+  const proof = proveSlice(kernels, { prepared: { shape, constants: [tree] }, values, boundary, statement });
   return { shape, statement, boundary, proof };
 }
 

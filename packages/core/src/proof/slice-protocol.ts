@@ -1,5 +1,5 @@
 /**
- * The protocol of one slice proof, written once for both sides (see argument/channel.ts).
+ * The protocol of one proof, of a slice or of joined ones, written once for both sides (see argument/channel.ts).
  *
  * 1. witness commitment; statement; root of the constants; boundary tensors' commitments, which are opened
  * 2. α, β; the sum of all lookup fractions, tree by tree (argument/fractions.ts)
@@ -15,7 +15,7 @@ import { evaluate, type Functional, merged, pullMap, weightOf } from '../argumen
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
-import { clearCommitment, merkleCommitment, type OracleShape } from '../argument/oracles.js';
+import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
@@ -30,17 +30,21 @@ export type BoundaryMode =
   /** In an oracle of its own. */
   | 'merkle';
 
-/** All that the verifier knows of a slice, derived from the verifier key alone (slice-shape.ts). */
+/** All that the verifier knows of a slice, or of several joined ones, from the verifier key alone (slice-shape.ts). */
 export interface SliceShape {
   readonly relation: Relation;
   readonly preset: Preset;
+  /** How many slices are joined in it. */
+  readonly slices: number;
   /** Modes of the boundary tensors: relation.inputs, then relation.outputs. */
   readonly boundary: readonly { readonly value: ValueId; readonly mode: BoundaryMode }[];
   readonly lookups: readonly LookupTree[];
   readonly oracles: readonly OracleShape[];
-  /** Number of the oracle of the program's constants and its root, where the slice has any. */
-  readonly constants: { readonly oracle: number; readonly root: Uint8Array } | undefined;
-  /** Number of the witness oracle, where the slice has one. */
+  /** The oracles, by the trees that commit to them: constants, witness, boundary. */
+  readonly trees: readonly OracleTree[];
+  /** Roots of the first trees: the program's constants. */
+  readonly constants: readonly Uint8Array[];
+  /** Number of the witness' tree, where there is one. */
   readonly witness: number | undefined;
   /** Where each committed value, and each table's multiplicities, stand. */
   readonly places: ReadonlyMap<ValueId, Place>;
@@ -83,13 +87,12 @@ export function sliceProtocol(
 ): void {
   const side = prover as SliceProver;
   const { relation } = shape;
-  const roots: Uint8Array[] = [];
-  if (shape.constants) roots[shape.constants.oracle] = shape.constants.root;
+  const roots: Uint8Array[] = [...shape.constants];
   if (shape.witness !== undefined)
     roots[shape.witness] = channel.bytes('witness', 32, () => side.witnessRoot()).slice();
   channel.absorb('statement', statement);
   // Whatever the statement holds, no challenge is drawn before the constants and all boundary tensors are fixed.
-  if (shape.constants) channel.absorb('constants', shape.constants.root);
+  for (const root of shape.constants) channel.absorb('constants', root);
   for (const c of known.commitments) channel.absorb('boundary', c);
   const clear = openBoundary(channel, shape, known, roots, prover);
 
@@ -113,7 +116,8 @@ export function sliceProtocol(
     }
   }
   const openings = reduceClaims(channel, shape, claims, clear, prover);
-  if (shape.oracles.length > 0) opening(channel, shape.oracles, roots, openings, shape.preset, prover?.opening());
+  if (shape.oracles.length > 0)
+    opening(channel, shape.oracles, shape.trees, roots, openings, shape.preset, prover?.opening());
 }
 
 /** Checks the commitments of boundary tensors; the values of those known in clear, by value id. */
@@ -148,7 +152,7 @@ function openBoundary(
       if (mode === 'merkle') {
         const root = data.slice(32);
         same(merkleCommitment(salt, root));
-        roots[(shape.places.get(value) as Place).oracle] = root;
+        roots.push(root);
         return;
       }
       const view = new DataView(data.buffer, data.byteOffset + 32, size);

@@ -1,5 +1,5 @@
 import { lookupTrees, tableSize } from '../argument/lookups.js';
-import { type OracleShape, oracleShape } from '../argument/oracles.js';
+import { type OracleShape, type OracleTree, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
@@ -24,10 +24,20 @@ export function witnessValues(relation: Relation): ValueId[] {
   return relation.values.flatMap((v, id) => (v.kind === 'witness' && !apart.has(id) ? [id] : []));
 }
 
-/** The constants' oracle of a relation: what is committed once per program. */
-export function constantsOracle(relation: Relation, preset: Preset): OracleShape | undefined {
+/** Constants that are committed under one root: those of a slice, or those of several, an oracle for each. */
+export interface CommittedConstants {
+  readonly oracles: readonly (readonly ValueId[])[];
+  readonly root: Uint8Array;
+}
+
+/** The constants of a slice under its own root, where it has any. */
+export function ownConstants(relation: Relation, root: Uint8Array | undefined): CommittedConstants[] {
   const ids = constantValues(relation);
-  if (ids.length === 0) return undefined;
+  return root && ids.length > 0 ? [{ oracles: [ids], root }] : [];
+}
+
+/** The oracle of constants: what is committed once per program. */
+export function constantsOracle(relation: Relation, ids: readonly ValueId[], preset: Preset): OracleShape {
   return oracleShape(
     ids.map((id) => relation.values[id].dims),
     false,
@@ -41,15 +51,17 @@ export function boundaryOracle(dims: readonly number[], preset: Preset): OracleS
 }
 
 /**
- * Everything that follows from a slice's relation, the modes of its boundary tensors and the root of its constants.
- * Oracles stand in the order: constants, witness, boundary tensors in oracles of their own.
+ * Everything that follows from the relation of a slice or of joined ones, the modes of its boundary tensors and the roots
+ * of its constants. Oracles stand in the order: constants, witness, boundary tensors in oracles of their own.
+ * @param slices number of slices that are joined in it: its error may be as large as that of their proofs together
  * @throws InputError `slice-too-large` where one proof could not hold it with the preset's soundness
  */
 export function sliceShape(
   relation: Relation,
   preset: Preset,
   modes: readonly BoundaryMode[],
-  constantsRoot: Uint8Array | undefined,
+  constants: readonly CommittedConstants[],
+  slices = 1,
 ): SliceShape {
   const { functionals, levels } = countClaims(relation);
   if (functionals > MAX_FUNCTIONALS || levels.length > MAX_LEVELS) {
@@ -68,31 +80,31 @@ export function sliceShape(
     oracles.push(shape);
     return oracles.length - 1;
   };
-  let constants: SliceShape['constants'];
-  const constantShape = constantsOracle(relation, preset);
-  if (constantShape && constantsRoot) {
-    constants = { oracle: add(constantShape, constantValues(relation)), root: constantsRoot };
-  }
+  const trees: OracleTree[] = [];
+  for (const c of constants) trees.push(c.oracles.map((ids) => add(constantsOracle(relation, ids, preset), ids)));
   const ids = witnessValues(relation);
   const dims = ids.map((id) => relation.values[id].dims);
   const tables = relation.tables.map((t) => [tableSize(t)]);
   let witness: number | undefined;
   const multiplicities: Place[] = [];
   if (ids.length + tables.length > 0) {
-    witness = add(oracleShape([...dims, ...tables], true, preset), ids);
-    for (let i = 0; i < tables.length; i++) multiplicities.push({ oracle: witness, tensor: ids.length + i });
+    const oracle = add(oracleShape([...dims, ...tables], true, preset), ids);
+    witness = trees.push([oracle]) - 1;
+    for (let i = 0; i < tables.length; i++) multiplicities.push({ oracle, tensor: ids.length + i });
   }
   const boundary = [...relation.inputs, ...relation.outputs].map((value, i) => ({ value, mode: modes[i] }));
   for (const { value, mode } of boundary) {
-    if (mode === 'merkle') add(boundaryOracle(relation.values[value].dims, preset), [value]);
+    if (mode === 'merkle') trees.push([add(boundaryOracle(relation.values[value].dims, preset), [value])]);
   }
   const shape: SliceShape = {
     relation,
     preset,
+    slices,
     boundary,
     lookups: lookupTrees(relation, preset.logTree),
     oracles,
-    constants,
+    trees,
+    constants: constants.map((c) => c.root),
     witness,
     places,
     multiplicities,
@@ -100,7 +112,7 @@ export function sliceShape(
   if (!isSoundEnough(shape)) {
     throw new InputError(
       'slice-too-large',
-      `one proof of a slice this large would have ${soundnessBits(shape).bits} bits of soundness, not ${preset.minimumBits}`,
+      `one proof this large would have ${soundnessBits(shape).bits} bits of soundness, too few for ${preset.minimumBits} a slice`,
       'cut the program in more slices (--slices)',
     );
   }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { PRESETS, type Preset } from '../argument/presets.js';
 import { axis, identityMap, RelationBuilder } from '../relation/builder.js';
+import type { Relation } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
-import { sliceShape } from './slice-shape.js';
+import { ownConstants, sliceShape } from './slice-shape.js';
 import { isSoundEnough, soundnessBits } from './soundness.js';
 
 /** A chain of `layers` 3×3 convolutions with rescale and activation, as in a residual network. */
@@ -43,11 +44,14 @@ function convolutions(channels: number, side: number, layers: number, preset: Pr
   }
   b.output(x);
   // Shapes that are not sound enough are refused; here they are looked at all the same.
-  const shape = sliceShape(b.build(), { ...preset, minimumBits: 0 }, ['merkle', 'merkle'], new Uint8Array(32));
+  const shape = shapeOf(b.build(), { ...preset, minimumBits: 0 });
   return { ...shape, preset };
 }
 
 const { standard, tiny } = PRESETS;
+
+const shapeOf = (relation: Relation, preset: Preset, slices = 1): SliceShape =>
+  sliceShape(relation, preset, ['merkle', 'merkle'], ownConstants(relation, new Uint8Array(32)), slices);
 
 describe('the soundness error', () => {
   it('of standard slices is below 2^-100', () => {
@@ -170,9 +174,13 @@ describe('the soundness error', () => {
     const large = convolutions(64, 128, 8, standard);
     expect(isSoundEnough(large)).toBe(false);
     const { relation } = large;
-    expect(() => sliceShape(relation, standard, ['merkle', 'merkle'], new Uint8Array(32))).toThrow('bits of soundness');
+    expect(() => shapeOf(relation, standard)).toThrow('bits of soundness');
+    // Joined slices may have the error of their proofs together.
+    const { bits } = soundnessBits(large);
+    expect(bits).toBeGreaterThan(99);
+    expect(() => shapeOf(relation, standard, 2)).not.toThrow();
     const small = convolutions(64, 56, 4, standard);
-    expect(() => sliceShape(small.relation, standard, ['merkle', 'merkle'], new Uint8Array(32))).not.toThrow();
+    expect(() => shapeOf(small.relation, standard)).not.toThrow();
   });
 
   it('of the preset for tests is no security', () => {

@@ -46,10 +46,10 @@ export function soundnessBits(shape: SliceShape): { bits: number; terms: Soundne
   };
 }
 
-/** Whether the error is at most 2^-minimumBits of the shape's preset. */
+/** Whether the error is at most 2^-minimumBits of the shape's preset for each of its slices. */
 export function isSoundEnough(shape: SliceShape): boolean {
   const total = exactTerms(shape).reduce((sum, t) => sum + t.error, 0n);
-  return total <= 1n << (UNITS - BigInt(shape.preset.minimumBits));
+  return total <= BigInt(shape.slices) << (UNITS - BigInt(shape.preset.minimumBits));
 }
 
 /** -log2(error·2^-256), rounded down to hundredths; for reports. */

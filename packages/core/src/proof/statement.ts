@@ -1,4 +1,4 @@
-/** What one slice proof says, apart from the program: encoded and absorbed into its transcript. */
+/** What one proof says, of a slice or of several joined ones, apart from the program: encoded and absorbed into its transcript. */
 import { Encoder, fromHex } from '../base/codec.js';
 import { PROTOCOL_VERSION } from './verifier-key.js';
 
@@ -7,6 +7,8 @@ export interface SliceStatement {
   /** 32 bytes. */
   readonly fingerprint: string;
   readonly index: number;
+  /** Slices that it is about, from `index` on: two or more; one where nothing is said. */
+  readonly count?: number;
   /** 32 bytes: the session or order that the proof is made for. */
   readonly nonce: string;
   /** Who proved it: any string of at most 256 UTF-16 units, empty where it does not matter. */
@@ -28,6 +30,7 @@ export function encodeStatement(
   const fingerprint = fromHex(s?.fingerprint, 32);
   const nonce = fromHex(s?.nonce, 32);
   if (!fingerprint || !nonce || typeof s.prover !== 'string' || s.prover.length > MAX_PROVER) return undefined;
+  if (s.count !== undefined && !(Number.isSafeInteger(s.count) && s.count >= 2)) return undefined;
   if (!Number.isSafeInteger(s.index) || s.index < 0 || typeof s.commitments !== 'object' || !s.commitments) {
     return undefined;
   }
@@ -38,7 +41,13 @@ export function encodeStatement(
     if (!digest) return undefined;
     commitments.push(digest);
   }
-  const e = new Encoder().text('dsperse statement').uint(PROTOCOL_VERSION).raw(fingerprint).uint(s.index).raw(nonce);
+  const e = new Encoder()
+    .text('dsperse statement')
+    .uint(PROTOCOL_VERSION)
+    .raw(fingerprint)
+    .uint(s.index)
+    .uint(s.count ?? 1)
+    .raw(nonce);
   e.text(s.prover);
   boundary.forEach((name, i) => {
     e.text(name).raw(commitments[i]);

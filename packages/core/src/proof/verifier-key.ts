@@ -10,13 +10,14 @@ import { sizeOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
 import type { BoundaryTensor, Precision } from '../program/compiled.js';
 import { decodeRelation, encodeRelation } from '../relation/codec.js';
-import type { Relation } from '../relation/relation.js';
+import type { Relation, ValueId } from '../relation/relation.js';
 import { validateRelation } from '../relation/validate.js';
+import { type JoinedSlices, joinSlices } from './join.js';
 import type { BoundaryMode, SliceShape } from './slice-protocol.js';
-import { sliceShape } from './slice-shape.js';
+import { type CommittedConstants, ownConstants, sliceShape } from './slice-shape.js';
 
 /** Of the protocol and of the encodings: another version is another language. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const MAGIC = 'dsperse verifier key';
 export const PRECISIONS: readonly Precision[] = ['fast', 'standard', 'high'];
@@ -44,6 +45,8 @@ export interface VerifierKey {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly slices: readonly KeySlice[];
+  /** Merkle root of the constants of all slices together, where two or more have any. */
+  readonly constantsRoot: Uint8Array | undefined;
 }
 
 /** The fingerprint of the program that a key belongs to: 64 hexadecimal digits. */
@@ -61,11 +64,49 @@ export function boundaryMode(
   return sizeOf(tensor.dims) <= key.preset.clearCells ? 'clear' : 'merkle';
 }
 
-/** What the protocol of one slice is run on. */
-export function shapeOf(key: VerifierKey, index: number): SliceShape {
-  const s = key.slices[index];
-  const modes = [...s.inputs, ...s.outputs].map((name) => boundaryMode(name, key));
-  return sliceShape(s.relation, key.preset, modes, s.constantsRoot);
+/** Slices [index, index + count) as what one proof is about. */
+export interface KeyUnit extends JoinedSlices {
+  readonly shape: SliceShape;
+}
+
+/** @throws InputError `slice-too-large` where one proof cannot hold them all */
+export function unitOf(key: VerifierKey, index: number, count = 1): KeyUnit {
+  const slices = key.slices.slice(index, index + count);
+  const [alone] = slices;
+  const joined =
+    count === 1
+      ? { ...alone, places: [alone.relation.values.map((_, id) => id)] }
+      : joinSlices(slices, (name) => isReadOutside(key, index, count, name));
+  const modes = [...joined.inputs, ...joined.outputs].map((name) => boundaryMode(name, key));
+  const constants = unitConstants(slices, joined.places, key);
+  return { ...joined, shape: sliceShape(joined.relation, key.preset, modes, constants, count) };
+}
+
+/** Whether a tensor is a public output or read by a slice other than [index, index + count). */
+export function isReadOutside(
+  key: Pick<VerifierKey, 'outputs' | 'slices'>,
+  index: number,
+  count: number,
+  name: string,
+): boolean {
+  const reads = (s: KeySlice, i: number) => (i < index || i >= index + count) && s.inputs.includes(name);
+  return key.outputs.includes(name) || key.slices.some(reads);
+}
+
+/** The constants of slices: under one root where they are all of the program's, else each under its own. */
+export function unitConstants(
+  slices: readonly Pick<KeySlice, 'relation' | 'constantsRoot'>[],
+  places: readonly (readonly ValueId[])[],
+  key: Pick<VerifierKey, 'slices' | 'constantsRoot'>,
+): CommittedConstants[] {
+  const own = slices.flatMap((s, i) =>
+    ownConstants(s.relation, s.constantsRoot).map(({ oracles, root }) => ({
+      oracles: oracles.map((ids) => ids.map((id) => places[i][id])),
+      root,
+    })),
+  );
+  if (!key.constantsRoot || slices.length < key.slices.length) return own;
+  return [{ oracles: own.flatMap((c) => c.oracles), root: key.constantsRoot }];
 }
 
 export function encodeTensor(e: Encoder, t: BoundaryTensor): void {
@@ -101,7 +142,7 @@ export function encodeKey(key: VerifierKey): Uint8Array {
     texts(s.outputs);
     e.uint(s.workUnits).uint(s.parameters).uint(s.multiplications);
   });
-  return e.done();
+  return e.bytes(key.constantsRoot ?? new Uint8Array(0)).done();
 }
 
 /**
@@ -121,7 +162,7 @@ export function decodeKey(data: Uint8Array, preset: Preset['name'] = 'standard')
   }
   checkKey(key);
   key.slices.forEach((_, index) => {
-    shapeOf(key, index);
+    unitOf(key, index);
   });
   return key;
 }
@@ -146,12 +187,11 @@ function readKey(d: Decoder): VerifierKey {
   const slices = d.list((): KeySlice => {
     const nodes = texts();
     const relation = decodeRelation(d);
-    const root = d.bytes();
-    if (root.length !== 0 && root.length !== 32) throw d.broken('length of a root');
+    const constantsRoot = readRoot(d);
     return {
       nodes,
       relation,
-      constantsRoot: root.length === 32 ? root.slice() : undefined,
+      constantsRoot,
       inputs: texts(),
       outputs: texts(),
       workUnits: d.uint(),
@@ -159,7 +199,13 @@ function readKey(d: Decoder): VerifierKey {
       multiplications: d.uint(),
     };
   });
-  return { name, precision, preset, tensors, inputs, outputs, slices };
+  return { name, precision, preset, tensors, inputs, outputs, slices, constantsRoot: readRoot(d) };
+}
+
+function readRoot(d: Decoder): Uint8Array | undefined {
+  const root = d.bytes();
+  if (root.length !== 0 && root.length !== 32) throw d.broken('length of a root');
+  return root.length === 32 ? root.slice() : undefined;
 }
 
 /** Every tensor is public or made by exactly one slice, before what reads it, in the shape and range it is declared with. */
@@ -190,5 +236,7 @@ function checkKey(key: VerifierKey): void {
       made.add(name);
     }
   }
+  const committed = key.slices.filter((s) => s.constantsRoot).length;
+  if (committed >= 2 !== (key.constantsRoot !== undefined)) throw broken('the root of all constants');
   for (const name of key.outputs) if (!made.has(name) || key.inputs.includes(name)) throw broken(`output ${name}`);
 }

@@ -7,7 +7,15 @@ import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
 import type { SliceStatement } from './statement.js';
 import { decodeKey, fingerprintOf, type VerifierKey } from './verifier-key.js';
-import { ACCEPTED, type PublicValues, rejected, undecided, type Verdict, verifySlice } from './verify-slice.js';
+import {
+  ACCEPTED,
+  type PublicValues,
+  rangeOf,
+  rejected,
+  undecided,
+  type Verdict,
+  verifySlice,
+} from './verify-slice.js';
 
 export interface SliceProof {
   readonly statement: SliceStatement;
@@ -19,7 +27,7 @@ export interface RunProof {
   readonly nonce: string;
   /** Integers of the public inputs and outputs, by name; outputs of unproven slices may be absent. */
   readonly values: PublicValues;
-  /** By slice; undefined where it is unproven. */
+  /** By slice; undefined where it is unproven, or where the proof of an earlier one is about it too. */
   readonly slices: readonly (SliceProof | undefined)[];
 }
 
@@ -39,6 +47,8 @@ export interface SliceReport {
   readonly verdict: 'accepted' | 'rejected' | 'undecided' | 'unproven';
   readonly code?: string;
   readonly path?: string;
+  /** The slice at which the proof stands, where it is one of several joined slices. */
+  readonly provenWith?: number;
 }
 
 export interface RunVerdict {
@@ -78,7 +88,7 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
   } catch (error) {
     return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
   }
-  const slices = key.slices.map((_, index) => judgeSlice(key, fingerprint, run, index));
+  const slices = judgeSlices(key, fingerprint, run);
   const inState = (state: SliceReport['verdict']) => slices.flatMap((s) => (s.verdict === state ? [s.index] : []));
   const proven = inState('accepted');
   const unproven = inState('unproven');
@@ -102,16 +112,39 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
   };
 }
 
-function judgeSlice(key: VerifierKey, fingerprint: string, run: RunProof, index: number): SliceReport {
-  const given = run.slices[index];
-  if (!given) return { index, verdict: 'unproven' };
+function judgeSlices(key: VerifierKey, fingerprint: string, run: RunProof): SliceReport[] {
+  const reports: SliceReport[] = [];
+  for (let index = 0; index < key.slices.length; index++) {
+    const given = run.slices[index];
+    const joined = reports[index];
+    if (joined) {
+      // A slice is proven once: which of two proofs counts is not the verifier's to choose.
+      if (given) reports[index] = { index, ...rejected('proven-twice', `slices/${index}`) };
+      continue;
+    }
+    const report = given ? judgeSlice(key, fingerprint, run, given, index) : { index, verdict: 'unproven' as const };
+    const { count } = (given && rangeOf(key, given.statement ?? {})) ?? { count: 1 };
+    for (let k = index; k < index + count && k < key.slices.length; k++) {
+      reports[k] = count > 1 ? { ...report, index: k, provenWith: index } : report;
+    }
+  }
+  return reports;
+}
+
+function judgeSlice(
+  key: VerifierKey,
+  fingerprint: string,
+  run: RunProof,
+  given: SliceProof,
+  index: number,
+): SliceReport {
   if (given.statement?.index !== index) return { index, ...rejected('slice-index', `slices/${index}/statement/index`) };
   if (given.statement.nonce !== run.nonce) return { index, ...rejected('nonce', `slices/${index}/statement/nonce`) };
   const verdict = verifySlice(key, fingerprint, given.statement, given.proof, run.values);
   return { index, ...verdict, ...('path' in verdict ? { path: `slices/${index}/${verdict.path}` } : {}) };
 }
 
-/** Compares the commitments of every tensor among the slices that are proven. */
+/** Compares the commitments of every tensor among the proofs of the slices that are proven. */
 function checkLinks(
   key: VerifierKey,
   run: RunProof,
@@ -122,18 +155,18 @@ function checkLinks(
   let verdict = ACCEPTED;
   let complete = true;
   for (const index of proven) {
-    const { statement } = run.slices[index] as SliceProof;
     const { inputs, outputs } = key.slices[index];
     for (const name of outputs) makers.add(name);
-    for (const name of [...inputs, ...outputs]) {
+    // Read by a proven slice, made by one that is not.
+    if (inputs.some((name) => !makers.has(name))) complete = false;
+    // Joined slices have one statement, at the first; what they hand to each other is no boundary.
+    for (const [name, commitment] of Object.entries(run.slices[index]?.statement.commitments ?? {})) {
       const known = commitments.get(name);
-      if (known === undefined) commitments.set(name, statement.commitments[name]);
-      else if (known !== statement.commitments[name]) {
+      if (known === undefined) commitments.set(name, commitment);
+      else if (known !== commitment) {
         complete = false;
         if (verdict === ACCEPTED) verdict = rejected('link', `slices/${index}/tensors/${name}`);
       }
-      // Read by a proven slice, made by one that is not.
-      if (inputs.includes(name) && !makers.has(name)) complete = false;
     }
   }
   return { verdict, complete: complete && proven.length === key.slices.length };

@@ -1,11 +1,12 @@
-/** The verdict on one slice proof. Total: any bytes give a verdict, none an exception. */
+/** The verdict on one proof, of a slice or of joined ones. Total: any bytes give a verdict, none an exception. */
 import { VerifierChannel } from '../argument/channel.js';
 import { Rejected } from '../argument/rejected.js';
 import { sizeOf } from '../base/dims.js';
+import { InputError } from '../base/errors.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import { sliceProtocol } from './slice-protocol.js';
 import { encodeStatement, type SliceStatement } from './statement.js';
-import { shapeOf, type VerifierKey } from './verifier-key.js';
+import { unitOf, type VerifierKey } from './verifier-key.js';
 
 export type Verdict =
   | { readonly verdict: 'accepted' }
@@ -18,6 +19,16 @@ export const undecided = (code: string, path: string): Verdict => ({ verdict: 'u
 
 /** The numbers of the program's public tensors, by name. */
 export type PublicValues = ReadonlyMap<string, Int32Array>;
+
+/** The slices of the program that a statement is about; undefined where there are none such. */
+export function rangeOf(
+  key: VerifierKey,
+  statement: SliceStatement,
+): { readonly index: number; readonly count: number } | undefined {
+  const { index, count = 1 } = statement;
+  const whole = [index, count].every(Number.isSafeInteger);
+  return whole && index >= 0 && count >= 1 && index + count <= key.slices.length ? { index, count } : undefined;
+}
 
 /**
  * Whether `proof` shows the statement. The caller compares the statement's nonce and prover with what it asked for.
@@ -32,12 +43,13 @@ export function verifySlice(
 ): Verdict {
   try {
     if (statement?.fingerprint !== fingerprint) return rejected('fingerprint', 'statement/fingerprint');
-    const slice = key.slices[statement.index];
-    if (!slice) return rejected('statement', 'statement/index');
-    const names = [...slice.inputs, ...slice.outputs];
+    const range = rangeOf(key, statement);
+    if (!range) return rejected('statement', 'statement/index');
+    const unit = unitOf(key, range.index, range.count);
+    const { shape } = unit;
+    const names = [...unit.inputs, ...unit.outputs];
     const encoded = encodeStatement(statement, names);
     if (!encoded) return rejected('statement', 'statement');
-    const shape = shapeOf(key, statement.index);
     const values = shape.boundary.map(({ mode }, i) => (mode === 'public' ? publicValues.get(names[i]) : undefined));
     for (let i = 0; i < names.length; i++) {
       if (shape.boundary[i].mode !== 'public') continue;
@@ -51,6 +63,8 @@ export function verifySlice(
     return ACCEPTED;
   } catch (error) {
     if (error instanceof Rejected) return rejected(error.code, error.path);
+    // Joined slices that no proof can hold: the key itself was checked when it was read.
+    if (error instanceof InputError) return rejected(error.code, 'statement/count');
     // Nothing should come here; whatever does is not a proof that we accept.
     return undecided('internal', error instanceof Error ? error.message : 'verifier');
   }

@@ -4,7 +4,7 @@ import {
   executeSlice,
   fromHex,
   InputError,
-  type PreparedSlice,
+  type PreparedUnit,
   ProvingError,
   prepareSlice,
   provePackage,
@@ -81,7 +81,7 @@ export function chunkErrorOf(error: unknown): ChunkError {
  */
 export class PreparedSlices {
   readonly #base: number;
-  readonly #prepared = new Map<string, PreparedSlice>();
+  readonly #prepared = new Map<string, PreparedUnit>();
 
   constructor(readonly kernels: Kernels) {
     this.#base = kernels.mark();
@@ -92,7 +92,7 @@ export class PreparedSlices {
   }
 
   /** @throws ProvingError */
-  get(digest: string, slice: SlicePackage): PreparedSlice {
+  get(digest: string, slice: SlicePackage): PreparedUnit {
     const known = this.#prepared.get(digest);
     if (known) return known;
     const mark = this.kernels.mark();
