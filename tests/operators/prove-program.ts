@@ -7,9 +7,10 @@ import {
   decodeSlicePackage,
   executeSlice,
   fromHex,
-  provePackage,
+  joinPackages,
+  proveUnit,
 } from '../../packages/core/src/proof/prove-index.js';
-import type { RunProof } from '../../packages/core/src/proof/verify-index.js';
+import { decodeKey, type RunProof, type SliceProof } from '../../packages/core/src/proof/verify-index.js';
 import { honestAssignment } from './satisfied.js';
 
 /** Integers of every boundary tensor of a run, by name. */
@@ -36,26 +37,34 @@ export interface ProvenRun {
   readonly values: ReadonlyMap<string, Int32Array>;
 }
 
-/** A run of the program with every slice proven. */
+/**
+ * A run of the program with every slice proven.
+ * @param options.joined numbers of slices that are proven together, in order; one by one where nothing is said
+ */
 export function proveProgram(
   kernels: Kernels,
   program: CompiledProgram,
   inputs: ReadonlyMap<string, Tensor>,
-  options: { nonce?: string; prover?: string; salt?: number; preset?: 'tiny' | 'standard' } = {},
+  options: { nonce?: string; prover?: string; salt?: number; preset?: 'tiny' | 'standard'; joined?: number[] } = {},
 ): ProvenRun {
   const { nonce = '5a'.repeat(32), prover = 'p', preset = 'tiny' } = options;
   const salt = new Uint8Array(32).fill(options.salt ?? 7);
   const { key, fingerprint, packages } = commitProgram(kernels, program, { preset });
   const values = new Map(quantizeInputs(program, inputs).integers);
-  const slices = packages.map((p) => {
-    const slice = decodeSlicePackage(p.bytes);
-    const execution = executeSlice(slice, values);
+  const decoded = packages.map((p) => decodeSlicePackage(p.bytes));
+  const slices: (SliceProof | undefined)[] = decoded.map(() => undefined);
+  const verifierKey = decodeKey(key, preset);
+  let index = 0;
+  for (const count of options.joined ?? decoded.map(() => 1)) {
+    const unit = joinPackages(verifierKey, decoded.slice(index, index + count));
+    const execution = executeSlice(unit, values, kernels);
     for (const [name, data] of execution.outputs) values.set(name, data);
     const boundary = new Map(
-      [...slice.inputs, ...slice.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),
+      [...unit.inputs, ...unit.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),
     );
-    return provePackage(kernels, slice, boundary, { nonce: fromHex(nonce, 32) as Uint8Array, prover, execution });
-  });
+    slices[index] = proveUnit(kernels, unit, boundary, { nonce: fromHex(nonce, 32) as Uint8Array, prover, execution });
+    index += count;
+  }
   const open = [...program.inputs, ...program.outputs];
   return {
     key,

@@ -53,8 +53,12 @@ function drawModel(draw: Draw): Model {
   const inputDims = drawDims(draw, 5);
   const pool: ValueId[] = [b.input('x', inputDims, range)];
   const inputs = [numbers(size(inputDims))];
-  const constantDims = drawDims(draw, 5);
-  if (draw(0, 1) === 0) pool.push(b.constant('c', constantDims, numbers(size(constantDims))));
+  const constants: ValueId[] = [];
+  for (let i = draw(0, 3); i > 0; i--) {
+    const dims = drawDims(draw, 5);
+    constants.push(b.constant(`c${i}`, dims, numbers(size(dims))));
+  }
+  pool.push(...constants);
   const pick = () => pool[draw(0, pool.length - 1)];
   const limbs: ValueId[] = [];
   for (let step = draw(2, 5); step > 0; step--) {
@@ -83,7 +87,9 @@ function drawModel(draw: Draw): Model {
   }
   for (const id of limbs) b.lookup(b.rangeTable(3), id);
   toOutput(b, pool[pool.length - 1]);
-  return { relation: b.build(), constants: b.constants, inputs };
+  // Under one root: in one oracle, or in an oracle for each.
+  const oracles = draw(0, 1) === 0 ? undefined : constants.map((id) => [id]);
+  return { relation: b.build(), constants: b.constants, inputs, oracles };
 }
 
 const modes: BoundaryMode[] = ['public', 'clear', 'merkle'];

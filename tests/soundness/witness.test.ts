@@ -82,6 +82,26 @@ describe('rescale and activation', () => {
     const bias = lie(model, { bias: plus(2, 16) });
     expectRejected(model, bias, 'opening-sum');
   });
+
+  it('rejects another constant of any oracle under one root, and other leaves of it', () => {
+    const oracles = model.relation.values.flatMap((v, id) => (v.kind === 'constant' ? [[id]] : []));
+    const split = { ...model, oracles };
+    expect(oracles.length).toBeGreaterThan(2);
+    expect(verdict(attempt(split, modes))).toBe('accepted');
+    expectRejected(split, lie(split, { bias: plus(2, 16) }), 'opening-sum');
+    // What is opened of each oracle is changed by itself.
+    oracles.forEach((_, k) => {
+      const bad = attempt(split, modes, {
+        message: (label, _occurrence, data) => {
+          if (label !== `opening/oracle/${k}/leaves`) return undefined;
+          data[0] ^= 1;
+          return data;
+        },
+      });
+      expect(verdict(bad)).toMatch(/merkle-path|non-canonical/);
+      expect(verdict(bad, { check: 'merkle-path' })).toMatch(/fold|non-canonical/);
+    });
+  });
 });
 
 describe('ranges', () => {
