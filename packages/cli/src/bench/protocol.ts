@@ -12,7 +12,14 @@ export type BenchRequest =
       readonly workers?: number;
     }
   /** Gets ready to prove slices of the program in that directory. */
-  | { readonly ask: 'open'; readonly directory: string; readonly workers: number; readonly slices?: readonly number[] }
+  | {
+      readonly ask: 'open';
+      readonly directory: string;
+      readonly workers: number;
+      readonly slices?: readonly number[];
+      /** One proof for all of these slices. */
+      readonly joined?: boolean;
+    }
   /** Proves these slices, or all that were opened, one after another. */
   | { readonly ask: 'prove'; readonly slices?: readonly number[] }
   /** Verifies the run that was proven last. */

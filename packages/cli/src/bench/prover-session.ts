@@ -6,10 +6,11 @@ import {
   executeSlice,
   fromHex,
   InvariantError,
+  joinPackages,
   type PreparedUnit,
-  prepareSlice,
-  provePackage,
-  type SlicePackage,
+  type ProofUnit,
+  prepareUnit,
+  proveUnit,
 } from '@dsperse/core/prove';
 import { decodeKey, fingerprintOf, type SliceProof, verifyRun } from '@dsperse/core/verify';
 import { boundaryOf } from '../proving/prove-run.js';
@@ -21,13 +22,14 @@ const NONCE = '00'.repeat(32);
 /** Packages of more bytes than these are read, committed to and let go slice by slice. A code word is four times as long. */
 const HELD_BYTES = 200e6;
 
+/** What one proof is of, with its weights committed to. */
 interface Ready {
-  readonly slice: SlicePackage;
+  readonly unit: ProofUnit;
   readonly prepared: PreparedUnit;
 }
 
 export class ProverSession {
-  private readonly held = new Map<number, Ready>();
+  private readonly held = new Map<string, Ready>();
   private heldMs = 0;
   private proofs: SliceProof[] = [];
 
@@ -35,7 +37,8 @@ export class ProverSession {
     private readonly kernels: Kernels,
     private readonly directory: string,
     private readonly contents: BenchContents,
-    private readonly slices: readonly number[],
+    /** Slices by the proof that they are in. */
+    private readonly groups: readonly (readonly number[])[],
     private readonly holds: boolean,
   ) {}
 
@@ -43,11 +46,12 @@ export class ProverSession {
     const { directory, workers } = request;
     const contents = readBenchContents(directory);
     const slices = request.slices ?? contents.packageSizes.map((_, i) => i);
+    const groups = request.joined ? [slices] : slices.map((i) => [i]);
     const holds = slices.reduce((n, i) => n + contents.packageSizes[i], 0) <= HELD_BYTES;
-    const session = new ProverSession(await createKernels({ threads: workers }), directory, contents, slices, holds);
+    const session = new ProverSession(await createKernels({ threads: workers }), directory, contents, groups, holds);
     if (holds) {
       const began = performance.now();
-      for (const index of slices) session.held.set(index, session.prepare(index));
+      for (const group of groups) session.held.set(group.join(), session.prepare(group));
       session.heldMs = performance.now() - began;
     }
     return session;
@@ -57,25 +61,26 @@ export class ProverSession {
     return { workers: this.kernels.threads, holdsWeights: this.holds };
   }
 
-  prove(slices: readonly number[] = this.slices): ProveReport {
+  prove(slices?: readonly number[]): ProveReport {
     const { kernels, contents } = this;
     const nonce = fromHex(NONCE, 32) as Uint8Array;
     const salt = (tensor: string) => deriveSalt(nonce, tensor);
     const clock = new PhaseClock();
     let prepareMs = this.heldMs;
     this.proofs = [];
-    const sliceMs = slices.map((index) => {
+    const groups = slices?.map((i) => [i]) ?? this.groups;
+    const sliceMs = groups.map((group) => {
       const mark = kernels.mark();
       const reading = performance.now();
-      const { slice, prepared } = this.held.get(index) ?? this.prepare(index);
+      const { unit, prepared } = this.held.get(group.join()) ?? this.prepare(group);
       const start = performance.now();
       if (!this.holds) prepareMs += start - reading;
       clock.enter('execute');
-      const execution = executeSlice(slice, contents.values, kernels);
+      const execution = executeSlice(unit, contents.values, kernels);
       clock.enter('other');
-      const boundary = boundaryOf(slice, contents.values, salt);
+      const boundary = boundaryOf(unit, contents.values, salt);
       const context = { nonce, prover: '', execution, prepared, onPhase: clock.enter };
-      this.proofs.push(provePackage(kernels, slice, boundary, context));
+      this.proofs[unit.index] = proveUnit(kernels, unit, boundary, context);
       clock.enter(undefined);
       const ms = performance.now() - start;
       kernels.release(mark);
@@ -98,7 +103,7 @@ export class ProverSession {
     const began = performance.now();
     const verdict = verifyRun(key, { nonce: NONCE, values, slices: this.proofs }, { fingerprint, inputs });
     const verifyMs = performance.now() - began;
-    if (verdict.verdict !== 'accepted' || decodeKey(key).slices.length !== this.proofs.length) {
+    if (verdict.verdict !== 'accepted' || !verdict.coverage.linked) {
       throw new InvariantError(`an honest run was ${verdict.verdict}: ${verdict.code} at ${verdict.path}`);
     }
     return { verifyMs };
@@ -126,8 +131,9 @@ export class ProverSession {
     return this.kernels.close();
   }
 
-  private prepare(index: number): Ready {
-    const slice = decodeSlicePackage(readBenchSlice(this.directory, index));
-    return { slice, prepared: prepareSlice(this.kernels, slice) };
+  private prepare(group: readonly number[]): Ready {
+    const packages = group.map((index) => decodeSlicePackage(readBenchSlice(this.directory, index)));
+    const unit = joinPackages(decodeKey(readBenchKey(this.directory)), packages);
+    return { unit, prepared: prepareUnit(this.kernels, unit) };
   }
 }
