@@ -17,7 +17,7 @@ import type { BoundaryMode, SliceShape } from './slice-protocol.js';
 import { type CommittedConstants, ownConstants, sliceShape } from './slice-shape.js';
 
 /** Of the protocol and of the encodings: another version is another language. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 1;
 
 const MAGIC = 'dsperse verifier key';
 export const PRECISIONS: readonly Precision[] = ['fast', 'standard', 'high'];
