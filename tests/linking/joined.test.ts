@@ -9,8 +9,16 @@ import {
   prepareUnit,
 } from '../../packages/core/src/proof/prove-index.js';
 import { encodeStatement } from '../../packages/core/src/proof/statement.js';
-import { unitOf } from '../../packages/core/src/proof/verifier-key.js';
-import { decodeKey, type RunProof, type SliceProof, verifyRun } from '../../packages/core/src/proof/verify-index.js';
+import { encodeKey, unitOf } from '../../packages/core/src/proof/verifier-key.js';
+import {
+  decodeKey,
+  fingerprintOf,
+  type KeySlice,
+  type RunProof,
+  type SliceProof,
+  verifyRun,
+} from '../../packages/core/src/proof/verify-index.js';
+import { RelationBuilder } from '../../packages/core/src/relation/builder.js';
 import { type ProvenRun, proveProgram } from '../operators/prove-program.js';
 import { picture, residualModel } from '../programs/residual-model.js';
 import { secondOpinion } from '../soundness/bigint-verifier.js';
@@ -110,6 +118,43 @@ describe('a proof of joined slices', () => {
       const statement = { ...one.statement, count: wrong } as SliceProof['statement'];
       expect(check(replaced(apart, 0, { ...one, statement })).verdict).toBe('rejected');
     }
+  });
+
+  it('is rejected where its slices are each within bounds and together are not', () => {
+    const range = { lo: 0, hi: 0 };
+    const map = { kind: 'reshape' as const };
+    const slices = ['y0', 'y1'].map((output): KeySlice => {
+      const b = new RelationBuilder();
+      const x = b.input('x', [1], range);
+      let doubled = x;
+      for (let i = 0; i < 19; i++) {
+        const term = { src: doubled, coef: 1, map };
+        doubled = b.linear(`d${i}`, [1], [term, term], 0, range);
+      }
+      b.zero(doubled);
+      b.output(b.witness(output, [1], range, { kind: 'copy', src: x }));
+      const sizes = { workUnits: 1, parameters: 0, multiplications: 0 };
+      return { nodes: [], relation: b.build(), constantsRoot: undefined, inputs: ['x'], outputs: [output], ...sizes };
+    });
+    const names = ['x', 'y0', 'y1'];
+    const tensors = new Map(names.map((name) => [name, { name, dims: [1], dtype: 'int32', scale: 1, ...range }]));
+    const { preset, precision } = decodeKey(whole.key, 'tiny');
+    const outputs = ['y0', 'y1'];
+    const program = { name: 'doubled', precision, preset, tensors, inputs: ['x'], outputs, slices };
+    const key = encodeKey({ ...program, constantsRoot: undefined });
+    const nonce = '5a'.repeat(32);
+    const commitments = Object.fromEntries(names.map((name) => [name, '00'.repeat(32)]));
+    const statement = { fingerprint: fingerprintOf(key), index: 0, count: 2, nonce, prover: 'p', commitments };
+    const values = new Map(names.map((name) => [name, Int32Array.of(0)]));
+    const run = { nonce, values, slices: [{ statement, proof: new Uint8Array(0) }, undefined] };
+    expect(verifyRun(key, run, { preset: 'tiny' })).toMatchObject({
+      verdict: 'rejected',
+      code: 'slice-too-large',
+      path: 'slices/0/statement/count',
+    });
+    const { count: _, ...alone } = statement;
+    const one = { ...run, slices: [{ statement: alone, proof: new Uint8Array(0) }, undefined] };
+    expect(verifyRun(key, one, { preset: 'tiny' }).code).not.toBe('slice-too-large');
   });
 
   it('is not one of its slices, nor they it', () => {

@@ -98,7 +98,7 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
     fold: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), ext(lo, n), ext(hi, n), n, rho, get),
     foldBase: (dst, lo, hi, n, rho) => multilinear.fold(must(dst, n), base(lo, n), base(hi, n), n, rho, getBase),
     productRound: (fLo, fHi, wLo, wHi, n) =>
-      multilinear.productRound(ext(fLo, n), ext(fHi, n), ext(wLo, n), ext(wHi, n), n, get),
+      multilinear.productRound(ext(fLo, n), ext(fHi, n), ext(wLo, n), ext(wHi, n), n),
     productCube: (f, w, n) =>
       multilinear.productCube(
         f.map((ptr) => base(ptr, n)),

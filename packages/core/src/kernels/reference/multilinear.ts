@@ -52,14 +52,13 @@ export function productRound(
   wLo: Uint32Array | undefined,
   wHi: Uint32Array | undefined,
   n: number,
-  read: Read,
 ): [Ext, Ext] {
   let s0: Ext = ZERO;
   let s2: Ext = ZERO;
   for (let i = 0; i < n; i++) {
-    const f = read(fLo, i);
+    const f = get(fLo, i);
     const w = get(wLo, i);
-    const g = read(fHi, i);
+    const g = get(fHi, i);
     const v = get(wHi, i);
     s0 = add(s0, mul(f, w));
     s2 = add(s2, mul(sub(add(g, g), f), sub(add(v, v), w)));
