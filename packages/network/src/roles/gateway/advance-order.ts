@@ -8,7 +8,7 @@ import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/c
 import { decodeBundle, signMessage, toJson } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { ActivationError, type ActivationPool } from './activation-pool.js';
-import { tellOrder, tellProver, tellValidators } from './event-log.js';
+import { tellJudges, tellOrder, tellProver } from './event-log.js';
 import { getPrivate, putPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
@@ -267,7 +267,7 @@ export class OrderRunner {
         [order.id],
       );
       for (const d of delivered) {
-        await tellValidators(tx, 'verify', { order: order.id, chunk: d.idx, attempt: d.attempt }, now);
+        await tellJudges(tx, { order: order.id, chunk: d.idx, attempt: d.attempt }, now);
       }
     });
   }

@@ -6,9 +6,13 @@ import type { Address, Hex } from 'viem';
 import { type EventKind, type Offer, type OrderEvent, toJson } from '../../messages/index.js';
 import { json, type Sql, type SqlStore } from '../../store/index.js';
 import type { ServerEvent } from '../../transport/server/event-stream.js';
+import type { GatewayContext } from './gateway-context.js';
+import { type AttemptKey, isAsked } from './judges.js';
 
 const CHANNEL = 'dsperse_events';
 const PAGE = 200;
+/** Looked at again after this long, should a notification be lost. */
+const POLL_MS = 5_000;
 
 export const topicOf = {
   order: (id: Hex) => `order:${id}`,
@@ -48,12 +52,23 @@ export const tellProver = (
   atMs: number,
 ): Promise<void> => append(tx, topicOf.prover(prover), kind, data, atMs);
 
-export const tellValidators = (
-  tx: Sql,
-  kind: 'verify' | 'reveal' | 'epoch',
-  data: object,
-  atMs: number,
-): Promise<void> => append(tx, topicOf.validators, kind, data, atMs);
+export const tellValidators = (tx: Sql, kind: 'reveal' | 'epoch', data: object, atMs: number): Promise<void> =>
+  append(tx, topicOf.validators, kind, data, atMs);
+
+/** A proof is to be verified: by its committee, where it has one and `everyone` is not set. */
+export const tellJudges = (tx: Sql, key: AttemptKey, atMs: number, everyone = false): Promise<void> =>
+  append(tx, topicOf.validators, 'verify', { ...key, everyone }, atMs);
+
+/** What this validator is told of an event on the validators' topic; undefined where it is others' duty. */
+export async function toldTo(
+  g: GatewayContext,
+  validator: Address,
+  event: ServerEvent,
+): Promise<ServerEvent | undefined> {
+  if (event.event !== 'verify') return event;
+  const { everyone, ...key } = event.data as AttemptKey & { readonly everyone: boolean };
+  return (await isAsked(g, validator, key, everyone)) ? { ...event, data: key } : undefined;
+}
 
 export class EventLog {
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -89,9 +104,14 @@ export class EventLog {
 
   /**
    * Events of a topic after the given number, as they come; ends with the signal.
-   * @param pollMs looks again after this long, should a notification be lost
+   * @param shown what the follower is told of an event; nothing where undefined
    */
-  async *follow(topic: string, after: number, signal: AbortSignal, pollMs = 5_000): AsyncGenerator<ServerEvent> {
+  async *follow(
+    topic: string,
+    after: number,
+    signal: AbortSignal,
+    shown: (event: ServerEvent) => Promise<ServerEvent | undefined> = async (event) => event,
+  ): AsyncGenerator<ServerEvent> {
     let last = after;
     let woken = false;
     let resume: () => void = () => {};
@@ -111,12 +131,14 @@ export class EventLog {
         );
         for (const { seq, kind, data } of rows) {
           last = seq;
+          const event = await shown({ id: String(seq), event: kind, data });
+          if (!event) continue;
           this.onEvent(kind);
-          yield { id: String(seq), event: kind, data };
+          yield event;
         }
         if (rows.length === PAGE || woken || signal.aborted) continue;
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, pollMs);
+          const timer = setTimeout(resolve, POLL_MS);
           resume = () => {
             clearTimeout(timer);
             resolve();

@@ -1,10 +1,11 @@
 /** From a delivered proof to a verdict: linked to its neighbours, then committed, revealed, and counted by stake. */
 import type { Address, Hex } from 'viem';
 import { type OrderManifest, signedSchema } from '../../messages/index.js';
-import { committeeOf, judgeByCommittee, type QuorumResult, type ValidatorStake } from '../../scoring/index.js';
+import { judgeByCommittee, type QuorumResult } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
-import { tellOrder, tellProver, tellValidators } from './event-log.js';
+import { tellJudges, tellOrder, tellProver, tellValidators } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
+import { type AttemptKey, isMoreThanTwoThirds, judgesOf } from './judges.js';
 import { endCanary } from './order-canaries.js';
 import type { AttemptRow, ChunkRow } from './order-rows.js';
 import { endAttempt } from './take-work.js';
@@ -40,24 +41,15 @@ export async function judgeChunk(
     g.metrics.attempts.inc({ outcome: 'unlinked' });
     return now;
   }
-  const [all, { committeeSeats }] = await Promise.all([g.ledger.validators(), g.judging()]);
-  const committee = committeeOf(key, all, committeeSeats);
-  // A committee's seats count as its stake, until everyone judges.
-  const validators =
-    committee && !attempt.everyone
-      ? all.flatMap((v) => {
-          const stake = committee.get(v.operator.toLowerCase());
-          return stake === undefined ? [] : [{ ...v, stake }];
-        })
-      : all;
+  const { all, committee, asked } = await judgesOf(g, key, attempt.everyone);
   const committed = await voters(g.sql, 'commits', key);
   const commitMs = (await g.timing()).commitSeconds * 1000;
   if (attempt.revealingMs === undefined) {
     const revealAt = (attempt.receivedMs as number) + commitMs;
-    const isEveryone = validators.every((v) => committed.has(v.operator.toLowerCase()));
+    const isEveryone = asked.every((v) => committed.has(v.operator.toLowerCase()));
     // Verdicts of less than a quorum decide nothing: the commitments of the rest are waited for.
-    const enough = isMoreThanTwoThirds(committed, validators);
-    if (!(isEveryone || (enough && now >= revealAt)) || validators.length === 0) {
+    const enough = isMoreThanTwoThirds(committed, asked);
+    if (!(isEveryone || (enough && now >= revealAt)) || asked.length === 0) {
       return enough ? revealAt : now + g.settings.tickMs;
     }
     await g.sql.transaction(async (tx) => {
@@ -109,7 +101,7 @@ async function askEveryone(g: GatewayContext, a: AttemptRow): Promise<void> {
        where order_id = $1 and idx = $2 and attempt = $3 and not everyone and outcome is null`,
       [a.order, a.index, a.attempt],
     );
-    await tellValidators(tx, 'verify', { order: a.order, chunk: a.index, attempt: a.attempt }, now);
+    await tellJudges(tx, { order: a.order, chunk: a.index, attempt: a.attempt }, now, true);
   });
 }
 
@@ -121,29 +113,12 @@ const keyOf = (chunk: ChunkRow, attempt: AttemptRow) => ({
   prover: attempt.prover,
 });
 
-interface AttemptKey {
-  readonly order: Hex;
-  readonly chunk: number;
-  readonly attempt: number;
-}
-
 async function voters(sql: Sql, table: 'commits' | 'verdicts', a: AttemptKey): Promise<Set<string>> {
   const rows = await sql.query<{ validator: Address }>(
     `select validator from ${table} where order_id = $1 and idx = $2 and attempt = $3`,
     [a.order, a.chunk, a.attempt],
   );
   return new Set(rows.map((r) => r.validator));
-}
-
-function isMoreThanTwoThirds(voted: ReadonlySet<string>, validators: readonly ValidatorStake[]): boolean {
-  const total = validators.reduce((sum, v) => sum + v.stake, 0n);
-  const stake = validators.reduce((sum, v) => (voted.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
-  return stake * 3n > total * 2n;
-}
-
-/** Whether validators with more than two thirds of the stake have committed, or revealed. */
-export async function isQuorum(g: GatewayContext, table: 'commits' | 'verdicts', key: AttemptKey): Promise<boolean> {
-  return isMoreThanTwoThirds(await voters(g.sql, table, key), await g.ledger.validators());
 }
 
 async function conclude(g: GatewayContext, chunk: ChunkRow, attempt: AttemptRow, result: QuorumResult): Promise<void> {

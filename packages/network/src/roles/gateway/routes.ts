@@ -29,7 +29,7 @@ import {
 import { Refusal } from '../../transport/server/refusal.js';
 import { eventRoute, jsonRoute, type Route, rawRoute, uploadRoute } from '../../transport/server/route.js';
 import { epochDocumentSchema, epochSettlementSchema } from '../peer/epoch-document.js';
-import { type EventLog, topicOf } from './event-log.js';
+import { type EventLog, toldTo, topicOf } from './event-log.js';
 import { openBlob, takeBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { putEndpoint, seeOperator } from './operators.js';
@@ -345,7 +345,8 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       answers: 'events',
       handle: async ({ sender, lastEventId, signal }) => {
         const address = await validator(sender);
-        return log.follow(topicOf.validators, await startOf(log, lastEventId), keptSeen(g, address, signal));
+        const seen = keptSeen(g, address, signal);
+        return log.follow(topicOf.validators, await startOf(log, lastEventId), seen, (e) => toldTo(g, address, e));
       },
     }),
     jsonRoute({

@@ -11,14 +11,14 @@ import {
   type VerdictCommit,
   type VerdictMessage,
 } from '../../messages/index.js';
-import { committeeOf } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
-import { DUTIES_SQL, type DutyRow, isQuorum } from './judge-chunk.js';
+import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
+import { isAsked, isQuorum } from './judges.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
 
@@ -32,7 +32,7 @@ export async function requireValidator(g: GatewayContext, sender: Address): Prom
 
 export async function dutiesOf(g: GatewayContext, validator: Address): Promise<Duty[]> {
   // Only what is to be done: what waits for others must not fill the list.
-  const open = await g.sql.query<DutyRow & { committed: boolean; revealed: boolean }>(
+  const open = await g.sql.query<DutyRow & { committed: boolean }>(
     `select * from (select d.*,
        exists (select 1 from commits c where (c.order_id, c.idx, c.attempt) = (d.order_id, d.idx, d.attempt)
          and c.validator = $1) as committed,
@@ -41,17 +41,12 @@ export async function dutiesOf(g: GatewayContext, validator: Address): Promise<D
      from (${DUTIES_SQL}) d) x where committed = revealing and not revealed limit 500`,
     [validator],
   );
-  const [validators, { committeeSeats }] = await Promise.all([g.ledger.validators(), g.judging()]);
-  const isTheirs = (d: DutyRow) =>
-    d.everyone ||
-    (committeeOf({ order: d.order_id, chunk: d.idx, attempt: d.attempt }, validators, committeeSeats)?.has(validator) ??
-      true);
-  const duties = open.flatMap((d): Duty[] => {
+  const duties: Duty[] = [];
+  for (const d of open) {
     const key = { order: d.order_id, chunk: d.idx, attempt: d.attempt };
-    if (!d.committed && !d.revealing) return isTheirs(d) ? [{ kind: 'verify', ...key }] : [];
-    if (d.committed && d.revealing && !d.revealed) return [{ kind: 'reveal', ...key }];
-    return [];
-  });
+    if (d.committed) duties.push({ kind: 'reveal', ...key });
+    else if (await isAsked(g, validator, key, d.everyone)) duties.push({ kind: 'verify', ...key });
+  }
   const epochs = await g.sql.query<{ epoch: number }>(
     `select e.epoch from epochs e where e.state = 'collecting'
        and not exists (select 1 from epoch_signatures s where s.epoch = e.epoch and s.validator = $1)`,

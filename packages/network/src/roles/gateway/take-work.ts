@@ -18,7 +18,7 @@ import { json, type Sql } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { tellOrder, tellValidators } from './event-log.js';
+import { tellJudges, tellOrder } from './event-log.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { passOffer } from './offer-chunks.js';
@@ -266,7 +266,7 @@ export async function takeDelivery(
     if (!again) await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
     const key = { chunk: index, attempt: receipt.attempt };
     await tellOrder(tx, 'proven', order, now, { ...key, prover });
-    if (found.manifest) await tellValidators(tx, 'verify', { order, ...key }, now);
+    if (found.manifest) await tellJudges(tx, { order, ...key }, now);
     return acknowledgement;
   });
   g.metrics.deliveries.inc();

@@ -1,0 +1,191 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Hex } from 'viem';
+import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { commitmentOf, type NetworkId, signMessage } from '../../messages/index.js';
+import { committeeOf, type ValidatorStake } from '../../scoring/index.js';
+import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
+import { EventLog, tellJudges, toldTo, topicOf } from './event-log.js';
+import type { GatewayContext } from './gateway-context.js';
+import { judgeChunk } from './judge-chunk.js';
+import { loadAttempt, loadChunk } from './order-rows.js';
+import { MIGRATIONS } from './schema.js';
+import { dutiesOf, takeCommits, takeVerdicts } from './take-verdicts.js';
+
+const SEATS = 4;
+const word = (k: number): Hex => `0x${k.toString(16).padStart(64, '0')}`;
+const network: NetworkId = { chainId: 1, market: `0x${'11'.repeat(20)}`, settlement: `0x${'22'.repeat(20)}` };
+const accounts = new Map<string, PrivateKeyAccount>(
+  Array.from({ length: 12 }, (_, k) => privateKeyToAccount(word(k + 1))).map((a) => [a.address.toLowerCase(), a]),
+);
+const validators: ValidatorStake[] = [...accounts.keys()]
+  .sort()
+  .map((operator) => ({ operator: operator as Hex, account: operator as Hex, stake: 100n }));
+const key = { order: word(77), chunk: 0, attempt: 0 };
+const seats = committeeOf(key, validators, SEATS) as Map<string, bigint>;
+const inside = [...accounts.keys()].filter((v) => seats.has(v));
+const outside = [...accounts.keys()].filter((v) => !seats.has(v));
+
+let directory: string;
+let sql: SqlStore;
+let now = 1_000_000;
+const woken: Hex[] = [];
+const g = () =>
+  ({
+    sql,
+    network,
+    ledger: { validators: async () => validators },
+    judging: async () => ({ committeeSeats: SEATS, canaryBps: 0 }),
+    timing: async () => ({ commitSeconds: 1, epochSeconds: 1, clockSkewSeconds: 1 }),
+    settings: { tickMs: 1_000 },
+    metrics: { attempts: { inc() {} } },
+    wake: (order: Hex) => woken.push(order),
+    nowMs: () => now,
+  }) as unknown as GatewayContext;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dsperse-judges-'));
+  sql = await openSql({ directory });
+  await migrate(sql, MIGRATIONS);
+}, 120_000);
+afterAll(async () => {
+  await sql.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const lock = {
+  message: { ...key, prover: word(9).slice(0, 42), price: '1', collateral: '1', deadline: 2_000 },
+  signature: `0x${'00'.repeat(65)}`,
+};
+const receipt = { message: { ...key, prover: word(9).slice(0, 42), proofDigest: word(5) }, signature: lock.signature };
+
+const slice = {
+  statement: {
+    fingerprint: '0'.repeat(64),
+    index: 0,
+    nonce: key.order.slice(2),
+    prover: lock.message.prover,
+    commitments: {},
+  },
+  proof: `sha256:${'0'.repeat(64)}`,
+  proofBytes: 1,
+};
+
+/** A chunk whose proof has come, which nobody has judged. */
+beforeEach(async () => {
+  woken.length = 0;
+  await sql.script('delete from orders; delete from events');
+  await sql.execute(
+    `insert into orders (id, requester, signed, reply_key, fingerprint, state, input_digest, secret, deadline, budget,
+       created_ms, manifest, seal) values ($1, 'r', '{}', 'k', 'f', 'running', 'd', 's', 2000, 1, 1, '{"commitments":{}}', '{}')`,
+    [key.order],
+  );
+  await sql.execute(
+    `insert into chunks (order_id, idx, slices, work_units, state) values ($1, 0, '[0]', 1, 'proven')`,
+    [key.order],
+  );
+  await sql.execute(
+    `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units,
+       delivery, received_ms) values ($1, 0, 0, $2, $3, 1, 1, 1, 2000, 1, $4, $5)`,
+    [key.order, lock.message.prover, json(lock), json({ receipt, proof: { mark: word(4), slices: [slice] } }), now],
+  );
+});
+
+const verdictOf = (validator: string, accepted: boolean) =>
+  ({ ...key, validator, proofDigest: word(5), accepted, salt: word(6) }) as Parameters<typeof commitmentOf>[0];
+
+async function commit(validator: string, accepted = true): Promise<void> {
+  const message = { ...key, validator: validator as Hex, commitment: commitmentOf(verdictOf(validator, accepted)) };
+  const account = accounts.get(validator) as PrivateKeyAccount;
+  await takeCommits(g(), validator as Hex, [await signMessage(account, network, 'VerdictCommit', message)]);
+}
+
+async function reveal(validator: string, accepted = true): Promise<void> {
+  const account = accounts.get(validator) as PrivateKeyAccount;
+  await takeVerdicts(g(), validator as Hex, [
+    await signMessage(account, network, 'Verdict', verdictOf(validator, accepted)),
+  ]);
+}
+
+const look = async () =>
+  judgeChunk(
+    g(),
+    { commitments: {} } as never,
+    (await loadChunk(sql, key.order, 0)) as never,
+    (await loadAttempt(sql, key.order, 0, 0)) as never,
+  );
+
+/** What each validator is told on its stream of duties. */
+async function toldAll(): Promise<Map<string, string[]>> {
+  const log = new EventLog(sql);
+  const told = new Map<string, string[]>();
+  for (const validator of accounts.keys()) {
+    const ending = new AbortController();
+    const kinds: string[] = [];
+    told.set(validator, kinds);
+    setTimeout(() => ending.abort(), 50);
+    for await (const e of log.follow(topicOf.validators, 0, ending.signal, (x) => toldTo(g(), validator as Hex, x))) {
+      expect(e.data).toEqual(key);
+      kinds.push(e.event);
+    }
+  }
+  return told;
+}
+
+test('a committee is smaller than all validators, and its seats are unlike their stakes', () => {
+  expect(inside.length).toBeGreaterThan(1);
+  expect(outside.length).toBeGreaterThan(inside.length);
+});
+
+test('a proof is to be verified by the committee: no event and no duty reaches anybody else', async () => {
+  await sql.transaction((tx) => tellJudges(tx, key, now));
+  const told = await toldAll();
+  for (const v of inside) expect(told.get(v)).toEqual(['verify']);
+  for (const v of outside) expect(told.get(v)).toEqual([]);
+  for (const v of inside) expect(await dutiesOf(g(), v as Hex)).toEqual([{ kind: 'verify', ...key }]);
+  for (const v of outside) expect(await dutiesOf(g(), v as Hex)).toEqual([]);
+});
+
+test('the order is looked at when more than two thirds of the seats have committed, and when they have revealed', async () => {
+  const weight = (voted: readonly string[]) => voted.reduce((n, v) => n + (seats.get(v) ?? 0n), 0n);
+  const all = weight(inside);
+  for (const [k, v] of inside.entries()) {
+    await commit(v);
+    expect(woken.length > 0).toBe(3n * weight(inside.slice(0, k + 1)) > 2n * all);
+  }
+  woken.length = 0;
+  await look();
+  for (const [k, v] of inside.entries()) {
+    await reveal(v);
+    expect(woken.length > 0).toBe(3n * weight(inside.slice(0, k + 1)) > 2n * all);
+  }
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'accepted' });
+});
+
+test('commitments of others than the committee bring nothing on', async () => {
+  for (const v of outside) await commit(v);
+  expect(woken).toEqual([]);
+  now += 60_000;
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ revealingMs: undefined });
+});
+
+test('what the committee does not accept everybody is asked about', async () => {
+  for (const v of inside) await commit(v, false);
+  await look();
+  for (const v of inside) await reveal(v, false);
+  await look();
+  const told = await toldAll();
+  for (const v of outside) expect(told.get(v)).toEqual(['reveal', 'verify']);
+  for (const v of outside) expect(await dutiesOf(g(), v as Hex)).toEqual([{ kind: 'verify', ...key }]);
+  woken.length = 0;
+  for (const v of outside) await commit(v, false);
+  expect(woken.length).toBeGreaterThan(0);
+  await look();
+  for (const v of outside) await reveal(v, false);
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'rejected' });
+});
