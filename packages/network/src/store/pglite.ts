@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { lockFile } from './lock.js';
+import { PgliteStatements } from './pglite-statements.js';
 import type { Sql, SqlStore, SqlValue, TransactionOptions } from './sql.js';
 import { sqlError, stateError } from './sql-errors.js';
 import { channelName, OID, parseInt8, toParams } from './sql-values.js';
@@ -58,12 +59,15 @@ class PgliteStore implements SqlStore {
   #queue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #crash: StoreError | undefined;
+  #prepared: PgliteStatements;
 
   constructor(
     private db: PGlite,
     private readonly open: () => Promise<PGlite>,
     private readonly unlock: () => Promise<void>,
-  ) {}
+  ) {
+    this.#prepared = new PgliteStatements(db);
+  }
 
   query<T>(sql: string, params?: readonly SqlValue[]): Promise<T[]> {
     return this.#run(() => this.#statements().query<T>(sql, params));
@@ -87,15 +91,15 @@ class PgliteStore implements SqlStore {
         const tx = this.#statements(scope, () => {
           failed = true;
         });
-        await tx.script('begin');
+        await tx.query('begin');
         try {
           const result = await work(tx);
           // A statement failed and the work went on: what it did is lost, and is not to be taken for committed.
           if (failed) await tx.query('select 1');
-          await tx.script('commit');
+          await tx.query('commit');
           return result;
         } catch (error) {
-          if (!this.#crash) await tx.script('rollback').catch(() => {});
+          if (!this.#crash) await tx.query('rollback').catch(() => {});
           throw error;
         } finally {
           scope.open = false;
@@ -164,6 +168,7 @@ class PgliteStore implements SqlStore {
       throw this.#crashed(error);
     }
     this.#crash = undefined;
+    this.#prepared = new PgliteStatements(this.db);
     for (const listener of this.#listeners) await this.#attach(listener);
     for (const listener of [...this.#listeners]) listener.onGap?.();
   }
@@ -174,6 +179,7 @@ class PgliteStore implements SqlStore {
 
   #statements(scope = { open: true }, onFailure?: () => void): Sql {
     const { db } = this;
+    const prepared = this.#prepared;
     const guarded = async <R>(call: () => Promise<R>) => {
       if (!scope.open) throw new StoreError('closed', 'The transaction has ended.', false);
       try {
@@ -184,11 +190,13 @@ class PgliteStore implements SqlStore {
       }
     };
     const send = <T>(sql: string, params?: readonly SqlValue[]) =>
-      guarded(async () => db.query<T>(sql, toParams(params)));
+      guarded(async () => prepared.run<T>(sql, toParams(params)));
     return {
       query: async <T>(sql: string, params?: readonly SqlValue[]) => (await send<T>(sql, params)).rows as T[],
-      execute: async (sql, params) => (await send(sql, params)).affectedRows ?? 0,
+      execute: async (sql, params) => (await send(sql, params)).affectedRows,
       script: async (sql) => {
+        // A vacuum changes nothing that statements rest on.
+        if (!/^\s*vacuum\b/i.test(sql)) prepared.forget();
         await guarded(() => db.exec(sql));
       },
       notify: async (channel, payload = '') => {
