@@ -3,19 +3,20 @@ pragma solidity 0.8.37;
 
 import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
-import {GovernorCountingOverridable} from "@openzeppelin/contracts/governance/extensions/GovernorCountingOverridable.sol";
 import {GovernorPreventLateQuorum} from "@openzeppelin/contracts/governance/extensions/GovernorPreventLateQuorum.sol";
 import {GovernorTimelockControl} from "@openzeppelin/contracts/governance/extensions/GovernorTimelockControl.sol";
 import {GovernorVotes} from "@openzeppelin/contracts/governance/extensions/GovernorVotes.sol";
 import {VotesExtended} from "@openzeppelin/contracts/governance/utils/VotesExtended.sol";
+import {GovernorCountingStake} from "./GovernorCountingStake.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
+import {IStakeVotes} from "./interfaces/IStakeVotes.sol";
 
-/// Votes of token holders; whoever delegated may override the delegate's vote with its own. Times and shares are
-/// parameters: votingDelaySeconds, votingPeriodSeconds, proposalThreshold, quorumBps, lateQuorumSeconds.
+/// Votes of token holders, with wallets and with stake; whoever delegated or staked may override with its own the vote of
+/// its delegate or of the pool's owner. Times and shares are parameters: votingDelaySeconds, votingPeriodSeconds,
+/// proposalThreshold, quorumBps, lateQuorumSeconds.
 contract DsperseGovernor is
     Governor,
-    GovernorVotes,
-    GovernorCountingOverridable,
+    GovernorCountingStake,
     GovernorPreventLateQuorum,
     GovernorTimelockControl
 {
@@ -23,9 +24,10 @@ contract DsperseGovernor is
 
     error ExtensionIsAParameter();
 
-    constructor(VotesExtended token_, TimelockController timelock_, IParameters parameters_)
+    constructor(VotesExtended token_, TimelockController timelock_, IParameters parameters_, IStakeVotes stakes_)
         Governor("DSperse Governor")
         GovernorVotes(token_)
+        GovernorCountingStake(stakes_)
         GovernorPreventLateQuorum(0)
         GovernorTimelockControl(timelock_)
     {

@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {Equivocations} from "./Equivocations.sol";
 import {IEmission} from "./interfaces/IEmission.sol";
 import {IGuardian} from "./interfaces/IGuardian.sol";
 import {IMarket} from "./interfaces/IMarket.sol";
@@ -15,21 +15,17 @@ import {ISettlement} from "./interfaces/ISettlement.sol";
 import {IStakeManager} from "./interfaces/IStakeManager.sol";
 import {Leaves} from "./libraries/Leaves.sol";
 import {Messages} from "./libraries/Messages.sol";
-import {NetworkContract} from "./NetworkContract.sol";
 
 /// Epochs: validators with more than two thirds of the active stake sign one Merkle root over what has ended and what is
 /// owed; it waits for challenges, then anyone carries it out. The signers are believed about who proved what; about
 /// whether an order exists, what it can pay and whether it has been paid they are not: that is checked here.
-contract Settlement is NetworkContract, EIP712, ISettlement {
+contract Settlement is Equivocations, ISettlement {
     using Checkpoints for Checkpoints.Trace208;
 
-    uint8 private constant VALIDATOR = 2;
     /// An epoch for which no root found two thirds is passed over; nobody can jump to the end of the numbers.
     uint64 public constant MAX_SKIPPED_EPOCHS = 1000;
 
     bytes32 public constant WRONG_ATTESTATION = "wrong-attestation";
-    bytes32 public constant EQUIVOCATED_EPOCH = "equivocated-epoch";
-    bytes32 public constant EQUIVOCATED_VERDICT = "equivocated-verdict";
     bytes32 public constant EPOCH_PENALTY = "epoch-penalty";
 
     struct Epoch {
@@ -64,7 +60,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
 
     IERC20 public token;
     IMarket public market;
-    IStakeManager public stakes;
     IEmission public emission;
 
     /// The lowest number that the next epoch may have. Numbers of cancelled epochs are not used again, so that signing a
@@ -79,7 +74,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     mapping(bytes32 key => uint256) private _penalised;
     /// Epoch of the last penalty applied: one for each epoch.
     mapping(bytes32 key => uint64) private _penalisedEpoch;
-    mapping(bytes32 => bool) private _used;
     /// By the time of posting: until when that epoch's orders should have been settled.
     Checkpoints.Trace208 private _settleBy;
 
@@ -104,7 +98,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     event Penalised(
         uint64 indexed epoch, uint8 indexed role, address indexed operator, uint256 due, uint256 slashed, bytes32 evidence
     );
-    event Equivocation(bytes32 indexed reason, address indexed validator, bytes32 subject, bytes32 first, bytes32 second);
 
     error EpochOutOfSequence(uint64 epoch, uint64 next);
     error WrongPrevious(bytes32 previous, bytes32 expected);
@@ -121,12 +114,7 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
     error NoFault();
     error NothingToClaim();
     error NothingToPenalise();
-    error NotEquivocation();
-    error EvidenceUsed();
-    error NothingToSlash();
     error LengthsDiffer();
-
-    constructor() EIP712("DSperse", "1") {}
 
     function initialize(
         address owner_,
@@ -253,44 +241,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         _convict(second.epoch, e, signers, digest);
     }
 
-    // ---- equivocation ----
-
-    /// Two roots for one epoch under one key.
-    function proveEpochEquivocation(
-        Messages.EpochRoot calldata first,
-        bytes calldata firstSignature,
-        Messages.EpochRoot calldata second,
-        bytes calldata secondSignature
-    ) external {
-        bytes32 a = hashEpochRoot(first);
-        bytes32 b = hashEpochRoot(second);
-        address signer = ECDSA.recover(a, firstSignature);
-        if (a == b || first.epoch != second.epoch || signer != ECDSA.recover(b, secondSignature)) {
-            revert NotEquivocation();
-        }
-        _punish(EQUIVOCATED_EPOCH, signer, bytes32(uint256(first.epoch)), a, b);
-    }
-
-    /// Two verdicts of one validator on one attempt that differ in what they say (a different salt alone says nothing).
-    function proveVerdictEquivocation(
-        Messages.Verdict calldata first,
-        bytes calldata firstSignature,
-        Messages.Verdict calldata second,
-        bytes calldata secondSignature
-    ) external {
-        bytes32 a = hashVerdict(first);
-        bytes32 b = hashVerdict(second);
-        bool sameSubject = first.order == second.order && first.chunk == second.chunk
-            && first.attempt == second.attempt && first.validator == second.validator;
-        bool differ = first.accepted != second.accepted || first.proofDigest != second.proofDigest;
-        if (
-            !sameSubject || !differ || ECDSA.recover(a, firstSignature) != first.validator
-                || ECDSA.recover(b, secondSignature) != first.validator
-        ) revert NotEquivocation();
-        bytes32 subject = keccak256(abi.encode(first.order, first.chunk, first.attempt));
-        _punish(EQUIVOCATED_VERDICT, first.validator, subject, a, b);
-    }
-
     // ---- carrying out a final epoch ----
 
     /// Settles the orders of these leaves; those that have ended already are passed over. Then mints what the epoch was
@@ -403,14 +353,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
         return _settleBy.upperLookupRecent(uint48(Math.min(time, type(uint48).max)));
     }
 
-    function hashEpochRoot(Messages.EpochRoot calldata message) public view returns (bytes32) {
-        return _hashTypedDataV4(Messages.hash(message));
-    }
-
-    function hashVerdict(Messages.Verdict calldata message) public view returns (bytes32) {
-        return _hashTypedDataV4(Messages.hash(message));
-    }
-
     function hashLeaf(Leaves.Leaf calldata leaf) external pure returns (bytes32) {
         return Leaves.hash(leaf);
     }
@@ -482,19 +424,6 @@ contract Settlement is NetworkContract, EIP712, ISettlement {
             uint256 amount = Math.mulDiv(stakes.slashable(VALIDATOR, signers[i]), share, 10_000);
             stakes.slash(VALIDATOR, signers[i], amount, WRONG_ATTESTATION, evidence, msg.sender, bountyBps);
         }
-    }
-
-    function _punish(bytes32 reason, address validator, bytes32 subject, bytes32 first, bytes32 second) private {
-        bytes32 key = keccak256(abi.encode(reason, validator, subject));
-        if (_used[key]) revert EvidenceUsed();
-        _used[key] = true;
-        uint256 amount =
-            Math.mulDiv(stakes.slashable(VALIDATOR, validator), _parameter("equivocationBps"), 10_000);
-        bytes32 evidence = keccak256(abi.encode(first, second));
-        uint256 slashed =
-            stakes.slash(VALIDATOR, validator, amount, reason, evidence, msg.sender, _parameter("bountyBps"));
-        if (slashed == 0) revert NothingToSlash();
-        emit Equivocation(reason, validator, subject, first, second);
     }
 
     function _due(uint64 epoch, bytes32 key, uint256 cumulative, bytes32[] calldata proof)

@@ -15,11 +15,12 @@ import {IStakeManager} from "./interfaces/IStakeManager.sol";
 import {Leaves} from "./libraries/Leaves.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {NetworkContract} from "./NetworkContract.sol";
+import {StakeVotes} from "./StakeVotes.sol";
 
 /// Stake in pools, one for each role of each operator. The operator is the key that signs on the network; the owner is
 /// the account that registered it, with a signature of that key. Anyone stakes in a pool and holds shares of it; what is
 /// taken out thaws for `unbondingSeconds`. A slash takes from stake and thawing stake in proportion.
-contract StakeManager is NetworkContract, EIP712, IStakeManager {
+contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
     using Checkpoints for Checkpoints.Trace208;
@@ -82,7 +83,6 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
     uint256 public totalTokens;
 
     mapping(bytes32 key => Pool) private _pools;
-    mapping(bytes32 key => mapping(uint64 generation => mapping(address => uint256))) private _shares;
     mapping(bytes32 key => mapping(address => Thaw[])) private _thaws;
     mapping(uint8 role => address[]) private _operators;
     mapping(bytes32 key => Checkpoints.Trace208) private _active;
@@ -169,6 +169,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         _checkCommission(commissionBps);
         pool.owner = msg.sender;
         pool.commissionBps = uint16(commissionBps);
+        _noteOwner(Leaves.keyOf(role, operator), address(0), msg.sender);
         _operators[role].push(operator);
         emit Registered(role, operator, msg.sender, commissionBps);
     }
@@ -194,6 +195,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
     function transferPool(uint8 role, address operator, address next) external {
         Pool storage pool = _owned(role, operator);
         if (next == address(0)) revert BadOwner();
+        _noteOwner(Leaves.keyOf(role, operator), pool.owner, next);
         pool.owner = next;
         emit OwnerChanged(role, operator, next);
     }
@@ -227,7 +229,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
         pool.tokens += amount.toUint128();
         pool.shares += shares;
         totalTokens += amount;
-        _shares[key][pool.generation][msg.sender] += shares;
+        _setShares(key, pool.generation, msg.sender, _sharesOf(key, pool.generation, msg.sender) + shares);
         emit Staked(role, operator, msg.sender, amount, shares);
         _recount(role, operator, pool);
         token.safeTransferFrom(msg.sender, address(this), amount);
@@ -370,7 +372,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
 
     function sharesOf(uint8 role, address operator, address account) public view returns (uint256) {
         bytes32 key = Leaves.keyOf(role, operator);
-        return _shares[key][_pools[key].generation][account];
+        return _sharesOf(key, _pools[key].generation, account);
     }
 
     /// What the account's shares are worth now.
@@ -450,9 +452,9 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
     }
 
     function _takeShares(bytes32 key, Pool storage pool, uint256 shares) private returns (uint256 amount) {
-        uint256 has = _shares[key][pool.generation][msg.sender];
+        uint256 has = _sharesOf(key, pool.generation, msg.sender);
         if (shares == 0 || shares > has) revert TooFewShares(has, shares);
-        _shares[key][pool.generation][msg.sender] = has - shares;
+        _setShares(key, pool.generation, msg.sender, has - shares);
         amount = Math.mulDiv(shares, pool.tokens, pool.shares);
         pool.tokens -= amount.toUint128();
         pool.shares -= shares;
@@ -482,6 +484,7 @@ contract StakeManager is NetworkContract, EIP712, IStakeManager {
 
     function _recount(uint8 role, address operator, Pool storage pool) private {
         bytes32 key = Leaves.keyOf(role, operator);
+        _notePool(key, pool.owner, pool.tokens, pool.shares, pool.generation);
         uint256 before = _active[key].latest();
         uint256 min = _parameter(role == VALIDATOR ? bytes32("validatorStakeMin") : bytes32("proverStakeMin"));
         uint256 now_ = pool.closed || pool.suspended || pool.tokens < min ? 0 : pool.tokens;

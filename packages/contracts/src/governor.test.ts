@@ -1,58 +1,31 @@
-import { type Abi, encodeFunctionData, getAddress, type Hex, keccak256, stringToHex, toHex } from 'viem';
+import { getAddress, type Hex, keccak256, stringToHex } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { guardianAbi } from './generated/guardian.js';
 import { marketAbi, marketBytecode } from './generated/market.js';
-import { modelRegistryAbi } from './generated/model-registry.js';
-import { parametersAbi } from './generated/parameters.js';
-import { stakeManagerAbi } from './generated/stake-manager.js';
-import { treasuryAbi } from './generated/treasury.js';
 import { ACTORS, ALLOCATION, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
+import {
+  AGAINST,
+  type Call,
+  carry as carryOn,
+  FOR,
+  idOf as idOn,
+  type Proposal,
+  proposal as proposalOn,
+  stateOf as stateOn,
+  vote as voteOn,
+} from './testing/proposals.js';
 import { depositAs, reserveAs } from './testing/signing.js';
 
 const [deployer, proposer, voter, follower, someone] = ACTORS;
-const AGAINST = 0;
-const FOR = 1;
-const STATES = ['pending', 'active', 'canceled', 'defeated', 'succeeded', 'queued', 'expired', 'executed'];
-const ABIS = {
-  parameters: parametersAbi,
-  market: marketAbi,
-  guardian: guardianAbi,
-  treasury: treasuryAbi,
-  models: modelRegistryAbi,
-  stake: stakeManagerAbi,
-} as const;
 const FEE = stringToHex('feeBps', { size: 32 });
 
 let net: TestNetwork;
 let snapshot: Hex;
 
-type Call = readonly [keyof typeof ABIS, string, readonly unknown[]];
-function proposal(calls: readonly Call[], description: string) {
-  const targets = calls.map(([contract]) => net.at[contract]);
-  const datas = calls.map(([contract, functionName, args]) =>
-    encodeFunctionData({ abi: ABIS[contract] as Abi, functionName, args }),
-  );
-  const values = calls.map(() => 0n);
-  return {
-    propose: [targets, values, datas, description],
-    act: [targets, values, datas, keccak256(toHex(description))],
-  };
-}
-type Proposal = ReturnType<typeof proposal>;
-const idOf = ({ act }: Proposal) => net.read<bigint>('governor', 'hashProposal', act);
-const stateOf = async (p: Proposal) => STATES[await net.read<number>('governor', 'state', [await idOf(p)])];
-const vote = async (p: Proposal, by: typeof voter, support = FOR) =>
-  net.send(by, 'governor', 'castVote', [await idOf(p), support]);
-
-async function carry(p: Proposal) {
-  await net.send(proposer, 'governor', 'propose', p.propose);
-  await net.pass(2);
-  await vote(p, voter);
-  await net.pass(101);
-  await net.send(someone, 'governor', 'queue', p.act);
-  await net.pass(11);
-  await net.send(someone, 'governor', 'execute', p.act);
-}
+const proposal = (calls: readonly Call[], description: string) => proposalOn(net, calls, description);
+const idOf = (p: Proposal) => idOn(net, p);
+const stateOf = (p: Proposal) => stateOn(net, p);
+const vote = (p: Proposal, by: typeof voter, support = FOR) => voteOn(net, p, by, support);
+const carry = (p: Proposal) => carryOn(net, p, proposer, [voter]);
 
 beforeAll(async () => {
   net = await startNetwork({

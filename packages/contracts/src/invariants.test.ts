@@ -10,6 +10,7 @@ import * as governed from './testing/fuzz/governed-actions.js';
 import * as market from './testing/fuzz/market-actions.js';
 import * as settlement from './testing/fuzz/settlement-actions.js';
 import * as stake from './testing/fuzz/stake-actions.js';
+import * as voting from './testing/fuzz/voting-actions.js';
 import { startNetwork, type TestNetwork } from './testing/network.js';
 
 const STEPS = Number(process.env.FUZZ_STEPS ?? 1_000);
@@ -27,7 +28,7 @@ const ACTIONS: readonly (readonly [number, (fuzz: Fuzz) => Promise<unknown>])[] 
   [5, stake.undelegate],
   [6, stake.withdrawThaw],
   [2, stake.rewardPool],
-  [2, stake.manage],
+  [5, stake.manage],
   [9, settlement.post],
   [10, settlement.settle],
   [12, settlement.claim],
@@ -37,6 +38,9 @@ const ACTIONS: readonly (readonly [number, (fuzz: Fuzz) => Promise<unknown>])[] 
   [2, governed.govern],
   [3, governed.brake],
   [2, governed.tokens],
+  [3, voting.delegate],
+  [2, voting.propose],
+  [12, voting.cast],
   [2, governed.trespass],
   [6, governed.replay],
   [6, governed.wait],
@@ -78,7 +82,17 @@ describe.each(SEEDS)('random sequences, seed %i', (seed) => {
     for (const name of ['market.reserve', 'market.forceExit', 'settlement.post', 'settlement.claim', 'stake.stake']) {
       expect([name, seen(name).done > 3, seen(name).refused > 3]).toEqual([name, true, true]);
     }
-    for (const name of ['settlement.settleOrders', 'settlement.claimToPool', 'settlement.penalise', 'stake.withdraw']) {
+    for (const name of [
+      'settlement.settleOrders',
+      'settlement.claimToPool',
+      'settlement.penalise',
+      'stake.withdraw',
+      'stake.transferPool',
+      'governor.propose',
+      'governor.castVote',
+      'governor.castOverrideVote',
+      'governor.castStakeOverrideVote',
+    ]) {
       expect([name, seen(name).done > 0]).toEqual([name, true]);
     }
     expect(fuzz.model.emission.minted > 0n).toBe(true);

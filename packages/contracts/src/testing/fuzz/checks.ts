@@ -1,16 +1,18 @@
 /** What must hold after any sequence of calls: read from the chain, compared with the model and with itself. */
-import { type Hex, stringToHex, zeroAddress } from 'viem';
+import { getAddress, type Hex, stringToHex, zeroAddress } from 'viem';
 import { expect } from 'vitest';
 import { accountKey, operatorKey, PROVER, VALIDATOR } from '../../encoding.js';
+import { deadlineOf, poolVotes, stakeVotes, walletVotes } from '../model/governor.js';
 import { thawValue } from '../model/stake.js';
 import type { ModelPool } from '../model/state.js';
+import type { Contract } from '../network.js';
 import { CAP, everyone, type Fuzz, GOVERNED, guardian, validators } from './fuzz.js';
 
 const sumOf = (amounts: readonly bigint[]) => amounts.reduce((sum, amount) => sum + amount, 0n);
 const accounts: readonly Hex[] = everyone.map(({ address }) => address);
 
 export async function check(f: Fuzz): Promise<void> {
-  await Promise.all([checkTokens(f), checkEscrow(f), checkStake(f), checkSettlement(f)]);
+  await Promise.all([checkTokens(f), checkEscrow(f), checkStake(f), checkVotes(f), checkSettlement(f)]);
 }
 
 async function checkTokens({ net, model }: Fuzz): Promise<void> {
@@ -74,6 +76,39 @@ async function checkStake(f: Fuzz): Promise<void> {
   expect(await net.read('token', 'balanceOf', [net.at.stake])).toBe(total);
   for (const role of [PROVER, VALIDATOR]) {
     expect(await net.read('stake', 'totalActiveStake', [role])).toBe(model.totalActive(role));
+  }
+}
+
+/** No token votes twice: all that can vote at a snapshot, and all that was counted, is no more than the supply then. */
+async function checkVotes({ net, model }: Fuzz): Promise<void> {
+  const decided = [...model.proposals].flatMap(([id, p]) => (p.weights ? [{ id, p, weights: p.weights }] : []));
+  for (const { id, p, weights } of decided.slice(-4)) {
+    const at = p.snapshot;
+    const each = (contract: Contract, name: string) =>
+      Promise.all(accounts.map((account) => net.read<bigint>(contract, name, [account, at])));
+    const [supply, wallets, pools, governor, tally, deadline] = await Promise.all([
+      net.read<bigint>('token', 'getPastTotalSupply', [at]),
+      each('token', 'getPastVotes'),
+      each('stake', 'getPastVotes'),
+      each('governor', 'getVotes'),
+      net.read<bigint[]>('governor', 'proposalVotes', [id]),
+      net.read<bigint>('governor', 'proposalDeadline', [id]),
+    ]);
+    expect(supply).toBe(weights.supply);
+    expect(wallets).toEqual(accounts.map((account) => walletVotes(weights, account)));
+    expect(pools).toEqual(accounts.map((account) => poolVotes(weights, account)));
+    expect(governor).toEqual(wallets.map((votes, i) => votes + pools[i]));
+    expect(sumOf(governor) <= supply).toBe(true);
+    expect(tally).toEqual(p.tally);
+    expect(sumOf(tally) <= supply).toBe(true);
+    expect(deadline).toBe(deadlineOf(p));
+    for (const { role, operator, owner, tokens } of weights.pools) {
+      const read = (account: Hex) => net.read<bigint>('stake', 'getPastStakeOf', [role, operator, account, at]);
+      const shares = await Promise.all(accounts.map(read));
+      expect(shares).toEqual(accounts.map((account) => stakeVotes(weights, role, operator, account)));
+      expect(sumOf(shares) <= tokens).toBe(true);
+      expect(await net.read('stake', 'getPastOwner', [role, operator, at])).toBe(getAddress(owner));
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { PROVER, VALIDATOR } from '../../encoding.js';
 import { parameterDefinitions } from '../../genesis.js';
 import { LOCAL_PARAMETERS } from '../../parameters.js';
 import { guardianHandlers, parameterHandlers, tokenHandlers } from '../model/governed.js';
+import { governorHandlers, takeSnapshots } from '../model/governor.js';
 import { marketHandlers } from '../model/market.js';
 import { settlementHandlers } from '../model/settlement.js';
 import { stakeHandlers } from '../model/stake.js';
@@ -26,6 +27,10 @@ export const PARAMETERS = {
   pauseCooldownSeconds: { value: 300n, min: 1n },
   unbondingSeconds: { value: 400n, min: 1n },
   commissionDelaySeconds: { value: 50n, min: 1n },
+  votingDelaySeconds: { value: 10n, min: 1n },
+  votingPeriodSeconds: { value: 1_500n, min: 1n },
+  lateQuorumSeconds: { value: 80n, min: 1n },
+  proposalThreshold: { value: 25_000n * TOKEN, min: 1n },
   orderSecondsMax: { value: 500n, min: 1n },
   validatorStakeMin: 1_000n * TOKEN,
   proverStakeMin: 100n * TOKEN,
@@ -94,6 +99,7 @@ export class Fuzz {
       token: tokenHandlers,
       parameters: parameterHandlers,
       guardian: guardianHandlers,
+      governor: governorHandlers,
       stake: stakeHandlers,
       market: marketHandlers(digests),
       settlement: settlementHandlers(digests),
@@ -127,6 +133,7 @@ export class Fuzz {
     const from = typeof sender === 'string' ? sender : sender.address;
     this.now += BigInt(1 + this.random.below(6));
     this.steps++;
+    takeSnapshots(this.model, this.now);
     let expected = true;
     let reason = '';
     try {

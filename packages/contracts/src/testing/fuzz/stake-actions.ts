@@ -40,11 +40,14 @@ export function rewardPool(f: Fuzz) {
 
 export function manage(f: Fuzz) {
   const [role, operator] = poolKey(f);
-  const by = f.random.chance(0.8) ? f.actor(operator) : f.random.pick(everyone);
-  const kind = f.random.below(5);
+  const by = f.random.chance(0.8)
+    ? f.actor(f.model.poolOf(role, operator)?.owner ?? operator)
+    : f.random.pick(everyone);
+  const kind = f.random.below(6);
   if (kind === 0) return f.send(by, 'stake', 'setCommission', role, operator, BigInt(f.random.below(6_000)));
   if (kind === 1) return f.send(by, 'stake', 'setClosed', role, operator, f.random.chance(0.3));
   if (kind === 2) return f.send(f.net.at.timelock, 'stake', 'setSuspended', role, operator, f.random.chance(0.3));
   if (kind === 3) return f.send(by, 'stake', 'register', role, operator, BigInt(f.random.below(6_000)), '0x');
+  if (kind === 4) return f.send(by, 'stake', 'transferPool', role, operator, f.random.pick(everyone).address);
   return f.send(by, 'stake', 'recount', role, operator);
 }

@@ -5,6 +5,9 @@ export const tokenHandlers: Record<string, Handler> = {
   transfer(m, { sender }, to: Address, amount: bigint) {
     m.transfer(sender, to, amount);
   },
+  delegate(m, { sender }, to: Address) {
+    m.delegates.set(sender, to);
+  },
   mint() {
     need(false, 'not the emission');
   },

@@ -147,6 +147,11 @@ export const stakeHandlers: Record<string, Handler> = {
     if (bps <= pool.commission) pool.commission = bps;
     else pool.next = { commission: bps, at: now + m.parameter('commissionDelaySeconds') };
   },
+  transferPool(m, { sender }, role: number, operator: Address, next: Address) {
+    const pool = known(m, role, operator);
+    need(pool.owner === sender, 'owner');
+    pool.owner = next;
+  },
   setClosed(m, { sender }, role: number, operator: Address, closed: boolean) {
     const pool = known(m, role, operator);
     need(pool.owner === sender, 'owner');

@@ -32,7 +32,7 @@ export interface ModelThaw {
 export interface ModelPool {
   readonly role: number;
   readonly operator: Address;
-  readonly owner: Address;
+  owner: Address;
   commission: bigint;
   next?: { readonly commission: bigint; readonly at: bigint };
   closed: boolean;
@@ -72,6 +72,31 @@ export interface ModelParameter {
   readonly past: { readonly value: bigint; readonly until: bigint }[];
 }
 
+/** What votes weigh at the snapshot of a proposal. */
+export interface ModelWeights {
+  readonly supply: bigint;
+  readonly quorum: bigint;
+  readonly balances: ReadonlyMap<Address, bigint>;
+  readonly delegates: ReadonlyMap<Address, Address>;
+  readonly pools: readonly (Pick<ModelPool, 'role' | 'operator' | 'owner' | 'tokens' | 'shares'> & {
+    readonly shareOf: ReadonlyMap<Address, bigint>;
+  })[];
+}
+
+export interface ModelProposal {
+  readonly snapshot: bigint;
+  readonly deadline: bigint;
+  /** Set once, when the quorum is reached. */
+  extended: bigint;
+  weights?: ModelWeights;
+  /** Against, for, abstain. */
+  readonly tally: [bigint, bigint, bigint];
+  readonly voted: Map<Address, number>;
+  /** By those who overrode, before the delegate or the pool's owner voted. */
+  readonly taken: { readonly wallet: Map<Address, bigint>; readonly stake: Map<Address, bigint> };
+  readonly overrides: Set<string>;
+}
+
 export class Model {
   readonly balances = new Map<Address, bigint>();
   supply = 0n;
@@ -88,6 +113,9 @@ export class Model {
   paid = 0n;
 
   readonly pools = new Map<string, ModelPool>();
+
+  readonly delegates = new Map<Address, Address>();
+  readonly proposals = new Map<bigint, ModelProposal>();
 
   nextEpoch = 1n;
   lastPosted = 0n;
