@@ -234,12 +234,11 @@ export function productRound(
   addTo(PARTIALS + slot * PARTIAL_BYTES + 16, second);
 }
 
-export function dotBase(from: u32, to: u32, slot: u32, base: usize, ext: usize): void {
-  let p = base + (<usize>from << 2);
-  let q = ext + (<usize>from << 4);
+/** Σ base[i]·ext[i] of n entries. */
+// @ts-ignore: decorator
+@inline export function sumBase(p: usize, q: usize, n: u32): v128 {
   let l = i64x2.splat(0);
   let h = l;
-  let n = to - from;
   for (; n >= 4; n -= 4) {
     const x0 = v128.load32_splat(p);
     const x1 = v128.load32_splat(p, 4);
@@ -262,7 +261,11 @@ export function dotBase(from: u32, to: u32, slot: u32, base: usize, ext: usize):
     p += 4;
     q += 16;
   }
-  addTo(PARTIALS + slot * PARTIAL_BYTES, reduce(l, h));
+  return reduce(l, h);
+}
+
+export function dotBase(from: u32, to: u32, slot: u32, base: usize, ext: usize): void {
+  addTo(PARTIALS + slot * PARTIAL_BYTES, sumBase(base + (<usize>from << 2), ext + (<usize>from << 4), to - from));
 }
 
 /** Rows [from, to) of the matrix, columns [0, n). */

@@ -3,7 +3,7 @@ import type { Kernels, Ptr } from '../kernels/kernels.js';
 import { ceilLog2 } from './layout.js';
 import type { Placement } from './oracles.js';
 import { type CommittedOracle, messages } from './prove-oracles.js';
-import type { Weights } from './prove-weights.js';
+import { addWeights, type Weights } from './prove-weights.js';
 
 const EXT_BYTES = 16;
 
@@ -23,12 +23,8 @@ export interface RowBlock {
 
 export interface BlockGroup {
   readonly blocks: readonly RowBlock[];
-  /** Calls `visit` for each block, with where the rows and their weights stand during the call. */
-  visit(
-    kernels: Kernels,
-    weights: Weights,
-    visit: (block: RowBlock, at: (row: BlockRow) => { f: Ptr; w: Ptr }) => void,
-  ): void;
+  /** Calls `visit` for each block, with where the rows stand during the call. */
+  visit(kernels: Kernels, visit: (block: RowBlock, at: (row: BlockRow) => Ptr) => void): void;
 }
 
 /**
@@ -48,40 +44,44 @@ export function rowBlocks(oracles: readonly CommittedOracle[], placement: Placem
   });
   const groups = new Map<string, RowBlock[]>();
   for (const [index, rows] of blocks) {
-    const key = [...new Set(rows.flatMap((r) => (r ? [r.oracle] : [])))].join();
+    const key = oraclesOf(rows).join();
     const group = groups.get(key) ?? [];
     group.push({ index, rows });
     groups.set(key, group);
   }
   return [...groups.values()].map((list) => ({
     blocks: list,
-    visit(kernels, weights, visit) {
+    visit(kernels, visit) {
       const before = kernels.mark();
-      const members = new Set(list.flatMap((b) => b.rows.flatMap((r) => (r ? [r.oracle] : []))));
-      const filled = new Map([...members].map((o) => [o, messages(kernels, oracles[o].shape, oracles[o].data)]));
+      const members = oraclesOf(list.flatMap((b) => b.rows));
+      const filled = new Map(members.map((o) => [o, messages(kernels, oracles[o].shape, oracles[o].data)]));
       for (const block of list) {
         const mark = kernels.mark();
-        const windows = new Map(
-          [...members].map((o) => {
-            const { shape } = oracles[o];
-            const first = block.rows.find((r) => r?.oracle === o)?.row ?? 0;
-            // An oracle of fewer rows than a block has is a window as a whole.
-            const length = Math.min(size, 2 ** ceilLog2(shape.rows)) * 2 ** shape.logRow;
-            const w = kernels.alloc(EXT_BYTES * length);
-            weights(o, w, first * 2 ** shape.logRow, length);
-            return [o, { first, w }] as const;
-          }),
-        );
-        visit(block, ({ oracle, row, log }) => {
-          const { first, w } = windows.get(oracle) as { first: number; w: Ptr };
-          return {
-            f: (filled.get(oracle) as Ptr) + 4 * row * 2 ** log,
-            w: w + EXT_BYTES * (row - first) * 2 ** log,
-          };
-        });
+        visit(block, ({ oracle, row, log }) => (filled.get(oracle) as Ptr) + 4 * row * 2 ** log);
         kernels.release(mark);
       }
       kernels.release(before);
     },
   }));
+}
+
+const oraclesOf = (rows: RowBlock['rows']): number[] => [...new Set(rows.flatMap((r) => (r ? [r.oracle] : [])))];
+
+/** Makes the weights of a block as they are; where those of a row stand. */
+export function blockWeights(kernels: Kernels, weights: Weights, block: RowBlock): (row: BlockRow) => Ptr {
+  const windows = new Map(
+    oraclesOf(block.rows).map((o) => {
+      const { rows, logRow } = weights.shapes[o];
+      const first = block.rows.find((r) => r?.oracle === o)?.row ?? 0;
+      // An oracle of fewer rows than a block has is a window as a whole.
+      const count = Math.min(block.rows.length, 2 ** ceilLog2(rows));
+      const w = kernels.alloc(EXT_BYTES * count * 2 ** logRow);
+      addWeights(kernels, weights, o, w, first, count);
+      return [o, { first, w }] as const;
+    }),
+  );
+  return ({ oracle, row, log }) => {
+    const { first, w } = windows.get(oracle) as { first: number; w: Ptr };
+    return w + EXT_BYTES * (row - first) * 2 ** log;
+  };
 }

@@ -1,23 +1,20 @@
 /**
- * The weights W of an opening, made window by window: they are four times as large as what is committed, and never held
- * as a whole.
+ * The weights W of an opening, made row by row: they are four times as large as what is committed, and never held as a
+ * whole.
  */
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ExtVector } from './ext-vector.js';
 import { denseOver, type Functional } from './functional.js';
-import type { TensorLayout } from './layout.js';
+import type { Piece, TensorLayout } from './layout.js';
 import type { OpeningClaim } from './opening.js';
 import { type OracleShape, oracleVars } from './oracles.js';
 import { type CommittedOracle, forGaps } from './prove-oracles.js';
 
 const EXT_BYTES = 16;
 
-/** Adds the weights of the cells [from, from + length) of an oracle to `dst`; both powers of two, `from` a multiple. */
-export type Weights = (oracle: number, dst: Ptr, from: number, length: number) => void;
-
 /** A functional's contribution to W on one tensor: coef·lead[i]·inner[j] at cell i·innerLength + j. */
-interface Term {
+export interface Term {
   readonly layout: TensorLayout;
   readonly coef: Ext;
   readonly lead: Ptr;
@@ -27,15 +24,24 @@ interface Term {
   readonly perRow: number;
 }
 
-/** eq on the gaps of an oracle: (first cell, length) of every gap, and the two halves of the table. */
-interface Gaps {
-  readonly runs: readonly number[];
+/** eq on the gaps of an oracle. */
+export interface Gaps {
+  /** By row: first column and length of every gap. */
+  readonly runs: readonly (readonly number[])[];
+  /** The two halves of the table: the value at a cell is high[cell >> logLow]·low[cell mod 2^logLow]. */
   readonly low: Ptr;
   readonly logLow: number;
   readonly high: Ptr;
 }
 
-/** The factors of Σ_i lambda^i·claims_i and of the gaps; they stay allocated while the result is used. */
+/** Σ_i lambda^i·claims_i, and what is added on the gaps: by oracle. */
+export interface Weights {
+  readonly shapes: readonly OracleShape[];
+  readonly terms: readonly (readonly Term[])[];
+  readonly gaps: readonly (Gaps | undefined)[];
+}
+
+/** The factors of the weights; they stay allocated while these are used. */
 export function prepareWeights(
   kernels: Kernels,
   oracles: readonly CommittedOracle[],
@@ -58,18 +64,47 @@ export function prepareWeights(
     power = mul(power, lambda);
     return found;
   });
-  return (oracle, dst, from, length) => {
-    fillGaps(kernels, gaps[oracle], dst, from, length);
-    for (const t of terms[oracle]) addTerm(kernels, t, dst, from, length);
-  };
+  return { shapes: oracles.map((o) => o.shape), terms, gaps };
+}
+
+/** Adds the weights of the rows [first, first + count) of an oracle to zeros at `dst`; `count` is a power of two. */
+export function addWeights(
+  kernels: Kernels,
+  { shapes, terms, gaps }: Weights,
+  oracle: number,
+  dst: Ptr,
+  first: number,
+  count: number,
+): void {
+  const { logRow } = shapes[oracle];
+  for (let k = 0; k < count; k++) {
+    fillGaps(kernels, gaps[oracle], dst + EXT_BYTES * k * 2 ** logRow, first + k, logRow);
+  }
+  const from = first * 2 ** logRow;
+  const length = count * 2 ** logRow;
+  for (const t of terms[oracle]) {
+    for (const { start, cells, piece } of overlaps(t, from, length)) {
+      addCells(kernels, t, piece, start, cells, dst + EXT_BYTES * (start - from), t.coef);
+    }
+  }
 }
 
 /** scale·eq(point, ·) on the cells outside every tensor. */
 function prepareGaps(kernels: Kernels, shape: OracleShape, point: readonly Ext[], scale: Ext): Gaps | undefined {
-  const runs: number[] = [];
-  forGaps(shape.layout, shape.rows * 2 ** shape.logRow, (position, length) => runs.push(position, length));
-  if (runs.length === 0) return undefined;
-  // No longer than a window is: a window starts at a multiple of the lower table's length.
+  const width = 2 ** shape.logRow;
+  const runs: number[][] = Array.from({ length: shape.rows }, () => []);
+  let some = false;
+  forGaps(shape.layout, shape.rows * width, (position, length) => {
+    some = true;
+    for (let at = position, end = position + length; at < end; ) {
+      const row = Math.floor(at / width);
+      const stop = Math.min(end, (row + 1) * width);
+      runs[row].push(at - row * width, stop - at);
+      at = stop;
+    }
+  });
+  if (!some) return undefined;
+  // The lower table is no longer than a row.
   const logLow = Math.min(shape.logRow, Math.floor(point.length / 2));
   const cut = point.length - logLow;
   const high = kernels.alloc(EXT_BYTES * 2 ** cut);
@@ -79,23 +114,20 @@ function prepareGaps(kernels: Kernels, shape: OracleShape, point: readonly Ext[]
   return { runs, low, logLow, high };
 }
 
-/** Writes the gaps of a window; its other cells are left as they are. */
-function fillGaps(kernels: Kernels, gaps: Gaps | undefined, dst: Ptr, from: number, length: number): void {
-  if (!gaps) return;
-  const inside: number[] = [];
-  for (let i = 0; i < gaps.runs.length; i += 2) {
-    const start = Math.max(from, gaps.runs[i]);
-    const end = Math.min(from + length, gaps.runs[i] + gaps.runs[i + 1]);
-    if (start < end) inside.push(start - from, end - start);
-  }
-  if (inside.length === 0) return;
+/** Writes the gaps of a row; its other cells are left as they are. */
+export function fillGaps(kernels: Kernels, gaps: Gaps | undefined, dst: Ptr, row: number, logRow: number): void {
+  const inside = gaps?.runs[row] ?? [];
+  if (!gaps || inside.length === 0) return;
   const mark = kernels.mark();
   const at = kernels.alloc(4 * inside.length);
   kernels.u32(at, inside.length).set(inside);
-  const high = gaps.high + EXT_BYTES * (from / 2 ** gaps.logLow);
-  kernels.eqRuns(dst, at, inside.length / 2, gaps.low, gaps.logLow, high);
+  kernels.eqRuns(dst, at, inside.length / 2, gaps.low, gaps.logLow, rowOfHigh(gaps, row, logRow));
   kernels.release(mark);
 }
+
+/** Where the factors of a row begin in the upper table. */
+export const rowOfHigh = ({ high, logLow }: Gaps, row: number, logRow: number): Ptr =>
+  high + EXT_BYTES * row * 2 ** (logRow - logLow);
 
 function prepareTerm(kernels: Kernels, t: TensorLayout, f: Functional, power: Ext): Term {
   const split = splitAxis(t, f);
@@ -109,25 +141,42 @@ function prepareTerm(kernels: Kernels, t: TensorLayout, f: Functional, power: Ex
   };
 }
 
-/** W[cell] += power·f[cell] on the part of one tensor that a window has. */
-function addTerm(kernels: Kernels, t: Term, window: Ptr, from: number, length: number): void {
-  const { coef, innerLength, perRow } = t;
-  for (const piece of t.layout.pieces) {
-    const size = 2 ** piece.logRows * perRow * innerLength;
+/** The cells that a term weighs among [from, from + length): by piece, the first of them and their number. */
+export function overlaps(
+  t: Term,
+  from: number,
+  length: number,
+): { readonly piece: Piece; readonly start: number; readonly cells: number }[] {
+  return t.layout.pieces.flatMap((piece) => {
     // Pieces and windows are aligned powers of two: one holds the other, or they are apart.
     const start = Math.max(from, piece.offset);
-    const cells = Math.min(from + length, piece.offset + size) - start;
-    if (cells <= 0) continue;
-    const skipped = start - piece.offset;
-    const lead = t.lead + EXT_BYTES * (piece.row * perRow + Math.floor(skipped / innerLength));
-    const inner = t.inner + EXT_BYTES * (skipped % innerLength);
-    const dst = window + EXT_BYTES * (start - from);
-    const n = Math.min(innerLength, cells);
-    const m = cells / n;
-    // A single column is written as one long row.
-    if (n === 1) kernels.outerAdd(dst, m, inner, 1, lead, m, coef);
-    else kernels.outerAdd(dst, n, lead, m, inner, n, coef);
-  }
+    const end = piece.offset + 2 ** piece.logRows * t.perRow * t.innerLength;
+    const cells = Math.min(from + length, end) - start;
+    return cells > 0 ? [{ piece, start, cells }] : [];
+  });
+}
+
+/** Number of the entry of `lead` that weighs a cell of a piece. */
+export const leadOf = (t: Term, piece: Piece, cell: number): number =>
+  piece.row * t.perRow + Math.floor((cell - piece.offset) / t.innerLength);
+
+/** dst[i] += coef·lead·inner for the cells [start, start + cells) of a piece; all powers of two. */
+export function addCells(
+  kernels: Kernels,
+  t: Term,
+  piece: Piece,
+  start: number,
+  cells: number,
+  dst: Ptr,
+  coef: Ext,
+): void {
+  const lead = t.lead + EXT_BYTES * leadOf(t, piece, start);
+  const inner = t.inner + EXT_BYTES * ((start - piece.offset) % t.innerLength);
+  const n = Math.min(t.innerLength, cells);
+  const m = cells / n;
+  // A single column is written as one long row.
+  if (n === 1) kernels.outerAdd(dst, m, inner, 1, lead, m, coef);
+  else kernels.outerAdd(dst, n, lead, m, inner, n, coef);
 }
 
 /** The axis that splits the functional in two factors with the least to write down; beyond the leading axis. */

@@ -322,6 +322,32 @@ describe('kernels on every backend', () => {
     }
   });
 
+  it('dotRows and combineRows, with null pointers', () => {
+    for (const n of [...lengths, 1025, 5003]) {
+      for (const mask of n > 127 ? [0xff] : [0xff, 0xfe, 0x0f, 0x55, 0x80, 0]) {
+        const rowsOf = (k: Kernels): Ptr[] =>
+          Array.from({ length: 8 }, (_, i) => {
+            const ptr = put(k, words(n, i + 1), i % 3);
+            return mask & (1 << i) ? ptr : 0;
+          });
+        same(`dotRows ${n}, mask ${mask}`, (k) => k.dotRows(rowsOf(k), put(k, words(4 * n, 9)), n));
+        same(`combineRows ${n}, mask ${mask}`, (k) => {
+          const dst = k.alloc(16 * n);
+          const coefs = Array.from({ length: 8 }, (_, i) => element(i + 20));
+          k.combineRows(dst, rowsOf(k), coefs, n);
+          return k.u32(dst, 4 * n);
+        });
+      }
+      same(`largest ${n}`, (k) => {
+        const row = put(k, new Uint32Array(n).fill(P - 1));
+        const rows = new Array<Ptr>(8).fill(row);
+        const dst = k.alloc(16 * n);
+        k.combineRows(dst, rows, new Array<Ext>(8).fill([P - 1, P - 1, P - 1, P - 1]), n);
+        return [k.dotRows(rows, put(k, new Uint32Array(4 * n).fill(P - 1)), n), ...k.u32(dst, 4 * n)];
+      });
+    }
+  });
+
   it('dot and dotBase, up to the largest sums', () => {
     for (const n of [...lengths, long, 70_001]) {
       same(`dot ${n}`, (k) => k.dot(put(k, words(4 * n, 1)), put(k, words(4 * n, 2), 3), n));

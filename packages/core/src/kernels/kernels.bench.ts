@@ -110,6 +110,27 @@ const cases: readonly Case[] = [
       k.productCube(rows(a, 4), rows(b, 16), n / 8);
     },
   },
+  {
+    name: 'dotRows',
+    count: n,
+    unit: 'cells',
+    run: (k, { a, b }) => {
+      k.dotRows(
+        Array.from({ length: 8 }, (_, i) => a + (4 * i * n) / 8),
+        b,
+        n / 8,
+      );
+    },
+  },
+  {
+    name: 'combineRows',
+    count: n,
+    unit: 'cells',
+    run: (k, { a, out }) => {
+      const rows = Array.from({ length: 8 }, (_, i) => a + (4 * i * n) / 8);
+      k.combineRows(out, rows, new Array<Ext>(8).fill(rho), n / 8);
+    },
+  },
   { name: 'dot', count: n, unit: 'products', run: (k, { a, b }) => k.dot(a, b, n) },
   { name: 'dotBase', count: n, unit: 'products', run: (k, { a, b }) => k.dotBase(a, b, n) },
   {

@@ -104,6 +104,10 @@ export interface Kernels {
   dot(a: Ptr, b: Ptr, n: number): Ext;
   /** Σ base[i]·ext[i]. */
   dotBase(base: Ptr, ext: Ptr, n: number): Ext;
+  /** Σ_i rows[x][i]·ext[i] for each of eight base rows; null pointers read zeros. */
+  dotRows(rows: readonly Ptr[], ext: Ptr, n: number): Ext[];
+  /** dst[i] = Σ_x coefs[x]·rows[x][i] of eight base rows; null pointers read zeros. */
+  combineRows(dst: Ptr, rows: readonly Ptr[], coefs: readonly Ext[], n: number): void;
   /** dst[i·stride + j] += coef·lead[i]·inner[j], i < m, j < n (stride in elements). */
   outerAdd(dst: Ptr, stride: number, lead: Ptr, m: number, inner: Ptr, n: number, coef: Ext): void;
   /** dst[o][k][i] = Σ_j f[j]·src[o][start + stepSum·j + stepOut·k][i] over ext src. */

@@ -1,5 +1,6 @@
 /** The kernels in plain TypeScript: what they mean, and what every other implementation is compared with. */
 import { hash, hashPair } from '../base/blake3.js';
+import { ZERO } from '../field/qm31.js';
 import { Arena } from './arena.js';
 import type { Kernels, Ptr } from './kernels.js';
 import { get, getBase } from './reference/arithmetic.js';
@@ -107,6 +108,14 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       ),
     dot: (a, b, n) => multilinear.dot(must(a, n), must(b, n), n),
     dotBase: (a, b, n) => multilinear.dotBase(memory.u32(a, n), must(b, n), n),
+    dotRows: (rows, w, n) => rows.map((row) => (row ? multilinear.dotBase(memory.u32(row, n), must(w, n), n) : ZERO)),
+    combineRows: (dst, rows, coefs, n) =>
+      multilinear.combineRows(
+        must(dst, n),
+        rows.map((ptr) => base(ptr, n)),
+        coefs,
+        n,
+      ),
     outerAdd: (dst, stride, lead, m, inner, n, coef) => {
       if (m === 0 || n === 0) return;
       multilinear.outerAdd(must(dst, (m - 1) * stride + n), stride, must(lead, m), m, must(inner, n), n, coef);

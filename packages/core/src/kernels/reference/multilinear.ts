@@ -110,6 +110,21 @@ export function dotBase(base: Uint32Array, ext: Uint32Array, n: number): Ext {
   return s;
 }
 
+export function combineRows(
+  dst: Uint32Array,
+  rows: readonly (Uint32Array | undefined)[],
+  coefs: readonly Ext[],
+  n: number,
+): void {
+  for (let i = 0; i < n; i++) {
+    put(
+      dst,
+      i,
+      rows.reduce((sum, row, x) => add(sum, mulBase(coefs[x], row?.[i] ?? 0)), ZERO),
+    );
+  }
+}
+
 export function outerAdd(
   dst: Uint32Array,
   stride: number,

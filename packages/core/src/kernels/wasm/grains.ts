@@ -11,6 +11,8 @@ export const GRAIN = {
   productCube: 1024,
   dot: 8192,
   dotBase: 32768,
+  dotRows: 4096,
+  combineRows: 4096,
   lookupDenominators: 8192,
   fractionUp: 2048,
   fractionRound: 1024,

@@ -94,6 +94,14 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     },
     dot: (a, b, n) => pool.sums(1, 'dot', n, GRAIN.dot, a, b)[0],
     dotBase: (base, ext, n) => pool.sums(1, 'dotBase', n, GRAIN.dotBase, base, ext)[0],
+    dotRows: (rows, ext, n) => {
+      arena.u32(CONSTANTS, 8).set(rows);
+      return pool.sums(8, 'dotRows', n, GRAIN.dotRows, CONSTANTS, ext);
+    },
+    combineRows: (dst, rows, coefs, n) => {
+      arena.u32(CONSTANTS, 40).set([...rows, ...coefs.flat()]);
+      pool.run('combineRows', n, GRAIN.combineRows, dst, CONSTANTS);
+    },
     outerAdd: (dst, stride, lead, m, inner, n, coef) => {
       const at = constants(coef);
       if (m >= 4 * pool.threads || n <= GRAIN.fold) {

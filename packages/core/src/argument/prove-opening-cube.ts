@@ -1,0 +1,212 @@
+/** The first rounds of an opening, over the row variables, eight rows at a time. */
+import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import type { Kernels, Ptr } from '../kernels/kernels.js';
+import type { OpeningClaim } from './opening.js';
+import type { Placement } from './oracles.js';
+import { blockWeights, type RowBlock, rowBlocks } from './prove-opening-blocks.js';
+import type { CommittedOracle } from './prove-oracles.js';
+import { PART_ROWS, type RowPart, rowParts } from './prove-row-parts.js';
+import { prepareWeights, type Weights } from './prove-weights.js';
+
+const EXT_BYTES = 16;
+/** Row variables that are bound at once, so that rows and weights are never held in the extension field. */
+const LOG_CUBE = Math.log2(PART_ROWS);
+
+/** One row of F and W, each of 2^log extension elements. */
+export interface Row {
+  readonly f: Ptr;
+  readonly w: Ptr;
+  readonly log: number;
+}
+
+/** The stretches over which rows of different lengths (given by their log2) are uniform. */
+export function segments(logs: readonly (number | undefined)[]): [number, number][] {
+  const ends = [...new Set(logs.flatMap((log) => (log === undefined ? [] : [2 ** log])))].sort((a, b) => a - b);
+  return ends.map((end, i) => [ends[i - 1] ?? 0, end]);
+}
+
+/** A stretch of columns that rows of a block have in common: the weights as parts, or as rows. */
+interface Stretch {
+  /** Of the block. */
+  readonly index: number;
+  readonly parts: readonly RowPart[];
+  readonly w: readonly Ptr[] | undefined;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** The first rounds over the row variables, eight rows at a time. */
+export interface Cube {
+  readonly variables: number;
+  /** [s(0), s(2)]. */
+  round(): Ext[];
+  /** Whether all of its variables are bound now. */
+  bind(rho: Ext): boolean;
+  /** The rows that are left, by their number. */
+  fold(): Map<number, Row>;
+}
+
+/**
+ * Of eight rows f_x, w_x at a time, Σ F·W is one polynomial of degree 2 in each of three variables, given at 27 points;
+ * their sum over all eights is all that the first three rounds need. Rows and weights are made for this, let go, and
+ * made once more to be folded by the challenges: an eighth of each is kept. Where the weights come apart in products
+ * (prove-row-parts.ts), inner products of the rows f_x stand for all of it.
+ */
+export function openCube(
+  kernels: Kernels,
+  oracles: readonly CommittedOracle[],
+  placement: Placement,
+  claims: readonly OpeningClaim[],
+  lambda: Ext,
+  gapPoint: readonly Ext[],
+): Cube {
+  const variables = Math.min(LOG_CUBE, placement.rowVars);
+  const groups = rowBlocks(oracles, placement, PART_ROWS);
+  const blocks = groups.flatMap((g) => g.blocks);
+  const kept = new Map(
+    blocks.map((b): [number, Row] => {
+      const log = Math.max(...b.rows.map((r) => r?.log ?? 0));
+      return [b.index, { f: kernels.alloc(EXT_BYTES * 2 ** log), w: kernels.alloc(EXT_BYTES * 2 ** log), log }];
+    }),
+  );
+  const mark = kernels.mark();
+  const weights = prepareWeights(kernels, oracles, claims, lambda, gapPoint);
+  const parts = new Map(blocks.map((b) => [b, partsOf(kernels, weights, b)]));
+  /** Calls `visit` for the rows of every eight, stretch by stretch. */
+  const each = (visit: (f: Ptr[], stretch: Stretch) => void): void => {
+    for (const group of groups) {
+      group.visit(kernels, (block, at) => {
+        const places = block.rows.map((row) => row && { row, f: at(row) });
+        const apart = parts.get(block);
+        const weightsAt = apart ? undefined : blockWeights(kernels, weights, block);
+        for (const [from, to] of segments(block.rows.map((r) => r?.log))) {
+          const live = places.map((p) => (p && from < 2 ** p.row.log ? p : undefined));
+          const f = live.map((p) => (p ? p.f + 4 * from : 0));
+          const w = weightsAt && live.map((p) => (p ? weightsAt(p.row) + EXT_BYTES * from : 0));
+          visit(f, { index: block.index, parts: apart ?? [], w, from, length: to - from });
+        }
+      });
+    }
+  };
+  // Σ F·W at the points a + 3b + 9c of {0, 1, ∞}³; bound variables are taken out from the front.
+  let grid: Ext[] = Array.from({ length: 27 }, () => ZERO);
+  const collect = (products: readonly Ext[]): void => {
+    grid = grid.map((x, g) => add(x, products[g]));
+  };
+  if (variables > 0) {
+    each((f, { parts, w, length }) => {
+      if (w) collect(kernels.productCube(f, w, length));
+      for (const part of parts) collect(partCube(kernels, f, part));
+    });
+  }
+  const rhos: Ext[] = [];
+  /** Values at 0 and 1 and the leading coefficient, at the k-th point of the other variables. */
+  const quadratic = (k: number): [Ext, Ext, Ext] => [grid[3 * k], grid[3 * k + 1], grid[3 * k + 2]];
+  /** The points of the other variables that are 0 or 1 in each. */
+  const corners = (): number[] =>
+    Array.from({ length: grid.length / 3 }, (_, k) => k).filter((k) => k % 3 < 2 && Math.floor(k / 3) < 2);
+  return {
+    variables,
+    round() {
+      let s0: Ext = ZERO;
+      let s2: Ext = ZERO;
+      for (const k of corners()) {
+        const [t0, t1, lead] = quadratic(k);
+        s0 = add(s0, t0);
+        // t(2) = 2·t(1) - t(0) + 2·lead
+        const sum = add(t1, lead);
+        s2 = add(s2, sub(add(sum, sum), t0));
+      }
+      return [s0, s2];
+    },
+    bind(rho) {
+      rhos.push(rho);
+      grid = Array.from({ length: grid.length / 3 }, (_, k): Ext => {
+        const [t0, t1, lead] = quadratic(k);
+        return add(t0, mul(rho, add(sub(sub(t1, t0), lead), mul(rho, lead))));
+      });
+      return rhos.length === variables;
+    },
+    fold() {
+      const factors = eqFactors(rhos);
+      each((f, { index, parts, w, from, length }) => {
+        const row = kept.get(index) as Row;
+        const to = row.w + EXT_BYTES * from;
+        const inner = kernels.mark();
+        kernels.combineRows(row.f + EXT_BYTES * from, f, factors, length);
+        if (w) foldRows(kernels, to, w, length, rhos);
+        for (const { lead, from: column, add: addTo } of parts) addTo(to + EXT_BYTES * column, sumOf(factors, lead));
+        kernels.release(inner);
+      });
+      kernels.release(mark);
+      return kept;
+    },
+  };
+}
+
+/** The parts of a block of eight rows of one oracle, where its weights come apart. */
+function partsOf(kernels: Kernels, weights: Weights, { rows }: RowBlock): RowPart[] | undefined {
+  const [first] = rows;
+  if (!first || weights.shapes[first.oracle].rows <= PART_ROWS / 2) return undefined;
+  return rowParts(kernels, weights, first.oracle, first.row);
+}
+
+/** Σ F·W at the 27 points for one part of W. */
+function partCube(kernels: Kernels, rows: readonly Ptr[], { lead, from, length, add: addTo }: RowPart): Ext[] {
+  const mark = kernels.mark();
+  const w = kernels.alloc(EXT_BYTES * length);
+  addTo(w, ONE);
+  const products = kernels.dotRows(
+    rows.map((f) => (f === 0 ? 0 : f + 4 * from)),
+    w,
+    length,
+  );
+  kernels.release(mark);
+  const [a, b] = [cubeOf(lead), cubeOf(products)];
+  return a.map((x, g) => mul(x, b[g]));
+}
+
+/** A multilinear polynomial, given at the corners of a cube, at its 27 points. */
+function cubeOf(corners: readonly Ext[]): Ext[] {
+  let values = corners;
+  // Each step puts a variable of digits 0, 1, ∞ behind those that are bits still: the lowest bit first.
+  for (let k = 0; k < LOG_CUBE; k++) {
+    const pairs = values.length / 2;
+    const half = Array.from({ length: pairs }, (_, i): [Ext, Ext] => [values[2 * i], values[2 * i + 1]]);
+    values = [0, 1, 2].flatMap((digit) => half.map(([x, y]) => (digit === 0 ? x : digit === 1 ? y : sub(y, x))));
+  }
+  return values as Ext[];
+}
+
+/** eq(rhos, x) for the eight x, rhos[0] belonging to the lowest bit; without a variable, x is 0. */
+function eqFactors(rhos: readonly Ext[]): Ext[] {
+  const factors = Array.from({ length: PART_ROWS }, (): Ext => ZERO);
+  factors[0] = ONE;
+  rhos.forEach((rho, k) => {
+    for (let x = 0; x < 2 ** k; x++) {
+      const high = mul(factors[x], rho);
+      factors[x + 2 ** k] = high;
+      factors[x] = sub(factors[x], high);
+    }
+  });
+  return factors;
+}
+
+const sumOf = (a: readonly Ext[], b: readonly Ext[]): Ext => a.reduce((s, x, i) => add(s, mul(x, b[i])), ZERO);
+
+/** dst = Σ_x eq(rhos, x)·rows[x], rhos[0] belonging to the lowest bit of x. */
+function foldRows(kernels: Kernels, dst: Ptr, rows: readonly Ptr[], n: number, rhos: readonly Ext[]): void {
+  // Without a variable, a row and nothing are folded at 0: the row itself.
+  const steps = rhos.length > 0 ? rhos : [ZERO];
+  let level = rows;
+  steps.forEach((rho, k) => {
+    const pairs = k === steps.length - 1 ? 1 : level.length / 2;
+    level = Array.from({ length: pairs }, (_, i) => {
+      const [lo, hi] = [level[2 * i], level[2 * i + 1]];
+      if (lo === 0 && hi === 0 && pairs > 1) return 0;
+      const to = pairs === 1 ? dst : kernels.alloc(EXT_BYTES * n);
+      kernels.fold(to, lo, hi, n, rho);
+      return to;
+    });
+  });
+}

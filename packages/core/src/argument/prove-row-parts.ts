@@ -1,0 +1,138 @@
+/**
+ * The weights of eight rows of an oracle, taken apart in products: a functional in product form weighs the rows of a large
+ * tensor by one vector, and the columns by another that all of its rows share. Σ F·W is then, row by row, an inner
+ * product with that one vector, and neither W nor products of F and W at other points are made.
+ */
+import { type Ext, equal, inv, mul, ONE, ZERO } from '../field/qm31.js';
+import type { Kernels, Ptr } from '../kernels/kernels.js';
+import { addCells, fillGaps, leadOf, overlaps, rowOfHigh, type Term, type Weights } from './prove-weights.js';
+
+const EXT_BYTES = 16;
+export const PART_ROWS = 8;
+
+/** lead[x]·w[y] at row x of eight and column from + y, y < length. */
+export interface RowPart {
+  readonly lead: readonly Ext[];
+  readonly from: number;
+  readonly length: number;
+  /** Adds scale·w to `dst`. */
+  add(dst: Ptr, scale: Ext): void;
+}
+
+/** Largest number of factors of a row that are compared with those of another. */
+const MAX_COMPARED = 2 ** 13;
+
+/** Multiplications of M31 for a cell: of a part, of which w is made twice; of a term in W, made twice; of a cell of W. */
+const PART_COST = 8 * 4 + 2 * 16;
+const TERM_COST = 2 * 16;
+const DENSE_COST = 24;
+
+/**
+ * The weights of an oracle's rows [first, first + 8), first being a multiple of eight, as a sum of products; undefined
+ * where making them as they are costs less.
+ */
+export function rowParts(kernels: Kernels, weights: Weights, oracle: number, first: number): RowPart[] | undefined {
+  const width = 2 ** weights.shapes[oracle].logRow;
+  const parts: RowPart[] = [];
+  let cost = 0;
+  let dense = DENSE_COST * PART_ROWS * width;
+  for (const term of weights.terms[oracle]) {
+    for (const { piece, start, cells } of overlaps(term, first * width, PART_ROWS * width)) {
+      const row = Math.floor(start / width) - first;
+      const length = Math.min(cells, width);
+      const lead = leadOfRows(kernels, term, leadOf(term, piece, start), row, cells / length, width);
+      if (!lead) return undefined;
+      if (lead.factors.every((x) => equal(x, ZERO))) continue;
+      const from = start % width;
+      // The column factors are those of the first row that has any.
+      const { factors, pivot } = lead;
+      const at = start + pivot * width;
+      parts.push({
+        lead: factors,
+        from,
+        length,
+        add: (dst, scale) => addCells(kernels, term, piece, at, length, dst, mul(scale, term.coef)),
+      });
+      cost += PART_COST * length;
+      dense += TERM_COST * cells;
+    }
+  }
+  const gaps = gapParts(kernels, weights, oracle, first);
+  return cost + PART_COST * width * gaps.length <= dense ? [...parts, ...gaps] : undefined;
+}
+
+/**
+ * Whether `count` rows of a term, from the entry `at` of its leading factor on, are multiples of one of them: that one, and
+ * the multiples, the first standing at `row` of eight.
+ */
+function leadOfRows(
+  kernels: Kernels,
+  term: Term,
+  at: number,
+  row: number,
+  count: number,
+  width: number,
+): { factors: Ext[]; pivot: number } | undefined {
+  const factors = new Array<Ext>(PART_ROWS).fill(ZERO);
+  if (count === 1) {
+    factors[row] = ONE;
+    return { factors, pivot: 0 };
+  }
+  const perRow = width / term.innerLength;
+  if (perRow < 1 || perRow > MAX_COMPARED) return undefined;
+  const entry = (x: number, i: number): Ext => kernels.readExt(term.lead + EXT_BYTES * (at + x * perRow + i));
+  const total = count * perRow;
+  let found = 0;
+  while (found < total && equal(entry(0, found), ZERO)) found++;
+  if (found === total) return { factors, pivot: 0 };
+  const pivot = Math.floor(found / perRow);
+  const column = found % perRow;
+  const scale = inv(entry(pivot, column));
+  for (let x = 0; x < count; x++) {
+    const factor = x === pivot ? ONE : mul(entry(x, column), scale);
+    for (let i = 0; i < perRow && x !== pivot; i++) {
+      if (!equal(entry(x, i), mul(factor, entry(pivot, i)))) return undefined;
+    }
+    factors[row + x] = factor;
+  }
+  return { factors, pivot };
+}
+
+/** What is weighed outside all tensors: rows of one tensor have the same gaps. */
+function gapParts(kernels: Kernels, weights: Weights, oracle: number, first: number): RowPart[] {
+  const gaps = weights.gaps[oracle];
+  if (!gaps) return [];
+  const { logRow, rows } = weights.shapes[oracle];
+  const factor = (row: number): Ext => kernels.readExt(rowOfHigh(gaps, row, logRow));
+  const groups: number[][] = [];
+  for (let row = first; row < Math.min(first + PART_ROWS, rows); row++) {
+    if (gaps.runs[row].length === 0) continue;
+    const group = groups.find(([other]) => sameRuns(gaps.runs[other], gaps.runs[row]) && !equal(factor(other), ZERO));
+    if (group) group.push(row);
+    else groups.push([row]);
+  }
+  return groups.map((group) => {
+    const [shown] = group;
+    const lead = new Array<Ext>(PART_ROWS).fill(ZERO);
+    lead[shown - first] = ONE;
+    for (const row of group.slice(1)) lead[row - first] = mul(factor(row), inv(factor(shown)));
+    const length = 2 ** logRow;
+    return {
+      lead,
+      from: 0,
+      length,
+      add(dst, scale) {
+        const mark = kernels.mark();
+        const w = kernels.alloc(EXT_BYTES * (length + 1));
+        fillGaps(kernels, gaps, w, shown, logRow);
+        kernels.writeExt(w + EXT_BYTES * length, ONE);
+        kernels.outerAdd(dst, length, w + EXT_BYTES * length, 1, w, length, scale);
+        kernels.release(mark);
+      },
+    };
+  });
+}
+
+function sameRuns(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}
