@@ -9,7 +9,15 @@ function runAll(): void {
   actions.clear();
 }
 
+/** Asked once each, by the first signal. */
+const askedFirst = new Set<() => void>();
+
 const stop = (signal: keyof typeof CODES): void => {
+  if (askedFirst.size > 0) {
+    for (const ask of askedFirst) ask();
+    askedFirst.clear();
+    return;
+  }
   runAll();
   process.exit(CODES[signal]);
 };
@@ -27,4 +35,14 @@ export function onStop(action: () => void): () => void {
     actions.delete(action);
     if (actions.size === 0) process.off('SIGINT', stop).off('SIGTERM', stop).off('exit', runAll);
   };
+}
+
+/**
+ * The first signal asks a long work to come to an end with what it has; the next stops it. Only where something is put in
+ * order on stopping.
+ * @returns takes the wish back
+ */
+export function onFirstSignal(ask: () => void): () => void {
+  askedFirst.add(ask);
+  return () => askedFirst.delete(ask);
 }

@@ -39,6 +39,10 @@ export async function signerOf<N extends MessageName>(
   }
 }
 
+/** Signatures that were found valid, the oldest first: what is checked when it comes is checked again when it is settled. */
+const valid = new Set<string>();
+const REMEMBERED = 16_384;
+
 /** False where the signature or the message is malformed, and for the malleable second form of a signature. */
 export function isSignedBy<N extends MessageName>(
   network: NetworkId,
@@ -47,7 +51,13 @@ export function isSignedBy<N extends MessageName>(
   expected: Address,
 ): boolean {
   try {
-    return isSignedByAddress(hashMessage(network, name, signed.message), signed.signature, expected);
+    const hash = hashMessage(network, name, signed.message);
+    const check = `${hash} ${signed.signature} ${expected.toLowerCase()}`;
+    if (valid.has(check)) return true;
+    if (!isSignedByAddress(hash, signed.signature, expected)) return false;
+    valid.add(check);
+    if (valid.size > REMEMBERED) for (const oldest of valid.keys()) return valid.delete(oldest);
+    return true;
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
 /** What one gateway carries: orders and chunks in a second, and its memory over many orders. */
+import { onFirstSignal } from '../../terminal/on-stop.js';
 import { median } from '../spread.js';
 import type { BenchProgram } from './bench-program.js';
 import { startLoadNetwork } from './load-network.js';
@@ -65,50 +66,78 @@ export async function measureLoad(
   }
 }
 
-const SAMPLES = 100;
+const SAMPLES = 200;
 const MEMORY_AT_ONCE = 16;
 /** Orders are forgotten while others run, so that what stays behind is seen. */
 const RETAIN_SECONDS = 60;
+const MEMORY_PROVERS = 4;
 
-export async function measureMemory(run: LoadRun, orders: number, provers = 2): Promise<MemoryResult> {
+export interface MemoryPlan {
+  readonly orders: number;
+  /** No order is placed later: what was measured until then is told. */
+  readonly seconds: number;
+  /** Told now and then what there is so far. */
+  keep(soFar: MemoryResult): void;
+}
+
+type Sample = MemoryResult['samples'][number];
+
+/** Of as many orders as there were. */
+export function memoryResult(
+  database: DatabaseName,
+  orders: number,
+  seconds: number,
+  samples: readonly Sample[],
+): MemoryResult {
+  const part = (from: number, to: number) => {
+    const found = samples.filter((s) => s.orders > from * orders && s.orders <= to * orders);
+    return found.length === 0 ? 0 : median(found.map((s) => s.rssBytes));
+  };
+  return { database, orders, seconds, samples, earlyBytes: part(0.25, 0.5), lateBytes: part(0.75, 1) };
+}
+
+/** The first Ctrl-C ends it with what there is. */
+export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<MemoryResult> {
   const { program, directory, database, databaseUrl, tell } = run;
   const network = await startLoadNetwork({
     directory,
     databaseUrl,
-    provers,
+    provers: MEMORY_PROVERS,
     // More would send the gateway the same again.
     validators: 1,
     settings: { 'gateway.retainSeconds': RETAIN_SECONDS },
     tell: (step) => tell(step, 0),
   });
+  let isEnding = false;
+  const release = onFirstSignal(() => {
+    isEnding = true;
+    tell('memory: ending with what there is', 1);
+  });
   try {
     const { client } = network;
     await network.add([...network.validators, ...network.provers]);
     await client.publish(program.publishable);
-    const samples: { orders: number; rssBytes: number }[] = [];
-    const every = Math.max(1, Math.floor(orders / SAMPLES));
+    const samples: Sample[] = [];
+    const every = Math.max(1, Math.floor(plan.orders / SAMPLES));
+    const began = performance.now();
+    const seconds = () => (performance.now() - began) / 1000;
     const done = await placeLoad({
       client,
       program,
       atOnce: MEMORY_AT_ONCE,
-      orders,
-      seconds: Number.POSITIVE_INFINITY,
+      orders: plan.orders,
+      seconds: plan.seconds,
+      isEnding: () => isEnding,
       onOrder(count) {
         if (count % every === 0) samples.push({ orders: count, rssBytes: network.gatewayRssBytes() });
-        tell(`memory: ${count} of ${orders} orders`, count / orders);
+        if (count % (every * 10) === 0) plan.keep(memoryResult(database, count, seconds(), [...samples]));
+        const rate = count / seconds();
+        tell(`memory: ${count} of ${plan.orders} orders, ${rate.toFixed(1)} a second`, count / plan.orders);
       },
     });
-    const part = (from: number, to: number) =>
-      median(samples.filter((s) => s.orders > from * orders && s.orders <= to * orders).map((s) => s.rssBytes));
-    return {
-      database,
-      orders: done.orders,
-      seconds: done.seconds,
-      samples,
-      earlyBytes: part(0.25, 0.5),
-      lateBytes: part(0.75, 1),
-    };
+    return memoryResult(database, done.orders, done.seconds, samples);
   } finally {
+    release();
     await network.stop();
   }
 }

@@ -12,6 +12,8 @@ export interface LoadPlan {
   readonly orders: number;
   readonly seconds: number;
   readonly onOrder?: (done: number) => void;
+  /** Ends it early: those that run are waited for, no other is placed. */
+  readonly isEnding?: () => boolean;
 }
 
 export interface LoadDone {
@@ -23,14 +25,22 @@ export interface LoadDone {
 }
 
 /** @throws Error where an order is not delivered */
-export async function placeLoad({ client, program, atOnce, orders, seconds, onOrder }: LoadPlan): Promise<LoadDone> {
+export async function placeLoad({
+  client,
+  program,
+  atOnce,
+  orders,
+  seconds,
+  onOrder,
+  isEnding,
+}: LoadPlan): Promise<LoadDone> {
   const began = performance.now();
   const untilMs = began + seconds * 1000;
   const orderMs: number[] = [];
   let placed = 0;
   let chunks = 0;
   const run = async () => {
-    while (placed < orders && performance.now() < untilMs) {
+    while (placed < orders && performance.now() < untilMs && !isEnding?.()) {
       placed++;
       const start = performance.now();
       const handle = await client.order({

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../../terminal/progress.js';
 import { describeMachine, occasion } from '../machine.js';
-import type { SlicePlanName } from '../protocol.js';
 import type { Occasion } from '../results.js';
 import { withScratch } from '../scratch-directory.js';
 import { type BenchProgram, compileProgram } from './bench-program.js';
@@ -18,6 +17,8 @@ export interface NetworkPlan {
   readonly provers: readonly number[];
   readonly loadSeconds: number;
   readonly memoryOrders: number;
+  /** No order of the memory's part is placed later. */
+  readonly memorySeconds: number;
 }
 
 export const QUICK_PLAN: NetworkPlan = {
@@ -28,6 +29,7 @@ export const QUICK_PLAN: NetworkPlan = {
   provers: [1, 4, 16],
   loadSeconds: 10,
   memoryOrders: 500,
+  memorySeconds: 180,
 };
 export const FULL_PLAN: NetworkPlan = {
   timed: [
@@ -37,12 +39,13 @@ export const FULL_PLAN: NetworkPlan = {
   provers: [1, 4, 16],
   loadSeconds: 30,
   memoryOrders: 10_000,
+  memorySeconds: 3_600,
 };
 
 const LOAD_MODEL = 'digits';
 const LOAD_SLICES = 4;
-/** One chunk each: what is looked at is what orders leave behind. */
-const MEMORY_SLICES = 1;
+/** One chunk each, of next to no work: what is looked at is what orders leave behind. */
+const MEMORY_MODEL = 'dense-64';
 
 export async function runNetworkBench(
   plan: NetworkPlan,
@@ -80,15 +83,14 @@ export async function runNetworkBench(
         times.push(await measureOrders({ program, orders, provers: 2, validators: 3, directory, tell }));
       });
     }
-    const programs = new Map<SlicePlanName, BenchProgram>();
-    const sliced = async (slices: SlicePlanName) => {
-      const program = programs.get(slices) ?? (await compileProgram(LOAD_MODEL, place('program'), slices));
-      programs.set(slices, program);
-      return program;
+    let loading: BenchProgram | undefined;
+    const loadProgram = async () => {
+      loading ??= await compileProgram(LOAD_MODEL, place('program'), LOAD_SLICES);
+      return loading;
     };
-    const { provers, loadSeconds, memoryOrders } = plan;
+    const { provers, loadSeconds, memoryOrders: orders, memorySeconds: seconds } = plan;
     await measure('load', 'PGlite', async (directory) => {
-      const run = { program: await sliced(LOAD_SLICES), directory, database: 'PGlite', tell } as const;
+      const run = { program: await loadProgram(), directory, database: 'PGlite', tell } as const;
       load.push(...(await measureLoad(run, provers, loadSeconds)));
     });
     await measure('load', 'PostgreSQL', async (directory) => {
@@ -98,7 +100,7 @@ export async function runNetworkBench(
       if (!databaseUrl) throw new Error('it is not installed here, and DATABASE_URL names none');
       try {
         const run = {
-          program: await sliced(LOAD_SLICES),
+          program: await loadProgram(),
           directory,
           database: 'PostgreSQL',
           databaseUrl,
@@ -110,8 +112,13 @@ export async function runNetworkBench(
       }
     });
     await measure('memory', 'memory', async (directory) => {
-      const run = { program: await sliced(MEMORY_SLICES), directory, database: 'PGlite', tell } as const;
-      memory.push(await measureMemory(run, memoryOrders));
+      const program = await compileProgram(MEMORY_MODEL, join(directory, 'program'), 1);
+      const run = { program, directory, database: 'PGlite', tell } as const;
+      const put = (soFar: MemoryResult) => {
+        memory[0] = soFar;
+        keep(found());
+      };
+      memory[0] = await measureMemory(run, { orders, seconds, keep: put });
     });
   });
   return found();
