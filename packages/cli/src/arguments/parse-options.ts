@@ -69,6 +69,13 @@ export function parseWhole(option: string, text: string, least: number, most: nu
   throw usage(`${option} ${text} is not understood`, `${option} takes a whole number from ${least} to ${most}`);
 }
 
+/** Gigabytes (10⁹ bytes), like 2.5, as bytes. */
+export function parseGigabytes(option: string, text: string): number {
+  const x = Number(text);
+  if (text.trim() !== '' && x > 0 && x <= 1e6) return x * 1e9;
+  throw usage(`${option} ${text} is not understood`, `${option} takes a number of gigabytes, like 2.5`);
+}
+
 export function parseShare(text: string): number {
   const x = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
   if (text.trim() !== '' && x > 0 && x <= 1) return x;

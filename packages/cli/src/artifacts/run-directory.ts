@@ -4,11 +4,11 @@
  *   run.json       what was proven, written last: without it the run is unfinished
  *   verifier.key   of the program
  *   public.json    integers of the public inputs and outputs
- *   slices/<index>/{statement.json, proof.bin}
+ *   slices/<index>/{statement.json, proof.bin}   a proof of joined slices stands at the first
  *   secret.json    the prover's own (run-secret.ts); not for the verifier
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import type { RunProof, SliceProof, SliceStatement } from '@dsperse/core/verify';
@@ -23,8 +23,11 @@ const FORMAT = 'dsperse-run/1';
 const HINT = 'make one: dsperse prove <program> -i <input> -o <run>';
 const INCOMPLETE = 'copy the whole run again, or continue with the command that began it';
 
+/** A proof, of a slice or of joined ones. */
 export interface ProvenSlice {
   readonly index: number;
+  /** Slices that it is about, from `index` on; one where nothing is said. */
+  readonly count?: number;
   readonly proveMs: number;
   readonly proofBytes: number;
 }
@@ -63,12 +66,21 @@ export function checkRunTarget(path: string, delivered = false): void {
   }
 }
 
+/** Writes a proof; what stands at slices that are joined in it is removed. */
 export async function writeSliceProof(run: string, { statement, proof }: SliceProof): Promise<void> {
   await mkdir(join(run, 'slices'), { recursive: true });
   await writeWholeDirectory(sliceDirectory(run, statement.index), async (directory) => {
     await writeFile(join(directory, 'statement.json'), jsonText(statement));
     await writeFile(join(directory, 'proof.bin'), proof);
   });
+  await removeCovered(run, statement);
+}
+
+/** Removes what stands at slices that a proof of an earlier one is about: no slice is proven twice. */
+export async function removeCovered(run: string, { index, count = 1 }: SliceStatement): Promise<void> {
+  for (let i = index + 1; i < index + count; i++) {
+    await rm(sliceDirectory(run, i), { recursive: true, force: true });
+  }
 }
 
 /** The statement and proof of a slice, if both are there; a statement that is no JSON object is given as it is. */

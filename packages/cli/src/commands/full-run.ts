@@ -31,6 +31,7 @@ export function fullRunCommand(perform: Perform): Command {
 
 async function fullRun(model: string, options: FullRunOptions, terminal: Terminal): Promise<Outcome> {
   checkRunTarget(options.output);
+  const words = proveWords(options);
   if (options.program !== undefined) checkProgramTarget(options.program);
   const temporary = options.program === undefined ? mkdtempSync(join(tmpdir(), 'dsperse-')) : undefined;
   const release = temporary ? removeIfStopped(temporary) : undefined;
@@ -46,7 +47,7 @@ async function fullRun(model: string, options: FullRunOptions, terminal: Termina
     const program = openProgram(path);
     const { integers } = quantizedInput(program, options, terminal);
     const choice = chooseSlices({ share: options.share, seed: options.seed }, program.key.slices.length);
-    const request = { program, integers, run: options.output, choice, ...proveWords(options) };
+    const request = { program, integers, run: options.output, choice, ...words };
     const proven = await proveRun(request, progress);
     const provenOutcome = proveOutcome(options.output, program, proven, choice.drawn);
     progress.done();

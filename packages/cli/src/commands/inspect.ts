@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { InputError, inspectModel, type ModelReport, type TensorReport } from '@dsperse/core/graph';
 import { semanticsOf } from '@dsperse/core/program';
+import type { SliceProof } from '@dsperse/core/verify';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { parseInputShape } from '../arguments/parse-options.js';
@@ -9,7 +10,7 @@ import { isProgram } from '../artifacts/program-directory.js';
 import { isRun, isUnfinishedRun, readRun } from '../artifacts/run-directory.js';
 import { expectedOf, openProgram } from '../proving/open-program.js';
 import { EXIT } from '../terminal/describe-error.js';
-import { formatBytes, formatCount, formatDims, formatIndices } from '../terminal/format.js';
+import { formatBytes, formatCount, formatDims, formatIndices, formatRange } from '../terminal/format.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
 import { type CommonOptions, collect, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 import { compileDocument, sliceTable } from './compile.js';
@@ -141,10 +142,19 @@ function inspectRun(path: string): Outcome {
       { title: 'prover', most: 40 },
     ],
     run.slices.flatMap((s, i) =>
-      s ? [[String(i), formatBytes(s.proof.length), String(s.statement?.prover ?? '')]] : [],
+      s
+        ? [
+            [
+              formatRange({ index: i, count: countOf(s) }),
+              formatBytes(s.proof.length),
+              String(s.statement?.prover ?? ''),
+            ],
+          ]
+        : [],
     ),
   );
-  const proven = run.slices.flatMap((s, i) => (s ? [i] : []));
+  const proofs = run.slices.flatMap((s, i) => (s ? [i] : []));
+  const proven = run.slices.flatMap((s, i) => (s ? Array.from({ length: countOf(s) }, (_, k) => i + k) : []));
   const facts = renderFacts([
     ['run', path],
     ['fingerprint', manifest.fingerprint],
@@ -156,7 +166,7 @@ function inspectRun(path: string): Outcome {
     kind: 'run',
     complete: missing.length === 0,
     ...manifest,
-    proofs: proven.map((i) => ({
+    proofs: proofs.map((i) => ({
       index: i,
       statement: run.slices[i]?.statement,
       proofBytes: run.slices[i]?.proof.length,
@@ -165,3 +175,9 @@ function inspectRun(path: string): Outcome {
   };
   return { document, text: `${table}\n\n${facts}\n\nnothing of this is verified: dsperse verify does that` };
 }
+
+/** Slices that a proof says it is about; nobody has checked that. */
+const countOf = ({ statement }: SliceProof): number => {
+  const count = statement?.count;
+  return Number.isSafeInteger(count) && Number(count) >= 1 && Number(count) < 2 ** 16 ? Number(count) : 1;
+};

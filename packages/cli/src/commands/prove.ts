@@ -1,12 +1,14 @@
+import { freemem } from 'node:os';
+import { InputError } from '@dsperse/core/graph';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { chooseSlices } from '../arguments/choose-slices.js';
-import { parseHex, parseProver, parseWhole } from '../arguments/parse-options.js';
+import { parseGigabytes, parseHex, parseProver, parseWhole } from '../arguments/parse-options.js';
 import { checkRunTarget } from '../artifacts/run-directory.js';
 import { type OpenProgram, openProgram } from '../proving/open-program.js';
 import { type ProvenRun, proveRun } from '../proving/prove-run.js';
 import { describeTensors, tensorDocuments } from '../proving/tensor-document.js';
-import { formatBytes, formatIndices, formatMs } from '../terminal/format.js';
+import { formatBytes, formatIndices, formatMs, formatRange } from '../terminal/format.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
 import { type CommonOptions, collect, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 import { INPUT_HELP, type InputOptions, quantizedInput } from './run.js';
@@ -19,6 +21,8 @@ export interface ProveOptions extends CommonOptions, InputOptions {
   readonly workers?: string;
   readonly nonce?: string;
   readonly prover?: string;
+  readonly joined?: boolean;
+  readonly memory?: string;
   readonly boundaries?: string;
 }
 
@@ -32,7 +36,9 @@ export function withProveOptions(command: Command): Command {
     .option('--seed <n>', 'seed of the random share; drawn where it is not given')
     .option('--workers <n>', 'threads; one for each core where nothing is said')
     .option('--nonce <hex>', 'session or order that the proofs are for; random where it is not given')
-    .option('--prover <id>', 'who proves, as it shall stand in the statements');
+    .option('--prover <id>', 'who proves, as it shall stand in the statements')
+    .option('--joined', 'prove consecutive slices together: as few proofs as memory allows')
+    .option('--memory <GB>', 'of --joined: for one proof; 2.5 where that much is free');
 }
 
 export function proveCommand(perform: Perform): Command {
@@ -62,12 +68,27 @@ export function proveCommand(perform: Perform): Command {
   );
 }
 
-export function proveWords(options: Pick<ProveOptions, 'nonce' | 'prover' | 'workers'>) {
+export function proveWords(options: Pick<ProveOptions, 'nonce' | 'prover' | 'workers' | 'joined' | 'memory'>) {
+  const joinedBytes = joinedMemory(options);
   return {
+    ...(joinedBytes === undefined ? {} : { joinedBytes }),
     ...(options.nonce === undefined ? {} : { nonce: parseHex('--nonce', options.nonce) }),
     ...(options.prover === undefined ? {} : { prover: parseProver(options.prover) }),
     ...(options.workers === undefined ? {} : { workers: parseWhole('--workers', options.workers, 1, 64) }),
   };
+}
+
+/** What proving joined slices may take where nothing is said, and of what is free. */
+const JOINED_BYTES = 2.5e9;
+const FREE_SHARE = 0.75;
+
+/** Bytes that one proof of joined slices may take; undefined where slices are proven one by one. */
+function joinedMemory({ joined, memory }: Pick<ProveOptions, 'joined' | 'memory'>): number | undefined {
+  if (!joined && memory !== undefined) {
+    throw new InputError('usage', '--memory is for --joined', 'give --joined too, or leave --memory out');
+  }
+  if (!joined) return undefined;
+  return memory === undefined ? Math.min(JOINED_BYTES, FREE_SHARE * freemem()) : parseGigabytes('--memory', memory);
 }
 
 /** Largest amount of memory that this process held, in bytes. */
@@ -76,13 +97,14 @@ export const peakRssBytes = (): number => process.resourceUsage().maxRSS * 1024;
 export function proveOutcome(
   path: string,
   program: OpenProgram,
-  proven: ProvenRun,
+  done: ProvenRun,
   drawn?: { readonly share: number; readonly seed: number },
 ): Outcome {
-  const outputs = tensorDocuments(program.key, proven.outputs);
-  const { slices, kept, proveMs, proofBytes, secret } = proven;
+  const outputs = tensorDocuments(program.key, done.outputs);
+  const { slices, kept, proveMs, proofBytes, secret } = done;
   const all = program.key.slices.length;
-  const unproven = program.key.slices.flatMap((_, i) => (slices.some((s) => s.index === i) ? [] : [i]));
+  const proven = slices.flatMap(({ index, count = 1 }) => Array.from({ length: count }, (_, i) => index + i));
+  const unproven = program.key.slices.flatMap((_, i) => (proven.includes(i) ? [] : [i]));
   const table = renderTable(
     [
       { title: 'slice', align: 'right' },
@@ -90,7 +112,7 @@ export function proveOutcome(
       { title: 'proof', align: 'right' },
     ],
     slices.map((s) => [
-      String(s.index),
+      formatRange(s),
       kept.includes(s.index) ? 'kept' : formatMs(s.proveMs),
       formatBytes(s.proofBytes),
     ]),
@@ -105,11 +127,11 @@ export function proveOutcome(
         ? all === 1
           ? 'the one slice'
           : `all ${all} slices`
-        : `slices ${formatIndices(slices.map((s) => s.index))} of ${all}; ${pc.yellow(`unproven: ${formatIndices(unproven)}`)}`,
+        : `slices ${formatIndices(proven)} of ${all}; ${pc.yellow(`unproven: ${formatIndices(unproven)}`)}`,
     ],
     ...(drawn ? [['drawn', `a share of ${drawn.share}, seed ${drawn.seed}`] as const] : []),
     ['time', formatMs(proveMs)],
-    ['proofs', formatBytes(proofBytes)],
+    ['proofs', `${slices.length}, ${formatBytes(proofBytes)}`],
     ['memory', formatBytes(peakRssBytes())],
   ]);
   return {

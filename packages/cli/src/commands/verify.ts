@@ -10,7 +10,7 @@ import { expectedOf } from '../proving/open-program.js';
 import { describeTensors, type TensorDocument, tensorDocuments } from '../proving/tensor-document.js';
 import { type DirectoryVerdict, verifyDirectory } from '../proving/verify-directory.js';
 import { EXIT } from '../terminal/describe-error.js';
-import { formatBytes, formatIndices, formatMs, formatNumber } from '../terminal/format.js';
+import { formatBytes, formatIndices, formatMs, formatNumber, formatRange } from '../terminal/format.js';
 import { renderFacts, renderTable } from '../terminal/table.js';
 import { type CommonOptions, collect, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
 import { INPUT_HELP } from './run.js';
@@ -91,7 +91,7 @@ function describeVerdict(
   const { key, run, coverage, verifyMs, reason, fingerprint } = verdict;
   const inputs = key && verdict.verdict !== 'rejected' ? tensorDocuments(key, verdict.inputs) : {};
   const slices = verdict.slices.map((s) => {
-    const prover = s.verdict === 'accepted' ? run?.slices[s.index]?.statement.prover : undefined;
+    const prover = s.verdict === 'accepted' ? run?.slices[s.provenWith ?? s.index]?.statement.prover : undefined;
     return { ...s, ...(prover === undefined ? {} : { prover }) };
   });
   const document = {
@@ -108,7 +108,8 @@ function describeVerdict(
     outputs,
     ...(expected ? { expected } : {}),
   };
-  const bytes = (run?.slices ?? []).reduce((n, s) => n + (s?.proof.length ?? 0), 0);
+  const proofs = (run?.slices ?? []).flatMap((s) => (s ? [s.proof.length] : []));
+  const bytes = proofs.reduce((n, b) => n + b, 0);
   const text = [
     ...(slices.length > 0 ? [sliceVerdicts(slices, verdict), ''] : []),
     ...(verdict.verdict === 'accepted' ? [describeTensors(outputs) || 'no output is bound by what is proven', ''] : []),
@@ -119,7 +120,7 @@ function describeVerdict(
             ['fingerprint', fingerprint],
             ['nonce', run.nonce],
             ['coverage', coverageWords(verdict)],
-            ['proofs', `${formatBytes(bytes)}, verified in ${formatMs(verifyMs)}`],
+            ['proofs', `${proofs.length}, ${formatBytes(bytes)}, verified in ${formatMs(verifyMs)}`],
             ...(expected ? [['expected', expectedWords(expected)] as const] : []),
           ]),
           '',
@@ -132,10 +133,16 @@ function describeVerdict(
 
 const COLOURS = { accepted: pc.green, rejected: pc.red, undecided: pc.yellow, unproven: pc.yellow } as const;
 
-function sliceVerdicts(slices: readonly (SliceReport & { prover?: string })[], { key }: DirectoryVerdict): string {
+function sliceVerdicts(slices: readonly (SliceReport & { prover?: string })[], { key, run }: DirectoryVerdict): string {
+  const joined = slices.some((s) => s.provenWith !== undefined);
+  const proofOf = ({ index, provenWith, verdict }: SliceReport): string => {
+    if (provenWith === undefined) return verdict === 'unproven' ? '' : String(index);
+    return formatRange(run?.slices[provenWith]?.statement ?? { index: provenWith });
+  };
   return renderTable(
     [
       { title: 'slice', align: 'right' },
+      ...(joined ? [{ title: 'proof of', align: 'right' } as const] : []),
       { title: 'verdict' },
       { title: 'reason' },
       { title: 'prover', most: 32 },
@@ -144,6 +151,7 @@ function sliceVerdicts(slices: readonly (SliceReport & { prover?: string })[], {
     ],
     slices.map((s) => [
       String(s.index),
+      ...(joined ? [proofOf(s)] : []),
       COLOURS[s.verdict](s.verdict),
       s.code ? `${s.code} at ${s.path}` : '',
       s.prover ?? '',

@@ -2,8 +2,16 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKernels } from '@dsperse/core/kernels';
-import { deriveSalt, fromHex, ProvingError, provePackage, type SlicePackage } from '@dsperse/core/prove';
-import { type SliceProof, verifyRun, verifySlice } from '@dsperse/core/verify';
+import {
+  deriveSalt,
+  fromHex,
+  groupSlices,
+  joinPackages,
+  ProvingError,
+  proveUnit,
+  type SlicePackage,
+} from '@dsperse/core/prove';
+import { type SliceProof, type VerifierKey, verifyRun, verifySlice } from '@dsperse/core/verify';
 import type { SliceChoice } from '../arguments/choose-slices.js';
 import {
   checkRunTarget,
@@ -14,13 +22,14 @@ import {
   type PublicIntegers,
   RUN_MANIFEST,
   readSliceProof,
+  removeCovered,
   SECRET_FILE,
   writeSliceProof,
 } from '../artifacts/run-directory.js';
 import { adoptRunSecret, inputDigest, openRunSecret, type RunSecret } from '../artifacts/run-secret.js';
 import { removeFile } from '../artifacts/write-whole.js';
 import type { Progress } from '../terminal/progress.js';
-import { executeProgram } from './execute-program.js';
+import { Inference } from './execute-program.js';
 import type { OpenProgram } from './open-program.js';
 
 export interface ProveRequest {
@@ -32,6 +41,8 @@ export interface ProveRequest {
   readonly nonce?: string;
   readonly prover?: string;
   readonly workers?: number;
+  /** Prove consecutive slices together, as many as these bytes of memory allow; one by one where nothing is said. */
+  readonly joinedBytes?: number;
   /** Directory of `run --boundaries`: its nonce and salts are taken, so that proofs made from it are kept. */
   readonly boundaries?: string;
 }
@@ -72,7 +83,6 @@ const hasProofs = (run: string): boolean =>
 async function proveInto(request: ProveRequest, progress: Progress): Promise<ProvenRun> {
   const { program, integers, run, choice } = request;
   const { key, fingerprint } = program;
-  const wanted = new Set(choice.indices);
   if (request.boundaries !== undefined) await adoptRunSecret(request.boundaries, run, request.prover);
   const { secret } = await openRunSecret(run, {
     fingerprint,
@@ -87,38 +97,65 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
   const slices: ProvenSlice[] = [];
   const kept: number[] = [];
   const proofs: (SliceProof | undefined)[] = [];
-  const keep = (old: SliceProof | undefined, known: PublicIntegers): old is SliceProof =>
-    old?.statement?.nonce === secret.nonce &&
-    verifySlice(key, fingerprint, old.statement, old.proof, known).verdict === 'accepted';
-  const total = choice.indices.reduce((n, i) => n + key.slices[i].workUnits, 0) || 1;
+  const before = earlierProofs(run, key, secret.nonce);
+  // Proofs of an earlier prove of the same run are kept, or made again where they do not hold, asked for or not.
+  const wanted = new Set([...choice.indices, ...before.keys()]);
+  const total = [...wanted].reduce((n, i) => n + key.slices[i].workUnits, 0) || 1;
   let units = 0;
+  const report = (from: number, count: number): void => {
+    const indices = Array.from({ length: count }, (_, i) => from + i);
+    progress.report(`proving ${nameOf(from, count)}`, units / total);
+    units += indices.reduce((n, i) => n + (wanted.has(i) ? key.slices[i].workUnits : 0), 0);
+  };
+  /** Slices to prove at once from the first on: an earlier proof ends them. */
+  const groupFrom = (first: number): number => {
+    if (request.joinedBytes === undefined) return 1;
+    const stretch = [first];
+    for (let i = first + 1; wanted.has(i) && !before.get(i); i++) stretch.push(i);
+    return groupSlices(key, request.joinedBytes, stretch)[0].count;
+  };
   const kernels = await createKernels({ threads: request.workers });
   try {
-    const outputs = await executeProgram(program, integers, kernels, async (slice, values, execution, executeMs) => {
-      const { index } = slice;
-      const old = readSliceProof(run, index);
-      // Proofs of an earlier prove of the same run are kept, asked for or not.
-      if (!wanted.has(index) && !old) return;
-      progress.report(`proving slice ${index}`, units / total);
-      if (wanted.has(index)) units += key.slices[index].workUnits;
-      if (keep(old, values)) {
-        proofs[index] = old;
-        kept.push(index);
-        slices.push({ index, proveMs: 0, proofBytes: old.proof.length });
-        return;
+    const inference = new Inference(key, integers, kernels);
+    const { values } = inference;
+    for (let index = 0; index < key.slices.length; inference.forgetBefore(index)) {
+      const old = before.get(index);
+      if (old) {
+        const { count = 1 } = old.statement;
+        report(index, count);
+        for (let i = index; i < index + count; i++) inference.run(program.slice(i));
+        if (verifySlice(key, fingerprint, old.statement, old.proof, values).verdict === 'accepted') {
+          await removeCovered(run, old.statement);
+          proofs[index] = old;
+          for (let i = index; i < index + count; i++) kept.push(i);
+          slices.push(provenSlice(old, 0));
+          index += count;
+          continue;
+        }
       }
+      if (!wanted.has(index)) {
+        inference.run(program.slice(index++));
+        continue;
+      }
+      const count = groupFrom(index);
+      if (!old) report(index, count);
+      const packages = Array.from({ length: count }, (_, i) => program.slice(index + i));
+      const unit = joinPackages(key, packages);
+      const { execution, executeMs } = inference.run(unit);
       const began = performance.now();
-      const boundary = boundaryOf(slice, values, (name) => deriveSalt(seed, name));
-      const made = provePackage(kernels, slice, boundary, { nonce, prover: secret.prover, execution });
+      const boundary = boundaryOf(unit, values, (name) => deriveSalt(seed, name));
+      const made = proveUnit(kernels, unit, boundary, { nonce, prover: secret.prover, execution });
       const proveMs = executeMs + performance.now() - began;
       const check = verifySlice(key, fingerprint, made.statement, made.proof, values);
-      if (check.verdict !== 'accepted') throw selfCheckFailed(`slice ${index}`, check.code);
+      if (check.verdict !== 'accepted') throw selfCheckFailed(nameOf(index, count), check.code);
       await writeSliceProof(run, made);
       proofs[index] = made;
-      slices.push({ index, proveMs, proofBytes: made.proof.length });
-    });
-    const values = new Map([...integers, ...outputs]);
-    const proof = { nonce: secret.nonce, values, slices: proofs };
+      slices.push(provenSlice(made, proveMs));
+      index += count;
+    }
+    const { outputs } = inference;
+    const publicValues = new Map([...integers, ...outputs]);
+    const proof = { nonce: secret.nonce, values: publicValues, slices: proofs };
     const verdict = verifyRun(program.keyBytes, proof, { allowUnproven: true });
     if (verdict.verdict !== 'accepted') throw selfCheckFailed('the run', verdict.code);
     const { drawn } = choice;
@@ -133,13 +170,37 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
         ...(drawn && { drawn }),
       },
       program.keyBytes,
-      values,
+      publicValues,
     );
     const sum = (of: (s: ProvenSlice) => number) => slices.reduce((n, s) => n + of(s), 0);
     return { secret, slices, kept, proveMs: sum((s) => s.proveMs), proofBytes: sum((s) => s.proofBytes), outputs };
   } finally {
     await kernels.close();
   }
+}
+
+/**
+ * Proofs that stand in the run already, by their first slice; undefined where one stands that cannot be of this run.
+ * Whether they hold is seen when the slices are run again.
+ */
+function earlierProofs(run: string, key: VerifierKey, nonce: string): Map<number, SliceProof | undefined> {
+  return new Map(
+    key.slices.flatMap((_, index): [number, SliceProof | undefined][] => {
+      const found = readSliceProof(run, index);
+      if (!found) return [];
+      const { count = 1, ...statement } = found.statement ?? {};
+      const whole = Number.isSafeInteger(count) && count >= 1 && index + count <= key.slices.length;
+      return [[index, whole && statement.index === index && statement.nonce === nonce ? found : undefined]];
+    }),
+  );
+}
+
+const nameOf = (index: number, count: number): string =>
+  count === 1 ? `slice ${index}` : `slices ${index}-${index + count - 1}`;
+
+function provenSlice({ statement, proof }: SliceProof, proveMs: number): ProvenSlice {
+  const { index, count } = statement;
+  return { index, ...(count !== undefined && { count }), proveMs, proofBytes: proof.length };
 }
 
 /** Values and salts of the tensors at a slice's borders. */

@@ -50,3 +50,7 @@ export function formatIndices(indices: readonly number[]): string {
   }
   return parts.join(', ');
 }
+
+/** Consecutive slices of one proof: 2, or 2-4. */
+export const formatRange = ({ index, count = 1 }: { readonly index: number; readonly count?: number }): string =>
+  count === 1 ? `${index}` : `${index}-${index + count - 1}`;

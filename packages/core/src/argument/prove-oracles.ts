@@ -22,7 +22,7 @@ export interface CommittedTree {
 }
 
 /** Code words are held while the kernels' memory in use stays below these bytes. */
-const HELD_BYTES = 2 ** 29;
+export const HELD_BYTES = 2 ** 29;
 /** Rows that are encoded at once for the queries of a word that is not held. */
 const ROWS_AT_ONCE = 32;
 
