@@ -1,6 +1,7 @@
 /**
  * Off the main thread, where waiting is allowed: the model of the server is compiled, proven and verified. A proof is
- * measured as `dsperse bench` does it: from a slice's inputs to its proof, the weights committed before.
+ * measured as `dsperse bench` does it: from inputs to proof, the weights committed before, slices proven together as far
+ * as memory allows.
  */
 import { createKernels } from '/core/kernels/index.js';
 import { compileModel, quantizeInputs } from '/core/program/index.js';
@@ -9,18 +10,20 @@ import {
   decodeSlicePackage,
   deriveSalt,
   executeSlice,
-  prepareSlice,
-  provePackage,
+  groupSlices,
+  joinPackages,
+  prepareUnit,
+  proveUnit,
 } from '/core/proof/prove-index.js';
-import { fingerprintOf, verifyRun } from '/core/proof/verify-index.js';
+import { decodeKey, fingerprintOf, verifyRun } from '/core/proof/verify-index.js';
 
-/** Packages of more bytes than these are committed to slice by slice: all at once would not fit. */
+/** Packages of more bytes than these are committed to proof by proof: all at once would not fit. */
 const HELD_BYTES = 200e6;
 
 const sample = (tensors) =>
   new Map(tensors.map(({ name, dtype, dims, data }) => [name, { dtype, dims, data: Float64Array.from(data) }]));
 
-async function measure({ runs, threads, budgetMs, isolated }) {
+async function measure({ runs, threads, joinedBytes, budgetMs, isolated }) {
   const model = new Uint8Array(await (await fetch('/model.onnx')).arrayBuffer());
   const { input, calibration } = await (await fetch('/samples.json')).json();
   const kernels = await createKernels({ threads });
@@ -29,38 +32,44 @@ async function measure({ runs, threads, budgetMs, isolated }) {
   const { key, packages } = commitProgram(kernels, program, { preset: 'standard' });
   const compileMs = performance.now() - began;
   const fingerprint = fingerprintOf(key);
-  const slices = packages.map(({ bytes }) => decodeSlicePackage(bytes));
+  const verifierKey = decodeKey(key);
+  const units = groupSlices(verifierKey, joinedBytes).map(({ index, count }) =>
+    joinPackages(
+      verifierKey,
+      packages.slice(index, index + count).map(({ bytes }) => decodeSlicePackage(bytes)),
+    ),
+  );
   const holds = packages.reduce((n, p) => n + p.bytes.length, 0) <= HELD_BYTES;
   let prepareMs = 0;
-  const prepare = (slice) => {
+  const prepare = (unit) => {
     const start = performance.now();
-    const prepared = prepareSlice(kernels, slice);
+    const prepared = prepareUnit(kernels, unit);
     prepareMs += performance.now() - start;
     return prepared;
   };
-  const held = holds ? slices.map(prepare) : undefined;
+  const held = holds ? units.map(prepare) : undefined;
   const { integers } = quantizeInputs(program, sample(input), { clamp: true });
   const nonce = new Uint8Array(32);
 
   const prove = () => {
     const values = new Map(integers);
     let proveMs = 0;
-    const proofs = slices.map((slice, i) => {
+    const proofs = [];
+    units.forEach((unit, i) => {
       const mark = kernels.mark();
-      const prepared = held?.[i] ?? prepare(slice);
+      const prepared = held?.[i] ?? prepare(unit);
       const start = performance.now();
-      const execution = executeSlice(slice, values, kernels);
+      const execution = executeSlice(unit, values, kernels);
       for (const [name, data] of execution.outputs) values.set(name, data);
       const boundary = new Map(
-        [...slice.inputs, ...slice.outputs].map((name) => [
+        [...unit.inputs, ...unit.outputs].map((name) => [
           name,
           { values: values.get(name), salt: deriveSalt(nonce, name) },
         ]),
       );
-      const proof = provePackage(kernels, slice, boundary, { nonce, prover: '', execution, prepared });
+      proofs[unit.index] = proveUnit(kernels, unit, boundary, { nonce, prover: '', execution, prepared });
       proveMs += performance.now() - start;
       kernels.release(mark);
-      return proof;
     });
     return { proveMs, values, proofs };
   };
@@ -87,7 +96,8 @@ async function measure({ runs, threads, budgetMs, isolated }) {
   const result = {
     isolated,
     threads: kernels.threads,
-    slices: slices.length,
+    slices: packages.length,
+    proofs: units.length,
     compileMs,
     prepareMs: weightsMs,
     proveMs,

@@ -12,6 +12,7 @@ worker.onerror = (event) => finish({ error: `the worker failed: ${event.message 
 worker.postMessage({
   runs: Number(query.get('runs') ?? 3),
   threads: Number(query.get('threads')) || undefined,
+  joinedBytes: Number(query.get('joined')),
   budgetMs: Number(query.get('budget') ?? 30_000),
   isolated: crossOriginIsolated,
 });

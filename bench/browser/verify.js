@@ -9,7 +9,7 @@ async function verify() {
   const key = bytes(run.key);
   const inputs = integers(run.inputs);
   const values = integers(run.values);
-  const slices = run.slices.map(({ statement, proof }) => ({ statement, proof: bytes(proof) }));
+  const slices = run.slices.map((s) => s && { statement: s.statement, proof: bytes(s.proof) });
   const options = { fingerprint: run.fingerprint, inputs };
   const verifyMs = [];
   let verdict;

@@ -1,8 +1,9 @@
 /** Measures one model: compiled in one process, then proven with one and with all workers and run on floats, in turns. */
 import { rmSync } from 'node:fs';
+import { JOINED_BYTES } from '../proving/joined-memory.js';
 import { describeError } from '../terminal/describe-error.js';
 import { type Limits, MeasuringProcess } from './measuring-process.js';
-import { type CompileReport, PHASES, type Phases, type ProveReport } from './protocol.js';
+import { type CompileReport, type OpenReport, PHASES, type Phases, type ProveReport } from './protocol.js';
 import type { ModelResult, Occasion, WorkersResult } from './results.js';
 import { median, spread } from './spread.js';
 
@@ -28,7 +29,7 @@ export function stageError(thrown: unknown): { code: string; message: string } {
 
 interface Prover {
   readonly process: MeasuringProcess;
-  readonly workers: number;
+  readonly opened: OpenReport;
   readonly first: ProveReport;
   readonly rounds: ProveReport[];
 }
@@ -55,10 +56,10 @@ export async function measureModel(model: string, options: MeasureOptions): Prom
     for (const [i, workers] of options.workers.entries()) {
       onStage('prove', 0.3 + (0.3 * i) / options.workers.length);
       const process = start();
-      const opened = await process.ask({ ask: 'open', directory, workers });
+      const opened = await process.ask({ ask: 'open', directory, workers, joinedBytes: JOINED_BYTES });
       const first = await process.ask({ ask: 'prove' });
       await warmUp(first.proveMs, () => process.ask({ ask: 'prove' }));
-      provers.push({ process, workers: opened.workers, first, rounds: [] });
+      provers.push({ process, opened, first, rounds: [] });
     }
     const verifyMs: number[] = [];
     const warm = provers.reduce((ms, p) => ms + p.first.proveMs, 0);
@@ -99,10 +100,10 @@ async function warmUp(firstMs: number, again: () => Promise<unknown>): Promise<v
   for (let i = 0; i < times; i++) await again();
 }
 
-function resultOf({ workers, first, rounds }: Prover, peakRssBytes: number): WorkersResult {
+function resultOf({ opened, first, rounds }: Prover, peakRssBytes: number): WorkersResult {
   const counted = rounds.length > 0 ? rounds : [first];
   return {
-    workers,
+    workers: opened.workers,
     prepareMs: median(counted.map((r) => r.prepareMs)),
     firstProveMs: first.proveMs,
     proveMs: spread(counted.map((r) => r.proveMs)),
@@ -127,6 +128,7 @@ function summary(
     compilePeakRssBytes,
     ...best,
     byWorkers,
+    proofs: provers[provers.length - 1].opened.proofs,
     proofBytes: provers[provers.length - 1].first.proofBytes,
     ...rest,
     ratio: best.proveMs.median / rest.inferenceMs,

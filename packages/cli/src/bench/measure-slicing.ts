@@ -46,7 +46,7 @@ async function measurePlan(
     const first = await alone.ask({ ask: 'prove' });
     const { verifyMs } = await alone.ask({ ask: 'verify' });
     const runs = Math.min(options.runs, Math.floor(options.budgetMs / (1.6 * first.proveMs)));
-    const shares = slices > 1 ? shareOut(first.sliceMs) : [];
+    const shares = slices > 1 ? shareOut(first.proofMs) : [];
     const pair: MeasuringProcess[] = [];
     for (const share of shares) {
       const process = start();
@@ -71,7 +71,7 @@ async function measurePlan(
       proofBytes: first.proofBytes,
       verifyMs,
       boundaryBytes: compiled.boundaryBytes,
-      sliceMs: first.sliceMs.map((_, i) => median(one.map((r) => r.sliceMs[i]))),
+      sliceMs: first.proofMs.map((_, i) => median(one.map((r) => r.proofMs[i]))),
       oneProcessMs: spread(one.map((r) => r.proveMs)),
       twoProcessesMs: two.length > 0 ? spread(two) : null,
       peakRssBytes: await alone.end(),

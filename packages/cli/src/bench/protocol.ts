@@ -17,11 +17,11 @@ export type BenchRequest =
       readonly directory: string;
       readonly workers: number;
       readonly slices?: readonly number[];
-      /** One proof for all of these slices. */
-      readonly joined?: boolean;
+      /** As few proofs as these bytes of memory allow, by estimate; one for each slice where nothing is said. */
+      readonly joinedBytes?: number;
     }
-  /** Proves these slices, or all that were opened, one after another. */
-  | { readonly ask: 'prove'; readonly slices?: readonly number[] }
+  /** Proves all slices that were opened, one proof after another. */
+  | { readonly ask: 'prove' }
   /** Verifies the run that was proven last. */
   | { readonly ask: 'verify' }
   /** Gets ready to compute the model on floats. */
@@ -53,17 +53,19 @@ export type Phases = Readonly<Record<(typeof PHASES)[number], number>>;
 
 export interface OpenReport {
   readonly workers: number;
-  /** Whether the weights' commitments of all slices are held, or made again for each slice of each run. */
+  readonly proofs: number;
+  /** Whether the weights' commitments of all slices are held, or made again for each proof of each run. */
   readonly holdsWeights: boolean;
 }
 
 export interface ProveReport {
-  /** From a slice's inputs to its proof, summed over the slices; the weights are committed already. */
+  /** From inputs to proof, summed over the proofs; the weights are committed already. */
   readonly proveMs: number;
   /** Reading packages and committing to weights: once per program where they are held. */
   readonly prepareMs: number;
   readonly phases: Phases;
-  readonly sliceMs: readonly number[];
+  /** Of each proof, in order; of each slice where they are proven one by one. */
+  readonly proofMs: readonly number[];
   readonly proofBytes: number;
 }
 

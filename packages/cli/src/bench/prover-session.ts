@@ -5,6 +5,7 @@ import {
   deriveSalt,
   executeSlice,
   fromHex,
+  groupSlices,
   InvariantError,
   joinPackages,
   type PreparedUnit,
@@ -28,9 +29,16 @@ interface Ready {
   readonly prepared: PreparedUnit;
 }
 
+function groupsOf(directory: string, slices: readonly number[], joinedBytes: number | undefined): number[][] {
+  if (joinedBytes === undefined) return slices.map((i) => [i]);
+  const groups = groupSlices(decodeKey(readBenchKey(directory)), joinedBytes, slices);
+  return groups.map(({ index, count }) => Array.from({ length: count }, (_, i) => index + i));
+}
+
 export class ProverSession {
   private readonly held = new Map<string, Ready>();
   private heldMs = 0;
+  /** By slice: absent where the proof of an earlier one is about it too. */
   private proofs: SliceProof[] = [];
 
   private constructor(
@@ -46,8 +54,10 @@ export class ProverSession {
     const { directory, workers } = request;
     const contents = readBenchContents(directory);
     const slices = request.slices ?? contents.packageSizes.map((_, i) => i);
-    const groups = request.joined ? [slices] : slices.map((i) => [i]);
-    const holds = slices.reduce((n, i) => n + contents.packageSizes[i], 0) <= HELD_BYTES;
+    const groups = groupsOf(directory, slices, request.joinedBytes);
+    // Where memory does not hold one proof of all slices, it holds no weights of others either.
+    const one = request.joinedBytes === undefined || groups.length === 1;
+    const holds = one && slices.reduce((n, i) => n + contents.packageSizes[i], 0) <= HELD_BYTES;
     const session = new ProverSession(await createKernels({ threads: workers }), directory, contents, groups, holds);
     if (holds) {
       const began = performance.now();
@@ -58,18 +68,17 @@ export class ProverSession {
   }
 
   get report(): OpenReport {
-    return { workers: this.kernels.threads, holdsWeights: this.holds };
+    return { workers: this.kernels.threads, proofs: this.groups.length, holdsWeights: this.holds };
   }
 
-  prove(slices?: readonly number[]): ProveReport {
+  prove(): ProveReport {
     const { kernels, contents } = this;
     const nonce = fromHex(NONCE, 32) as Uint8Array;
     const salt = (tensor: string) => deriveSalt(nonce, tensor);
     const clock = new PhaseClock();
     let prepareMs = this.heldMs;
     this.proofs = [];
-    const groups = slices?.map((i) => [i]) ?? this.groups;
-    const sliceMs = groups.map((group) => {
+    const proofMs = this.groups.map((group) => {
       const mark = kernels.mark();
       const reading = performance.now();
       const { unit, prepared } = this.held.get(group.join()) ?? this.prepare(group);
@@ -87,10 +96,10 @@ export class ProverSession {
       return ms;
     });
     return {
-      proveMs: sliceMs.reduce((a, b) => a + b, 0),
+      proveMs: proofMs.reduce((a, b) => a + b, 0),
       prepareMs,
       phases: clock.phases,
-      sliceMs,
+      proofMs,
       proofBytes: this.proofs.reduce((n, p) => n + p.proof.length, 0),
     };
   }
@@ -123,7 +132,8 @@ export class ProverSession {
       nonce: NONCE,
       inputs: integers(publicInputs),
       values: integers([...inputs, ...outputs]),
-      slices: this.proofs.map(({ statement, proof }) => ({ statement, proof: base64(proof) })),
+      // By slice: null where the proof of an earlier one is about it too.
+      slices: Array.from(this.proofs, (p) => (p ? { statement: p.statement, proof: base64(p.proof) } : null)),
     };
   }
 

@@ -43,7 +43,9 @@ export interface ModelResult {
   readonly parameters: number;
   readonly multiplications: number;
   readonly slices: number;
-  /** Proofs counted; 0: the first one stands for itself. */
+  /** As few as JOINED_BYTES allow: consecutive slices are proven together. */
+  readonly proofs: number;
+  /** Runs counted; 0: the first one stands for itself. */
   readonly runs: number;
   readonly compileMs: number;
   readonly compilePeakRssBytes: number;
@@ -112,6 +114,7 @@ export interface BrowserResult {
   readonly browser: string;
   readonly threads: number;
   readonly slices: number;
+  readonly proofs: number;
   readonly compileMs: number;
   readonly prepareMs: number;
   readonly proveMs: Spread;

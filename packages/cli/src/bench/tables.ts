@@ -31,7 +31,17 @@ export function resultTables(results: BenchResults): string {
 function modelTable(results: readonly ModelResult[]): string {
   const columns = [
     { title: 'model' },
-    ...right('parameters', 'mult.', 'slices', 'compile', 'weights', 'first', 'one worker', 'prove (min … max)'),
+    ...right(
+      'parameters',
+      'mult.',
+      'slices',
+      'proofs',
+      'compile',
+      'weights',
+      'first',
+      'one worker',
+      'prove (min … max)',
+    ),
     ...right('verify', 'proof', 'memory', 'inference', 'ratio'),
   ];
   const rows = results.map((r) => [
@@ -39,6 +49,7 @@ function modelTable(results: readonly ModelResult[]): string {
     formatCount(r.parameters),
     formatCount(r.multiplications),
     String(r.slices),
+    String(r.proofs),
     formatMs(r.compileMs),
     formatMs(r.prepareMs),
     formatMs(r.firstProveMs),
@@ -114,12 +125,24 @@ function peerTable(peers: readonly PeerResult[]): string {
 function browserTable(browser: readonly BrowserResult[]): string {
   const columns = [
     { title: 'in a browser' },
-    ...right('threads', 'slices', 'compile', 'weights', 'prove', 'verify', 'proof', 'kernels', 'verifier alone'),
+    ...right(
+      'threads',
+      'slices',
+      'proofs',
+      'compile',
+      'weights',
+      'prove',
+      'verify',
+      'proof',
+      'kernels',
+      'verifier alone',
+    ),
   ];
   const rows = browser.map((b) => [
     b.model,
     String(b.threads),
     String(b.slices),
+    String(b.proofs),
     formatMs(b.compileMs),
     formatMs(b.prepareMs),
     range(b.proveMs),

@@ -30,7 +30,7 @@ async function answer(request: BenchRequest): Promise<BenchReplies[BenchRequest[
       return { inferenceMs: await floats.infer() };
     default:
       if (!prover) throw new InvariantError('no program is open');
-      return request.ask === 'prove' ? prover.prove(request.slices) : prover.verify();
+      return request.ask === 'prove' ? prover.prove() : prover.verify();
   }
 }
 

@@ -5,6 +5,7 @@ import pc from 'picocolors';
 import { chooseSlices } from '../arguments/choose-slices.js';
 import { parseGigabytes, parseHex, parseProver, parseWhole } from '../arguments/parse-options.js';
 import { checkRunTarget } from '../artifacts/run-directory.js';
+import { JOINED_BYTES } from '../proving/joined-memory.js';
 import { type OpenProgram, openProgram } from '../proving/open-program.js';
 import { type ProvenRun, proveRun } from '../proving/prove-run.js';
 import { describeTensors, tensorDocuments } from '../proving/tensor-document.js';
@@ -78,8 +79,7 @@ export function proveWords(options: Pick<ProveOptions, 'nonce' | 'prover' | 'wor
   };
 }
 
-/** What proving joined slices may take where nothing is said, and of what is free. */
-const JOINED_BYTES = 2.5e9;
+/** Of free memory, what proving joined slices may take. */
 const FREE_SHARE = 0.75;
 
 /** Bytes that one proof of joined slices may take; undefined where slices are proven one by one. */

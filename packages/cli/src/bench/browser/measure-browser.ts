@@ -1,6 +1,7 @@
 /** The same prover and verifier in a browser: compiled, proven and verified there; and the verifier alone. */
 import type { Tensor } from '@dsperse/core/graph';
 import { InvariantError, ProvingError } from '@dsperse/core/prove';
+import { JOINED_BYTES } from '../../proving/joined-memory.js';
 import { compileForBench } from '../compile-session.js';
 import { loadModel } from '../load-model.js';
 import { ProverSession } from '../prover-session.js';
@@ -21,6 +22,7 @@ interface ProveFindings {
   readonly isolated: boolean;
   readonly threads: number;
   readonly slices: number;
+  readonly proofs: number;
   readonly compileMs: number;
   readonly prepareMs: number;
   readonly proveMs: readonly number[];
@@ -52,7 +54,7 @@ export async function measureBrowser(
     ['/model.onnx', bytes],
     ['/samples.json', samples],
   ]);
-  const query = new URLSearchParams({ runs: String(runs), budget: String(budgetMs) });
+  const query = new URLSearchParams({ runs: String(runs), budget: String(budgetMs), joined: String(JOINED_BYTES) });
   const proven = (await visit(chromium, `/prove.html?${query}`, { isolated: true, files }, options)) as ProveFindings;
   if (!proven.isolated) throw new InvariantError('the page that proves is not cross-origin isolated');
   const verified = await verifierAlone(chromium, model, proven.fingerprint, options);
@@ -62,6 +64,7 @@ export async function measureBrowser(
     browser: chromium.version,
     threads: proven.threads,
     slices: proven.slices,
+    proofs: proven.proofs,
     compileMs: proven.compileMs,
     prepareMs: proven.prepareMs,
     proveMs: spread(proven.proveMs),
@@ -81,7 +84,7 @@ function verifierAlone(
 ): Promise<VerifyFindings> {
   return withScratch(async (directory) => {
     await compileForBench({ ask: 'compile', model, directory, slices: 'auto' });
-    const session = await ProverSession.open({ ask: 'open', directory, workers: 2 });
+    const session = await ProverSession.open({ ask: 'open', directory, workers: 2, joinedBytes: JOINED_BYTES });
     session.prove();
     const run = JSON.stringify(session.runDocument());
     await session.close();

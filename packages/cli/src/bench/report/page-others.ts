@@ -10,6 +10,7 @@ export function browserSection({ browser, browserFailures }: BenchResults): stri
   const rows = browser.map((b) => [
     b.model,
     String(b.threads),
+    `${b.proofs} of ${b.slices}`,
     formatMs(b.compileMs),
     formatMs(b.prepareMs),
     formatMs(b.proveMs.median),
@@ -20,7 +21,17 @@ export function browserSection({ browser, browserFailures }: BenchResults): stri
   ]);
   const columns = [
     { title: 'model' },
-    ...right('threads', 'compile', 'weights', 'prove', 'verify', 'proof', 'kernel memory', 'verifier alone'),
+    ...right(
+      'threads',
+      'proofs of slices',
+      'compile',
+      'weights',
+      'prove',
+      'verify',
+      'proof',
+      'kernel memory',
+      'verifier alone',
+    ),
   ];
   return [
     '## In a browser',

@@ -1,4 +1,5 @@
 /** docs/bench/README.md, from results. */
+import { JOINED_BYTES } from '../../proving/joined-memory.js';
 import { formatBytes, formatCount, formatMs } from '../../terminal/format.js';
 import { PHASES } from '../protocol.js';
 import type { BenchResults, ModelResult, SlicingResult } from '../results.js';
@@ -51,7 +52,18 @@ at commit ${commits}.`;
 function modelSection({ results, failures }: BenchResults): string[] {
   const columns = [
     { title: 'model' },
-    ...right('parameters', 'multiplications', 'slices', 'compile', 'weights', 'prove', 'verify', 'proof', 'memory'),
+    ...right(
+      'parameters',
+      'multiplications',
+      'slices',
+      'proofs',
+      'compile',
+      'weights',
+      'prove',
+      'verify',
+      'proof',
+      'memory',
+    ),
     ...right('inference', 'ratio'),
   ];
   const rows = results.map((r) => [
@@ -59,6 +71,7 @@ function modelSection({ results, failures }: BenchResults): string[] {
     formatCount(r.parameters),
     formatCount(r.multiplications),
     String(r.slices),
+    String(r.proofs),
     formatMs(r.compileMs),
     formatMs(r.prepareMs),
     range(r.proveMs),
@@ -70,7 +83,8 @@ function modelSection({ results, failures }: BenchResults): string[] {
   ]);
   const by = [...new Set(results.map((r) => r.inferenceBy))].join('; ');
   const once = results.filter((r) => r.runs === 0).map((r) => r.model);
-  const words = `Prove: from a slice's inputs to its proof, all slices one after another, ${results[0]?.workers ?? 0} workers; median (least–most).
+  const words = `Where a model has fewer proofs than slices, consecutive ones are proven together, as far as an estimated ${formatBytes(JOINED_BYTES)} of
+memory allow. Prove: from inputs to proof, one proof after another, ${results[0]?.workers ?? 0} workers; median (least–most). Proof: all of them together.
 Weights: reading them and committing to them, once per program where memory holds them, else each time. Verify: a whole run, warm.
 Memory: the most that the proving process had resident. Inference: ${by}; ratio: proving to it.${
     once.length > 0 ? ` One proof, the first of its process, stands for ${once.join(', ')}.` : ''

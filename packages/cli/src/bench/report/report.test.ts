@@ -19,7 +19,8 @@ const model = (name: string, ms: number): ModelResult => ({
   measured,
   parameters: 1000 * ms,
   multiplications: 5000 * ms,
-  slices: 1,
+  slices: 7,
+  proofs: 3,
   runs: 3,
   compileMs: ms,
   compilePeakRssBytes: 2e8,
@@ -79,6 +80,7 @@ describe('the report', () => {
   it('says what was measured and what was not', () => {
     const text = page(results, charts(results), new Set(['time']));
     expect(text).toContain('| small ');
+    expect(text).toMatch(/\| small .*\| +7 \| +3 \|/);
     expect(text).toContain('memory-limit');
     expect(text).toContain('too much \\| of it');
     expect(text).toContain('](time.png)');
