@@ -72,7 +72,8 @@ export interface Oracle {
 
 export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset): Oracle {
   const { tensors, cells } = lay(shapes);
-  const wanted = Math.min(preset.maxLogRow, log2(Math.ceil(cells / 32)));
+  const most = gap ? preset.maxLogRow : preset.maxLogConstantsRow;
+  const wanted = Math.min(most, log2(Math.ceil(cells / 32)));
   const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.logFinal, wanted);
   return { tensors, logRow, rows: Math.ceil(cells / 2 ** logRow), gap };
 }

@@ -35,6 +35,7 @@ export const PRESET: Preset = {
   queries: 40,
   grindingBits: 8,
   maxLogRow: 7,
+  maxLogConstantsRow: 7,
   limitLogRow: 10,
   logTree: 7,
   logFinal: 1,

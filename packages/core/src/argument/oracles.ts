@@ -37,7 +37,8 @@ export function oracleShape(shapes: readonly (readonly number[])[], gap: boolean
   const layout = stack(shapes);
   const wanted = ceilLog2(Math.ceil(layout.cells / TARGET_ROWS));
   const least = ceilLog2(Math.ceil(layout.cells / MAX_ROWS));
-  const logRow = Math.max(least, preset.logFinal, Math.min(preset.maxLogRow, wanted));
+  const most = gap ? preset.maxLogRow : preset.maxLogConstantsRow;
+  const logRow = Math.max(least, preset.logFinal, Math.min(most, wanted));
   const rows = Math.ceil(layout.cells / 2 ** logRow);
   if (logRow > preset.limitLogRow) {
     throw new InputError(

@@ -8,8 +8,10 @@ export interface Preset {
   readonly queries: number;
   /** Leading zero bits asked of the grinding hash before the queries are drawn. */
   readonly grindingBits: number;
-  /** log2 of the longest message row of a commitment; the code word is four times as long. */
+  /** log2 of the longest message row of a prover's commitment; the code word is four times as long. */
   readonly maxLogRow: number;
+  /** The same of constants, which are encoded once for all proofs, and of which joined slices open all rows. */
+  readonly maxLogConstantsRow: number;
   /** The same where a commitment would otherwise have too many rows. */
   readonly limitLogRow: number;
   /** log2 of the most leaves in one tree of fractions; a larger lookup has a tree of its own. */
@@ -33,7 +35,8 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     name: 'standard',
     queries: 128,
     grindingBits: 16,
-    maxLogRow: 16,
+    maxLogRow: 17,
+    maxLogConstantsRow: 18,
     limitLogRow: 18,
     logTree: 23,
     logFinal: 6,
@@ -46,6 +49,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     queries: 6,
     grindingBits: 2,
     maxLogRow: 6,
+    maxLogConstantsRow: 7,
     limitLogRow: 10,
     logTree: 6,
     logFinal: 1,

@@ -109,15 +109,15 @@ describe('the soundness error', () => {
         ],
         [
           "opening: sumcheck",
-          118.41,
+          118.35,
         ],
         [
           "opening: proximity of the combined rows",
-          102.99,
+          101.99,
         ],
         [
           "opening: proximity of the folds",
-          107.22,
+          106.22,
         ],
         [
           "opening: spot checks and proof of work",
@@ -129,7 +129,7 @@ describe('the soundness error', () => {
         ],
         [
           "all",
-          100.61,
+          100.34,
         ],
       ]
     `);
