@@ -2,9 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { dsperseTokenAbi } from '@dsperse/contracts';
 import { loadConfig } from '@dsperse/network/node';
+import { epochSettlementSchema } from '@dsperse/network/roles';
+import { NodeClient } from '@dsperse/network/transport';
+import { zeroAddress } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestNetwork, type TestNetwork, until } from '../network/processes/test-network.js';
+import { settled, startTestNetwork, type TestNetwork, until } from '../network/processes/test-network.js';
 
 let net: TestNetwork;
 const logged: Record<string, string> = {};
@@ -66,6 +70,26 @@ describe('a running network', () => {
       /^dsperse_validator_verdicts_total\{.*verdict="accepted".*\} [1-9]/m,
     );
     expect(gateway).toMatch(/^dsperse_operator_gas_tokens\{.*\} [1-9]/m);
+  });
+
+  it('burns and pays to the treasury what an epoch gives to nobody who claims', async () => {
+    const view = await settled(net, await net.order(2));
+    const { settlement } = await new NodeClient({ baseUrl: net.gatewayUrl }).get(
+      `/v1/epochs/${view.epoch}/leaves`,
+      epochSettlementSchema,
+      { maxResponseBytes: 1 << 20 },
+    );
+    const { treasury, token } = net.network.contracts;
+    const earned = (account: string) =>
+      settlement.leaves.reduce(
+        (sum, l) => (l.kind === 2 && l.role === undefined && l.account === account ? sum + l.cumulative : sum),
+        0n,
+      );
+    expect(earned(zeroAddress) > 0n && earned(treasury.toLowerCase()) > 0n).toBe(true);
+    expect(await net.ledger.claimed(zeroAddress)).toBe(earned(zeroAddress));
+    expect(await net.ledger.claimed(treasury)).toBe(earned(treasury.toLowerCase()));
+    const held = { address: token, abi: dsperseTokenAbi, functionName: 'balanceOf', args: [treasury] } as const;
+    expect(await net.ledger.publicClient.readContract(held)).toBe(earned(treasury.toLowerCase()));
   });
 
   it('serves an OpenAPI 3.1 document of every request in docs/network.md', async () => {

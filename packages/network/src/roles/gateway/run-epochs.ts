@@ -22,6 +22,7 @@ import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
 import { traceContext } from '../validator/check-epoch.js';
 import { buildTrace } from './build-trace.js';
+import { claimCommon } from './claim-common.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -319,6 +320,7 @@ export class EpochRunner {
     const risen = new Set(settlement.penalties.map((p) => `${p.operator} ${p.role}`));
     const penalties = withProof.filter((p) => p.leaf.kind === 3 && risen.has(`${p.leaf.operator} ${p.leaf.role}`));
     if (penalties.length > 0) await g.ledger.penalise(row.epoch, penalties);
+    await claimCommon(g.ledger, row.epoch, withProof, g.log);
     const now = g.nowMs();
     await g.sql.transaction(async (tx) => {
       const settled = await tx.query<{ id: Hex; spent: string }>(
