@@ -1,8 +1,10 @@
 /** Parts of transformers as they are exported: masked attention, and its precision. */
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Tensor } from '../../packages/core/src/graph/index.js';
 import { createKernels, type Kernels } from '../../packages/core/src/kernels/index.js';
+import { compileModel, quantizeInputs } from '../../packages/core/src/program/index.js';
 import { checkOperator } from '../operators/check-operator.js';
-import { floats, ints, type ModelSpec, node, wave } from './build-model.js';
+import { buildModel, floats, ints, type ModelSpec, node, wave } from './build-model.js';
 
 let kernels: Kernels;
 beforeAll(async () => {
@@ -58,6 +60,98 @@ describe('masked attention', () => {
     );
     const mask = floats([1, 1, n], [1, 1, 1, 0]);
     checkOperator(kernels, { ...spec, inputs: { ...spec.inputs, mask: [1, 1, n] } }, { ...inputs, mask }, tolerance);
+  });
+
+  for (const low of [-1e4, -1e9, -3.4028234663852886e38, Number.NEGATIVE_INFINITY]) {
+    it(`adds an input that holds ${low}`, () => {
+      const spec = attention(
+        [node('Unsqueeze', ['bias', 'axis'], ['wide']), node('Add', ['scores', 'wide'], ['masked'])],
+        { axis: ints([0]) },
+      );
+      const bias = floats(
+        [n, n],
+        causal.map((m, i) => (m ? low : i % 3 === 0 ? -0.5 : 0)),
+      );
+      checkOperator(kernels, { ...spec, inputs: { ...spec.inputs, bias: [n, n] } }, { ...inputs, bias }, tolerance);
+    });
+    it(`chooses ${low} by an input`, () => {
+      const spec = attention([node('Where', ['truth', 'scores', 'low'], ['masked'])], { low: floats([], [low]) });
+      const truth: Tensor = {
+        ...ints(
+          causal.map((m) => 1 - m),
+          [n, n],
+        ),
+        dtype: 'bool',
+      };
+      checkOperator(
+        kernels,
+        { ...spec, inputs: { ...spec.inputs, truth: [n, n] }, types: { truth: 'bool' } },
+        { ...inputs, truth },
+        tolerance,
+      );
+    });
+  }
+
+  it('gives zeros where it is asked whether a mask hides every key', () => {
+    const spec = attention(
+      [
+        node('Where', ['truth', 'zero', 'low'], ['bias']),
+        node('ReduceMax', ['bias', 'last'], ['highest'], { keepdims: 1 }),
+        node('Equal', ['highest', 'low'], ['empty']),
+        node('Add', ['scores', 'bias'], ['masked']),
+      ],
+      { zero: floats([], [0]), low: floats([], [Number.NEGATIVE_INFINITY]), last: ints([-1]) },
+    );
+    const nodes = spec.nodes.flatMap((x) =>
+      x.op === 'Softmax' ? [{ ...x, outputs: ['q·'] }, node('Where', ['empty', 'zero', 'q·'], ['p'])] : [x],
+    );
+    const truth: Tensor = {
+      ...ints(
+        causal.map((m, i) => (i < n ? 0 : 1 - m)),
+        [n, n],
+      ),
+      dtype: 'bool',
+    };
+    checkOperator(
+      kernels,
+      { ...spec, opset: 18, nodes, inputs: { ...spec.inputs, truth: [n, n] }, types: { truth: 'bool' } },
+      { ...inputs, truth },
+      tolerance,
+    );
+  });
+
+  it('takes a mask that is added without samples, and any number that hides', () => {
+    const spec = attention([node('Add', ['scores', 'bias'], ['masked'])], {});
+    const program = compileModel(buildModel({ ...spec, inputs: { ...spec.inputs, bias: [n, n] } }));
+    const of = (low: number) =>
+      quantizeInputs(
+        program,
+        new Map(
+          Object.entries({
+            ...inputs,
+            bias: floats(
+              [n, n],
+              causal.map((m) => m && low),
+            ),
+          }),
+        ),
+      );
+    const some = of(-1e9);
+    expect(some.clamped).toEqual([]);
+    expect(of(Number.NEGATIVE_INFINITY).integers.get('bias')).toEqual(some.integers.get('bias'));
+    expect(() => of(Number.POSITIVE_INFINITY)).toThrow(expect.objectContaining({ code: 'bad-input' }));
+    expect(() => of(Number.NaN)).toThrow(expect.objectContaining({ code: 'bad-input' }));
+  });
+
+  it('saturates no input that is more than a mask', () => {
+    const spec = attention([node('Add', ['scores', 'bias'], ['masked']), node('Neg', ['bias'], ['z'])], {});
+    const model = buildModel({ ...spec, inputs: { ...spec.inputs, bias: [n, n] }, outputs: ['y', 'z'] });
+    const bias = floats(
+      [n, n],
+      causal.map((m) => m && -1e9),
+    );
+    const program = compileModel(model, { calibration: [new Map(Object.entries({ ...inputs, bias }))] });
+    expect(program.tensors.get('bias')?.saturates).toBeUndefined();
   });
 
   it('makes the mask from positions', () => {

@@ -6,7 +6,9 @@ import {
   compileModel,
   dequantize,
   importModel,
+  type Precision,
   type Ranges,
+  saturated,
   semanticsOf,
   tameMasks,
 } from '@dsperse/core/program';
@@ -88,12 +90,13 @@ const LARGE = 1000;
 function maskedCells(
   graph: Graph,
   ranges: Ranges,
+  precision: Precision,
   inputs: ReadonlyMap<string, Tensor>,
 ): (name: string, data: ArrayLike<number>) => (index: number) => boolean {
-  const tamed = tameMasks(graph, ranges);
-  if (tamed === graph) return () => () => false;
+  const tamed = tameMasks(graph, ranges, precision);
+  if (tamed.graph === graph && tamed.floors.size === 0) return () => () => false;
   const values = new Map<string, Float64Array>();
-  evaluateGraph(tamed, inputs, semanticsOf, (name, { data }) => {
+  evaluateGraph(tamed.graph, saturated(inputs, tamed.floors), semanticsOf, (name, { data }) => {
     values.set(name, data);
   });
   return (name, data) => {
@@ -129,7 +132,7 @@ export async function measureLayers(
   );
   const errors = new Map<string, TensorFidelity>();
   const graph = importModel(model.bytes, { inputShapes, externalData });
-  const masked = maskedCells(graph, ranges, inputs);
+  const masked = maskedCells(graph, ranges, precision, inputs);
   evaluateGraph(graph, inputs, semanticsOf, (name, { data, dims }) => {
     const ours = found.get(name);
     const isMasked = masked(name, data);

@@ -1,6 +1,6 @@
 /** Checks and passes that need no shapes: names, order, dead nodes, finite weights. */
 import { InputError } from '../base/errors.js';
-import type { Graph, GraphNode } from './graph.js';
+import type { Graph, GraphNode, Tensor } from './graph.js';
 import { readsOf } from './subgraphs.js';
 
 const EXPORT_AGAIN = 'export the model again';
@@ -51,7 +51,7 @@ function firstNonFinite(data: Float64Array): number {
 
 /** Operators between the constants of a mask and what they are added to or chosen by. */
 const MASKING = new Set(
-  'Where Add Sub Max Min Trilu Expand Slice Reshape Unsqueeze Squeeze Transpose Concat Gather Tile'.split(' '),
+  'Where Add Sub Max Min Pad Trilu Expand Slice Reshape Unsqueeze Squeeze Transpose Concat Gather Tile'.split(' '),
 );
 const LARGEST = 3.4028234663852886e38;
 
@@ -67,6 +67,28 @@ export function boundMasks(graph: Graph): Graph {
     initializers.set(name, { ...t, data: t.data.map((x) => Math.min(LARGEST, Math.max(-LARGEST, x))) });
   }
   return changed ? { ...graph, initializers } : graph;
+}
+
+/** Below this, numbers of a mask hide. */
+const HIDING = -1000;
+
+/** Whether something is minus infinity asks whether a mask hides it: a comparison that finite masks answer too. */
+export function askWhatIsHidden(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  const tensors = new Map(graph.tensors);
+  const isLowest = (name: string): boolean =>
+    graph.initializers.get(name)?.data.every((x) => x === Number.NEGATIVE_INFINITY) ?? false;
+  const nodes = graph.nodes.map((n): GraphNode => {
+    const at = n.op === 'Equal' && n.domain === '' ? n.inputs.findIndex(isLowest) : -1;
+    if (at < 0 || graph.initializers.has(n.inputs[1 - at])) return n;
+    const { dtype, dims, data } = graph.initializers.get(n.inputs[at]) as Tensor;
+    const name = `${n.name}/hiding`;
+    const value: Tensor = { dtype, dims, data: data.map(() => HIDING) };
+    initializers.set(name, value);
+    if (tensors.has(n.inputs[at])) tensors.set(name, { dtype, dims, value });
+    return { ...n, op: 'LessOrEqual', inputs: [n.inputs[1 - at], name] };
+  });
+  return { ...graph, nodes, initializers, tensors };
 }
 
 /** Constants that nodes read are finite numbers. @throws InputError (non-finite-weight) */

@@ -4,7 +4,7 @@
  */
 import { InputError } from '../base/errors.js';
 import { bindInputs, type InputShapes } from './bind-inputs.js';
-import { boundMasks, checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
+import { askWhatIsHidden, boundMasks, checkFinite, checkNames, dropDead, sortNodes } from './check-graph.js';
 import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { fuseFunctions } from './fuse-functions.js';
@@ -29,11 +29,11 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   checkNames(model.graph);
   let graph = dropDead(sortNodes(model.graph));
   checkOperators(graph, options.semantics);
-  graph = boundMasks(graph);
+  graph = boundMasks(askWhatIsHidden(graph));
   checkFinite(graph);
   const inferred = inferShapes(graph, bindInputs(model, options.inputShapes), options.semantics);
   throwErrors(inferred.errors);
-  graph = withValues(boundMasks(inferred.graph));
+  graph = withValues(boundMasks(askWhatIsHidden(inferred.graph)));
   graph = fixOutputs(graph);
   graph = dropDead(bypass(graph));
   graph = dropDead(foldBatchNormalization(graph));
@@ -104,6 +104,16 @@ function fixOutputs(graph: Graph): Graph {
 
 const PASS_THROUGH = new Set(['Identity', 'Dropout']);
 
+/** The input that a choice with a constant condition takes in every cell. */
+function onlyChoice(graph: Graph, n: GraphNode): number | undefined {
+  const condition = n.op === 'Where' && n.domain === '' ? graph.initializers.get(n.inputs[0])?.data : undefined;
+  if (!condition || condition.length === 0 || condition.some((x) => (x !== 0) !== (condition[0] !== 0)))
+    return undefined;
+  const chosen = condition[0] !== 0 ? 1 : 2;
+  const [own, out] = [n.inputs[chosen], n.outputs[0]].map((name) => graph.tensors.get(name)?.dims ?? []);
+  return own.length === out.length && own.every((d, i) => d === out[i]) ? chosen : undefined;
+}
+
 /** Removes nodes that hand their input on, unless they name a graph output. */
 function bypass(graph: Graph): Graph {
   const alias = new Map<string, string>();
@@ -114,8 +124,9 @@ function bypass(graph: Graph): Graph {
       n.op === 'Cast' &&
       graph.tensors.get(n.outputs[0])?.dtype.includes('float') &&
       graph.tensors.get(n.inputs[0])?.dtype.includes('float');
-    if ((PASS_THROUGH.has(n.op) || isFloatCast) && !outputs.has(n.outputs[0])) {
-      alias.set(n.outputs[0], inputs[0]);
+    const handed = PASS_THROUGH.has(n.op) || isFloatCast ? 0 : onlyChoice(graph, n);
+    if (handed !== undefined && !outputs.has(n.outputs[0])) {
+      alias.set(n.outputs[0], inputs[handed]);
       return [];
     }
     return [{ ...n, inputs }];

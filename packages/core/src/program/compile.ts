@@ -7,7 +7,7 @@ import type { ValueId } from '../relation/relation.js';
 import type { BoundaryTensor, CompiledProgram, CompiledSlice, Precision } from './compiled.js';
 import { type CutSlice, cutSlices } from './cut.js';
 import { boundaryTensor, type LoweredGraph, lowerGraph } from './lower-graph.js';
-import { tameMasks } from './masks.js';
+import { openFloors, saturated, tameMasks } from './masks.js';
 import { analyseRanges, observeRanges, type Ranges, type Sample } from './ranges.js';
 import { planSlices, type SlicePlan } from './slice-plan.js';
 import { workOf, workUnits } from './work.js';
@@ -37,16 +37,23 @@ export function compileModel(model: Uint8Array, options: CompileOptions = {}): C
   let graph = importModel(model, options);
   onProgress?.('calibrate', 0);
   const progress = (fraction: number) => onProgress?.('calibrate', fraction);
-  const observed = (): Ranges =>
-    options.calibration?.length ? observeRanges(graph, options.calibration, progress) : analyseRanges(graph, progress);
-  let ranges = options.ranges ?? observed();
-  const tamed = tameMasks(graph, ranges);
-  if (tamed !== graph) {
-    graph = tamed;
-    ranges = options.ranges ?? observed();
+  const { calibration = [] } = options;
+  const observed = (floors: ReadonlyMap<string, number>): Ranges =>
+    calibration.length > 0
+      ? observeRanges(
+          graph,
+          calibration.map((sample) => saturated(sample, floors)),
+          progress,
+        )
+      : analyseRanges(graph, floors, progress);
+  let ranges = options.ranges ?? observed(openFloors(graph));
+  const tamed = tameMasks(graph, ranges, precision);
+  if (tamed.graph !== graph || tamed.floors.size > 0) {
+    graph = tamed.graph;
+    ranges = options.ranges ?? observed(tamed.floors);
   }
   onProgress?.('lower', 0);
-  const lowered = lowerGraph(graph, ranges, precision);
+  const lowered = lowerGraph(graph, ranges, precision, tamed.floors);
   onProgress?.('slice', 0);
   const cut = cutSlices(lowered, planSlices(lowered, plan), publicOutputs(lowered));
   return assemble(lowered, cut, precision, ranges);

@@ -13,6 +13,8 @@ export interface BoundaryTensor {
   /** Integers lie in [lo, hi]. */
   readonly lo: number;
   readonly hi: number;
+  /** Lower numbers, -Infinity among them, mean what `lo` does: an input that is a mask of attention. */
+  readonly saturates?: boolean;
 }
 
 /** One slice: its relation and the numbers of its constants. */

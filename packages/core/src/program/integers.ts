@@ -42,8 +42,9 @@ export function quantizeInputs(
     }
     const out = new Int32Array(size);
     let count = 0;
+    const floor = tensor.saturates ? tensor.lo * tensor.scale : Number.NEGATIVE_INFINITY;
     for (let i = 0; i < size; i++) {
-      const x = given.data[i];
+      const x = Math.max(floor, given.data[i]);
       if (!Number.isFinite(x)) {
         throw new InputError('bad-input', `input ${name} holds ${x} at ${i}`, 'give finite numbers');
       }

@@ -15,6 +15,7 @@ import {
   type Lowered,
   type Lowering,
   type NodeInputs,
+  roundToInt,
 } from '../layers/lowering.js';
 import { loweringOf } from '../layers/lowerings.js';
 import { coarsen, lowerFunction } from '../layers/rescale.js';
@@ -43,6 +44,8 @@ export interface LoweredGraph {
   readonly layers: readonly Layer[];
   /** Value and scale of each tensor that has one (not of those inside a layer). */
   readonly tensors: ReadonlyMap<string, Lowered>;
+  /** Of inputs that are masks (masks.ts). */
+  readonly floors: ReadonlyMap<string, number>;
 }
 
 /** How tensors are read: by how many nodes and as outputs. */
@@ -71,10 +74,16 @@ interface Fused {
 const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
-export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): LoweredGraph {
+/** @param floors of inputs that are masks: what stands for all numbers below it (masks.ts) */
+export function lowerGraph(
+  graph: Graph,
+  ranges: Ranges,
+  precision: Precision,
+  floors: ReadonlyMap<string, number> = new Map(),
+): LoweredGraph {
   const widths = WIDTHS[precision];
   checkLowerings(graph);
-  const plans = planTensors(graph, ranges, precision);
+  const plans = planTensors(graph, ranges, precision, floors);
   const plan = (name: string): TensorPlan => plans.get(name) as TensorPlan;
   const readers = countReaders(graph);
   const builder = new RelationBuilder();
@@ -82,7 +91,9 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
   for (const name of graph.inputs) {
     const { dims, scale, reach } = plan(name);
     const hi = Math.ceil(Math.min(reach / scale, 2 ** 24));
-    const range = graph.tensors.get(name)?.dtype === 'bool' ? { lo: 0, hi: 1 } : { lo: -hi, hi };
+    const floor = floors.get(name);
+    const lo = floor === undefined ? -hi : roundToInt(floor / scale);
+    const range = graph.tensors.get(name)?.dtype === 'bool' ? { lo: 0, hi: 1 } : { lo, hi };
     tensors.set(name, { value: builder.input(name, dims, range), scale });
   }
 
@@ -175,7 +186,7 @@ export function lowerGraph(graph: Graph, ranges: Ranges, precision: Precision): 
   }
   if (failures.length > 0) throw allOf(failures);
   commitOutputs(graph, builder, tensors, layers);
-  return { graph, builder, layers, tensors };
+  return { graph, builder, layers, tensors, floors };
 }
 
 function contextFor(
@@ -286,5 +297,6 @@ function copyValue(builder: RelationBuilder, name: string, src: ValueId): ValueI
 export function boundaryTensor(lowered: LoweredGraph, name: string): BoundaryTensor {
   const { value, scale } = lowered.tensors.get(name) as Lowered;
   const { dims, lo, hi } = lowered.builder.get(value);
-  return { name, dims, dtype: lowered.graph.tensors.get(name)?.dtype ?? 'float32', scale, lo, hi };
+  const dtype = lowered.graph.tensors.get(name)?.dtype ?? 'float32';
+  return { name, dims, dtype, scale, lo, hi, ...(lowered.floors.has(name) ? { saturates: true } : {}) };
 }

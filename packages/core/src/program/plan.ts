@@ -83,7 +83,12 @@ function positionReaches(graph: Graph): Map<string, number> {
 }
 
 /** Plans of inputs and computed tensors, by name. */
-export function planTensors(graph: Graph, ranges: Ranges, precision: Precision): Map<string, TensorPlan> {
+export function planTensors(
+  graph: Graph,
+  ranges: Ranges,
+  precision: Precision,
+  floors: ReadonlyMap<string, number> = new Map(),
+): Map<string, TensorPlan> {
   const widths = WIDTHS[precision];
   const top = 2 ** widths.bits - 1;
   const reach = new Map<string, number>();
@@ -97,7 +102,12 @@ export function planTensors(graph: Graph, ranges: Ranges, precision: Precision):
     reach.set(name, Math.min(Math.max(own > 0 ? own : 1, least), bound ?? Number.POSITIVE_INFINITY));
   };
   const positions = positionReaches(graph);
-  for (const name of graph.inputs) note(name, HEADROOM, undefined, positions.get(name));
+  for (const name of graph.inputs) {
+    // Nothing of a mask is below its floor.
+    const floor = floors.get(name);
+    const bound = floor === undefined ? undefined : Math.max(-floor, HEADROOM * (ranges[name]?.[1] ?? 0));
+    note(name, HEADROOM, bound, positions.get(name));
+  }
   // Tensors that share a scale, as a forest; a tree in which several operands meet is forced to one scale.
   const parent = new Map<string, string>();
   const find = (x: string): string => {

@@ -61,8 +61,13 @@ function* noise(seed: number): Generator<number, never> {
  * Ranges without samples: probes drawn from a fixed seed, alternately within [0, 1], [-1, 1] and bell-shaped around
  * zero. Intervals of computed tensors are widened by the factor that calibration leaves as headroom once more, as
  * probes tell less than real inputs.
+ * @param floors masks among the inputs (masks.ts): a quarter of their numbers are at the floor, the others zero
  */
-export function analyseRanges(graph: Graph, onProgress?: (fraction: number) => void): Record<string, [number, number]> {
+export function analyseRanges(
+  graph: Graph,
+  floors: ReadonlyMap<string, number> = new Map(),
+  onProgress?: (fraction: number) => void,
+): Record<string, [number, number]> {
   const random = noise(0x9e3779b9);
   const draw = (): number => random.next().value;
   const bell = (): number => draw() + draw() + draw() + draw() - 2;
@@ -72,7 +77,9 @@ export function analyseRanges(graph: Graph, onProgress?: (fraction: number) => v
       graph.inputs.map((name) => {
         const info = graph.tensors.get(name) as { dtype: Tensor['dtype']; dims: readonly number[] };
         const whole = info.dtype.includes('int') || info.dtype === 'bool';
-        const next = kinds[i % kinds.length];
+        const floor = floors.get(name);
+        const kind = kinds[i % kinds.length];
+        const next = floor === undefined ? kind : () => (draw() < 0.25 ? floor : 0);
         const data = Float64Array.from({ length: sizeOf(info.dims) }, () => (whole ? Math.round(draw()) : next()));
         return [name, { dtype: info.dtype, dims: info.dims, data }];
       }),
@@ -81,6 +88,6 @@ export function analyseRanges(graph: Graph, onProgress?: (fraction: number) => v
   const ranges = observeRanges(graph, samples, onProgress);
   for (const name of Object.keys(ranges)) ranges[name] = [2 * ranges[name][0], 2 * ranges[name][1]];
   // Half of it, as the planner doubles what it is given.
-  for (const name of graph.inputs) ranges[name] = [-INPUT_REACH / 2, INPUT_REACH / 2];
+  for (const name of graph.inputs) ranges[name] = [floors.get(name) ?? -INPUT_REACH / 2, INPUT_REACH / 2];
   return ranges;
 }

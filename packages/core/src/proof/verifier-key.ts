@@ -112,6 +112,7 @@ export function unitConstants(
 export function encodeTensor(e: Encoder, t: BoundaryTensor): void {
   e.text(t.name).list(t.dims, (d) => e.uint(d));
   e.text(t.dtype).float(t.scale).int(t.lo).int(t.hi);
+  e.uint(t.saturates ? 1 : 0);
 }
 
 export function decodeTensor(d: Decoder): BoundaryTensor {
@@ -123,8 +124,10 @@ export function decodeTensor(d: Decoder): BoundaryTensor {
     lo: d.int(),
     hi: d.int(),
   };
+  const saturates = d.uint();
+  if (saturates > 1) throw d.broken(`kind of ${tensor.name}`);
   if (!(tensor.scale > 0 && Number.isFinite(tensor.scale))) throw d.broken(`scale of ${tensor.name}`);
-  return tensor;
+  return saturates === 1 ? { ...tensor, saturates: true } : tensor;
 }
 
 export function encodeKey(key: VerifierKey): Uint8Array {

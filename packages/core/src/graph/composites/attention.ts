@@ -8,6 +8,12 @@ import type { Compose, Composer } from './composer.js';
 /** Added where nothing is attended to; as much as it takes of it is kept (program/masks.ts). */
 const LOWEST = -3.4028234663852886e38;
 
+/** Numbers of a mask from here on hide a key. */
+const HIDING = -1000;
+
+/** onnx.TensorProto.DataType. */
+const INT64 = 7;
+
 const range = (n: number): number[] => Array.from({ length: n }, (_, k) => k);
 
 /** A tensor on the way and its shape. */
@@ -83,23 +89,43 @@ export interface Scoring {
   readonly window: Window;
   /** Truth values where attention is paid, or numbers that are added; they broadcast to [batch, heads, queries, keys]. */
   readonly masks: readonly Mask[];
+  /** Whether a query whose keys are all hidden gets zeros, as ONNX says; else what the lowered scores give. */
+  readonly isZeroWhereEmpty: boolean;
 }
 
-/** The scores of masked positions lowered. */
-function masked(c: Composer, scores: string, queries: number, keys: number, s: Scoring): string {
+/** The scores of masked positions lowered, and which queries attend to any key where some may not. */
+function masked(
+  c: Composer,
+  scores: string,
+  queries: number,
+  keys: number,
+  s: Scoring,
+): { readonly y: string; readonly attends: string | undefined } {
   let y = scores;
   const { isCausal, offsets, left = -1, right = -1 } = s.window;
   const isSeen = (at: number, j: number): boolean =>
     !(isCausal && j > at) && !(left >= 0 && at - j > left) && !(right >= 0 && j - at > right);
   const cells = range(queries * keys).map((k) => [Math.floor(k / keys), k % keys]);
-  const bias = offsets.flatMap((offset) => cells.map(([i, j]) => (isSeen(i + offset, j) ? 0 : LOWEST)));
+  const seen = offsets.flatMap((offset) => cells.map(([i, j]) => isSeen(i + offset, j)));
   for (const { x, isTruth, isConstant } of s.masks) {
     if (isTruth) y = c.add('Where', [x, y, c.floats([LOWEST])]);
     else if (!isConstant) y = c.add('Add', [y, x]);
   }
   const constants = s.masks.filter((m) => !m.isTruth && m.isConstant).map((m) => m.x);
-  if (bias.some((v) => v !== 0)) constants.push(c.floats(bias, [offsets.length, 1, queries, keys]));
-  return constants.length === 0 ? y : c.add('Add', [y, constants.reduce((sum, m) => c.add('Add', [sum, m]))]);
+  const dims = [offsets.length, 1, queries, keys];
+  if (!seen.every(Boolean)) {
+    const bias = seen.map((isOpen) => (isOpen ? 0 : LOWEST));
+    constants.push(c.floats(bias, dims));
+  }
+  if (constants.length > 0) y = c.add('Add', [y, constants.reduce((sum, m) => c.add('Add', [sum, m]))]);
+  // A causal window alone leaves every query its own key; masks, and windows that end before the first key, may not.
+  const hasKey = (row: number): boolean => seen.slice(row * keys, (row + 1) * keys).some(Boolean);
+  const isNeverEmpty = s.masks.length === 0 && range(seen.length / keys).every(hasKey);
+  if (isNeverEmpty || !s.isZeroWhereEmpty) return { y, attends: undefined };
+  const open = s.masks.map(({ x, isTruth }) => (isTruth ? x : c.add('Greater', [x, c.floats([HIDING])])));
+  const all = open.reduce((both, x) => c.add('And', [both, x]), c.truths(seen.map(Number), dims));
+  const count = c.add('ReduceSum', [c.add('Cast', [all], { to: INT64 }), c.ints([-1])], { keepdims: 1 });
+  return { y, attends: c.add('Greater', [count, c.scalar(0)]) };
 }
 
 export interface Attended {
@@ -122,8 +148,10 @@ export function attend(c: Composer, q: Part, k: Part, v: Part, s: Scoring): Atte
     s.cap > 0
       ? c.add('Mul', [c.add('Tanh', [c.add('Mul', [scaled, c.floats([1 / s.cap])])]), c.floats([s.cap])])
       : scaled;
-  const biased = masked(c, capped, q.dims[2], k.dims[2], s);
-  const weights = c.add('Softmax', [biased], { axis: -1 });
+  const { y: biased, attends } = masked(c, capped, q.dims[2], k.dims[2], s);
+  const shares = c.add('Softmax', [biased], { axis: -1 });
+  // Who attends to nothing gets zeros.
+  const weights = attends === undefined ? shares : c.add('Where', [attends, shares, c.floats([0])]);
   const y = { x: c.add('MatMul', [weights, values.x]), dims: [...q.dims.slice(0, 3), v.dims[3]] };
   return { y, scores: [scaled, capped, biased, weights] };
 }
@@ -135,6 +163,32 @@ function wholeMask(c: Composer, index: number, keys: number, fill: number): stri
   if (missing <= 0 || dims[dims.length - 1] === 1) return x;
   const pads = c.ints([...dims.map(() => 0), ...dims.map((_, i) => (i === dims.length - 1 ? missing : 0))]);
   return c.add('Pad', [x, pads, c.typedAs(index, [fill], [])]);
+}
+
+/** Masks where the number of keys of each sequence is computed: padding behind them, and the window before them. */
+function countedKeys(
+  c: Composer,
+  index: number,
+  queries: number,
+  keys: number,
+  { isCausal, left = -1, right = -1 }: Omit<Window, 'offsets'>,
+): Mask[] {
+  const count = c.reshape(c.node.inputs[index], [c.dims(index)[0], 1, 1, 1]);
+  const masks = [c.add('Less', [c.ints(range(keys), [1, 1, 1, keys]), count])];
+  // How far key j is before query i: i + count - queries - j.
+  const gaps = range(queries * keys).map((k) => (k % keys) - Math.floor(k / keys) + queries);
+  const compared = (op: string, by: number): string =>
+    c.add(op, [
+      c.ints(
+        gaps.map((gap) => gap + by),
+        [1, 1, queries, keys],
+      ),
+      count,
+    ]);
+  if (isCausal) masks.push(compared('LessOrEqual', 0));
+  if (left >= 0) masks.push(compared('GreaterOrEqual', left));
+  if (right >= 0) masks.push(compared('LessOrEqual', -right));
+  return masks.map((x) => ({ x, isTruth: true }));
 }
 
 /** Inputs: queries, keys, values, mask, past keys and values, and how many of the keys are no padding. */
@@ -155,7 +209,14 @@ export const attention: Compose = (c) => {
       masks.push({ x: c.floats(range(keys).map((j) => (j < said ? 0 : LOWEST))), isTruth: false });
   }
   let offsets: readonly number[] = [past];
-  if (c.has(6)) {
+  const window: Omit<Window, 'offsets'> = {
+    isCausal: numberAttribute(c.node, 'is_causal', 0) === 1,
+    left: numberAttribute(c.node, 'left_window_size', -1),
+    right: numberAttribute(c.node, 'right_window_size', -1),
+  };
+  const isCounted = c.has(6) && c.valueOf(6) === undefined;
+  if (isCounted) masks.push(...countedKeys(c, 6, queries, keys, window));
+  else if (c.has(6)) {
     const lengths = [...c.known(6, 'the number of keys').data];
     offsets = lengths.map((n) => n - queries);
     const padding = lengths.flatMap((n) => range(keys).map((j) => (j < n ? 0 : LOWEST)));
@@ -164,13 +225,9 @@ export const attention: Compose = (c) => {
   const { y, scores } = attend(c, q, k, v, {
     scale: numberAttribute(c.node, 'scale', 1 / Math.sqrt(q.dims[3])),
     cap: numberAttribute(c.node, 'softcap', 0),
-    window: {
-      isCausal: numberAttribute(c.node, 'is_causal', 0) === 1,
-      offsets,
-      left: numberAttribute(c.node, 'left_window_size', -1),
-      right: numberAttribute(c.node, 'right_window_size', -1),
-    },
+    window: isCounted ? { isCausal: false, offsets } : { ...window, offsets },
     masks,
+    isZeroWhereEmpty: true,
   });
   const out = c.dims(0).length === 3 ? together(c, y).x : y.x;
   const mode = numberAttribute(c.node, 'qk_matmul_output_mode', 0);

@@ -89,6 +89,7 @@ const multiHeadAttention: Compose = (c) => {
       ...(c.has(4) ? [keyMask(c, 4, k.dims[2])] : []),
       ...(c.has(5) ? [{ x: c.node.inputs[5], isTruth: false }] : []),
     ],
+    isZeroWhereEmpty: false,
   });
   return [together(c, y).x, k.x, v.x];
 };
@@ -115,6 +116,7 @@ const packedAttention: Compose = (c) => {
       ...(c.has(3) ? [keyMask(c, 3, tokens)] : []),
       ...(c.has(5) ? [{ x: c.node.inputs[5], isTruth: false }] : []),
     ],
+    isZeroWhereEmpty: false,
   });
   return [together(c, y).x];
 };
@@ -148,6 +150,7 @@ const groupQueryAttention: Compose = (c) => {
     cap: numberAttribute(c.node, 'softcap', 0),
     window: { isCausal: true, offsets: [past], left: window > 0 ? window - 1 : -1 },
     masks: [],
+    isZeroWhereEmpty: false,
   });
   return [together(c, y).x, k.x, v.x];
 };
