@@ -69,6 +69,10 @@ Every constant of the mechanism is a parameter in the contract \`Parameters\`. O
 than \`parameterStepSeconds\` after the change before. \`dsperse gov params\` prints what a network has now. The last column
 says where a local network of \`dsperse up\` differs: times short enough to watch; its lower bounds are 1.
 
+tests/parameters searches contracts, nodes and client for numbers. What is no parameter is listed in
+tests/parameters/exceptions.ts, with the reason: units, formats, sizes, how often something is looked at, and the two
+thirds of the stake on which everything else rests.
+
 ${align([head, head.map(() => '---'), ...rows].map(line).join('\n'))}
 `;
 }

@@ -1,4 +1,5 @@
 /** A gateway that says what a test wants, behind the `fetch` of a link: no server, no database. */
+import { ENDPOINT_RULES } from '@dsperse/network/chain';
 import { ROLE, signMessage, toJson } from '@dsperse/network/messages';
 import { createMetrics, identityOf, makeEndpoint, silentLogger } from '@dsperse/network/node';
 import type { Hex } from 'viem';
@@ -107,6 +108,7 @@ export class FakeGateway {
       url: 'http://gateway.test',
       identity: identity(key),
       network,
+      rules: async () => ENDPOINT_RULES,
       announce,
       log: silentLogger(),
       fetch: this.fetch,

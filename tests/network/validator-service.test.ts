@@ -157,6 +157,7 @@ const PARAMETERS: Record<string, bigint> = {
   collateralBps: 0n,
   collateralMin: 1n,
   clockSkewSeconds: 300n,
+  epochOrdersMax: 1n,
   emissionYearBps: 1_000n,
   emissionProverBps: 6_000n,
   emissionValidatorBps: 3_000n,
@@ -379,6 +380,15 @@ describe('epochs', () => {
     const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map(missed) }));
     propose({ ...trace, orders: [{ ...only, chunks }] });
     await refused();
+  });
+
+  it('are not signed with more orders than the network settles at once', async () => {
+    const trace = await judged();
+    PARAMETERS.epochOrdersMax = 0n;
+    propose(trace);
+    await refused();
+    PARAMETERS.epochOrdersMax = 1n;
+    await until(() => signatures.length === 1, 'the signature');
   });
 
   it('are not signed upon a state that the chain does not have', async () => {

@@ -22,9 +22,6 @@ import {Messages} from "./libraries/Messages.sol";
 contract Settlement is Equivocations, ISettlement {
     using Checkpoints for Checkpoints.Trace208;
 
-    /// An epoch for which no root found two thirds is passed over; nobody can jump to the end of the numbers.
-    uint64 public constant MAX_SKIPPED_EPOCHS = 1000;
-
     bytes32 public constant WRONG_ATTESTATION = "wrong-attestation";
     bytes32 public constant EPOCH_PENALTY = "epoch-penalty";
 
@@ -139,7 +136,8 @@ contract Settlement is Equivocations, ISettlement {
     /// orders exit unpaid; the epoch is held then.
     function post(Messages.EpochRoot calldata message, bytes[] calldata signatures) external {
         uint64 next = nextEpoch;
-        if (message.epoch < next || message.epoch > next + MAX_SKIPPED_EPOCHS) {
+        // An epoch for which no root found two thirds is passed over; nobody can jump to the end of the numbers.
+        if (message.epoch < next || message.epoch > next + _parameter("skippedEpochsMax")) {
             revert EpochOutOfSequence(message.epoch, next);
         }
         if (message.root == 0) revert EmptyRoot();

@@ -31,4 +31,5 @@ export {
   type ParameterName,
   type ParameterOverride,
   type ParameterUnit,
+  parameterDefault,
 } from './parameters.js';

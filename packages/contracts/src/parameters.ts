@@ -166,6 +166,30 @@ export const PARAMETERS = [
   seconds('epochSeconds', 'length of an epoch', { of: DAY, min: 10n * MINUTE, max: 7n * DAY }),
   seconds('challengeSeconds', 'from the posting of an epoch until it is final', { of: DAY, min: HOUR, max: 7n * DAY }),
   seconds('clockSkewSeconds', 'how far the clocks of nodes and chain may be apart', { of: 300n, min: 5n, max: HOUR }),
+  seconds(
+    'collectSeconds',
+    'how long a proposed epoch waits for signatures before it is proposed anew; longer each time',
+    {
+      of: 30n,
+      min: 5n,
+      max: HOUR,
+    },
+  ),
+  seconds('collectSecondsMax', 'longest that a proposed epoch waits for signatures', {
+    of: HOUR,
+    min: MINUTE,
+    max: DAY,
+  }),
+  epochs('skippedEpochsMax', 'numbers of epochs without a root that the next root may pass over', {
+    of: 1_000n,
+    min: 100n,
+    max: 100_000n,
+  }),
+  seconds('exitMarginSeconds', 'an order is settled only while its reserve cannot be taken back for this long', {
+    of: 30n,
+    min: 5n,
+    max: HOUR,
+  }),
   epochs('rememberEpochs', 'epochs for which the ids of settled orders are remembered', {
     of: 64n,
     min: 8n,
@@ -189,6 +213,50 @@ export const PARAMETERS = [
     of: 60n,
     min: 2n,
     max: HOUR,
+  }),
+  seconds('lockGraceSeconds', "a lock's deadline is not missed by the time that a message takes", {
+    of: 1n,
+    min: 0n,
+    max: MINUTE,
+  }),
+  seconds('releaseSkewSeconds', 'how far the time in a release may be from its arrival', {
+    of: MINUTE,
+    min: 5n,
+    max: 10n * MINUTE,
+  }),
+  seconds('judgingGraceSeconds', 'how long an order waits after its deadline for verdicts on what came in time', {
+    of: 15n,
+    min: 1n,
+    max: HOUR,
+  }),
+  seconds(
+    'failureWindowSeconds',
+    'missed and rejected locks this recent put a prover behind others that ask the same',
+    {
+      of: HOUR,
+      min: MINUTE,
+      max: 7n * DAY,
+    },
+  ),
+  seconds(
+    'restSeconds',
+    'rest before a prover that gave a chunk up gets it again where nobody else can; times attempts',
+    {
+      of: 5n,
+      min: 1n,
+      max: HOUR,
+    },
+  ),
+  bps('rateWeightBps', "weight of a new receipt in a prover's measured rate", {
+    of: 2_000n,
+    min: 100n,
+    max: 10_000n,
+  }),
+  bps('rateStepBps', "most that one receipt moves a prover's measured rate", { of: 2_500n, min: 100n, max: 10_000n }),
+  seconds('endpointSecondsMax', 'longest life of the record that an operator signs about itself', {
+    of: 30n * DAY,
+    min: HOUR,
+    max: 365n * DAY,
   }),
   bps('collateralBps', "collateral of a lock, of the chunk's price", { of: 20_000n, min: 1_000n, max: 100_000n }),
   tokens('collateralMin', 'least collateral of a lock', { of: TOKEN / 100n, min: 10n ** 12n, max: 1_000n * TOKEN }),
@@ -254,6 +322,11 @@ export const PARAMETERS = [
 ] as const;
 
 export type ParameterName = (typeof PARAMETERS)[number]['name'];
+
+/** What a network starts with: for those who do not know a chain to ask. */
+export function parameterDefault(name: ParameterName): bigint {
+  return (PARAMETERS.find((p) => p.name === name) as ParameterDefinition).default;
+}
 
 /** A value alone keeps the bounds of the definition. */
 export type ParameterOverride =

@@ -130,6 +130,11 @@ describe('post', () => {
     expect(await posting({ ...next, epoch: 1n })).toBe('EpochOutOfSequence');
     expect(await posting({ ...next, epoch: 0n })).toBe('EpochOutOfSequence');
     expect(await posting({ ...next, epoch: 1_003n })).toBe('EpochOutOfSequence');
+    expect(await posting({ ...next, epoch: 1_002n })).toBeUndefined();
+    const skipped = stringToHex('skippedEpochsMax', { size: 32 });
+    await net.send(net.at.timelock, 'parameters', 'set', [skipped, 999n]);
+    expect(await posting({ ...next, epoch: 1_002n })).toBe('EpochOutOfSequence');
+    expect(await posting({ ...next, epoch: 1_001n })).toBeUndefined();
     expect(await posting({ ...next, previous: zeroHash })).toBe('WrongPrevious');
     expect(await posting({ ...next, root: zeroHash })).toBe('EmptyRoot');
     expect(await posting({ ...next, epoch: 3n })).toBeUndefined();

@@ -13,7 +13,7 @@ import {
   toJson,
 } from '@dsperse/network/messages';
 import { NodeClient, type NodeClientOptions, TransportError } from '@dsperse/network/transport';
-import type { Address, Hex } from 'viem';
+import { type Address, type Hex, stringToHex } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
 import { ChainAccess, type ChainOptions } from './chain-access.js';
 import { type Balances, balancesOf, deposit, forceExit, placeDirect, requestCancel, withdraw } from './deposits.js';
@@ -66,9 +66,23 @@ const submitted = orderViewSchema.pick({ id: true });
 export async function createClient(options: ClientOptions): Promise<Client> {
   const { gatewayUrl: baseUrl, account, timeoutMs, fetch } = options;
   const common = { baseUrl, timeoutMs, fetch };
-  const gateway = await meetGateway(new NodeClient({ ...common, maxRetries: 1 }), options.network);
+  const expected = options.network && (await withClockSkew(options.network, options));
+  const gateway = await meetGateway(new NodeClient({ ...common, maxRetries: 1 }), expected);
   const { network, address: audience } = gateway;
   return new Client(options, gateway, new NodeClient({ ...common, signer: account, network, audience }));
+}
+
+/** The parameter, where the chain can be asked; what it starts with counts where it cannot. */
+async function withClockSkew(network: ExpectedNetwork, { chain }: ClientOptions): Promise<ExpectedNetwork> {
+  const { contracts, chainId } = network;
+  if (!chain || !contracts.parameters || network.clockSkewSeconds !== undefined) return network;
+  try {
+    const access = await ChainAccess.connect({ ...chain, contracts, chainId });
+    const name = stringToHex('clockSkewSeconds', { size: 32 });
+    return { ...network, clockSkewSeconds: Number(await access.read('parameters', 'get', [name])) };
+  } catch {
+    return network;
+  }
 }
 
 export class Client {

@@ -1,5 +1,5 @@
 /** Whom the client talks to: what a gateway signs of itself, compared with the network that the caller expects. */
-import type { NetworkAddresses } from '@dsperse/contracts';
+import { type NetworkAddresses, parameterDefault } from '@dsperse/contracts';
 import { isSignedBy, type NetworkId, type NodeDocument, nodeSchema, ROLE } from '@dsperse/network/messages';
 import { type NodeClient, TransportError } from '@dsperse/network/transport';
 import { type Address, hexToBytes } from 'viem';
@@ -8,6 +8,8 @@ import { type Address, hexToBytes } from 'viem';
 export interface ExpectedNetwork {
   readonly chainId: number;
   readonly contracts: Readonly<Partial<Record<keyof NetworkAddresses, Address>>>;
+  /** The parameter: so long does an endpoint record count after its end. That which a network starts with by default. */
+  readonly clockSkewSeconds?: number;
   /** Operator address of the gateway. */
   readonly gateway?: Address;
 }
@@ -22,9 +24,6 @@ export interface GatewayIdentity {
   readonly clockAheadMs: number;
   readonly limits: NodeDocument['limits'];
 }
-
-/** An endpoint record counts this long after its end: clocks differ. */
-const SKEW_SECONDS = 120;
 
 const refuse = (code: string, message: string, hint: string): TransportError =>
   new TransportError(code, message, { retryable: false, hint });
@@ -65,7 +64,8 @@ export async function checkGateway(
     throw refuse('bad-record', 'the record of the gateway is not signed by its operator', 'take another gateway');
   }
   if ((message.roles & ROLE.gateway) === 0) throw refuse('not-a-gateway', 'this node is no gateway', 'take another');
-  if (message.expiresAt + SKEW_SECONDS < nowMs / 1000) {
+  const { clockSkewSeconds = Number(parameterDefault('clockSkewSeconds')) } = expected ?? {};
+  if (message.expiresAt + clockSkewSeconds < nowMs / 1000) {
     throw refuse('bad-record', 'the record of the gateway has expired', 'check the clock of this machine');
   }
   if (expected?.gateway && expected.gateway.toLowerCase() !== message.operator.toLowerCase()) {

@@ -169,6 +169,12 @@ describe('the gateway', () => {
     await expect(meet(document({ issuedAt: NOW - 9000, expiresAt: NOW - 5000 }))).rejects.toMatchObject({
       code: 'bad-record',
     });
+    const late = await document({ issuedAt: NOW - 9000, expiresAt: NOW - 60 });
+    const { market } = network;
+    expect(await meet(late, { chainId: 31337, contracts: { market } })).toMatchObject({ clockAheadMs: 5000 });
+    await expect(meet(late, { chainId: 31337, contracts: { market }, clockSkewSeconds: 59 })).rejects.toMatchObject({
+      code: 'bad-record',
+    });
     const honest = await document();
     const other = { ...honest.endpoint.message, encryptionKey: bytesToHex(sealingKeys().publicKey) };
     const swapped = { ...honest, endpoint: { ...honest.endpoint, message: other } };

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkAddresses } from '@dsperse/contracts';
-import { connectLedger } from '@dsperse/network/chain';
+import { connectLedger, endpointRules } from '@dsperse/network/chain';
 import {
   type Check,
   type DoctorProbes,
@@ -37,7 +37,7 @@ export async function diagnoseNode(file: string | undefined, roles: string | und
   const checks = await diagnose(config, {
     ...machineProbes(config, password),
     ...storeProbes(config),
-    ...stakeProbe(config),
+    ...ledgerProbes(config),
   });
   const failed = checks.filter((c) => c.status === 'fail').length;
   const table = renderTable(
@@ -92,13 +92,15 @@ function storeProbes({ databaseUrl, blobUrl, dataDirectory }: NodeConfig): Docto
   };
 }
 
-function stakeProbe(config: NodeConfig): DoctorProbes {
+function ledgerProbes(config: NodeConfig): DoctorProbes {
   const { rpcUrl } = config;
   if (rpcUrl === undefined) return {};
+  const connect = () =>
+    connectLedger({ rpcUrl, contracts: networkOf(config).contracts as unknown as NetworkAddresses });
   return {
+    endpointRules: async () => endpointRules(await connect()),
     stake: async (role, operator) => {
-      const contracts = networkOf(config).contracts as unknown as NetworkAddresses;
-      const ledger = await connectLedger({ rpcUrl, contracts });
+      const ledger = await connect();
       const name = role === 'prover' ? 'proverStakeMin' : 'validatorStakeMin';
       const [{ active }, least] = await Promise.all([
         ledger.stakeOf(role === 'prover' ? 1 : 2, operator),

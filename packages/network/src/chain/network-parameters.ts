@@ -1,6 +1,7 @@
 /** Governed parameters in the form that the market and the settlement take them. */
-import { BURN_ACCOUNT } from '@dsperse/contracts';
-import type { MarketPolicy } from '../market/index.js';
+import { BURN_ACCOUNT, parameterDefault } from '@dsperse/contracts';
+import type { MarketPolicy, RatePolicy } from '../market/index.js';
+import type { EndpointRules } from '../messages/index.js';
 import type { SettlementParameters } from '../scoring/index.js';
 import type { Ledger } from './ledger.js';
 
@@ -20,12 +21,48 @@ export async function marketPolicy(ledger: Ledger, at?: number): Promise<MarketP
   };
 }
 
-/** How long steps between nodes take, in seconds. */
-export interface NetworkTiming {
-  readonly epochSeconds: number;
-  readonly commitSeconds: number;
-  /** How far the clocks of nodes and chain may be apart. */
-  readonly clockSkewSeconds: number;
+const TIMES = [
+  'epochSeconds',
+  'commitSeconds',
+  'clockSkewSeconds',
+  'collectSeconds',
+  'collectSecondsMax',
+  'exitMarginSeconds',
+  'lockGraceSeconds',
+  'releaseSkewSeconds',
+  'judgingGraceSeconds',
+  'orderSecondsMax',
+] as const;
+
+/** How long steps between nodes take, in seconds: docs/parameters.md. */
+export type NetworkTiming = Readonly<Record<(typeof TIMES)[number], number>>;
+
+/** How provers are told apart by what became of their locks. */
+export interface ProverPolicy {
+  readonly failureWindowSeconds: number;
+  readonly restSeconds: number;
+  readonly rate: RatePolicy;
+}
+
+export async function proverPolicy(ledger: Ledger): Promise<ProverPolicy> {
+  const p = await ledger.parameters(['failureWindowSeconds', 'restSeconds', 'rateWeightBps', 'rateStepBps']);
+  return {
+    failureWindowSeconds: Number(p.failureWindowSeconds),
+    restSeconds: Number(p.restSeconds),
+    rate: { weightBps: Number(p.rateWeightBps), maxStepBps: Number(p.rateStepBps) },
+  };
+}
+
+/** Of a network that nobody changed: for those who do not know a chain to ask. */
+export const ENDPOINT_RULES: EndpointRules = {
+  clockSkewSeconds: Number(parameterDefault('clockSkewSeconds')),
+  endpointSecondsMax: Number(parameterDefault('endpointSecondsMax')),
+};
+
+/** By which an operator's record counts. */
+export async function endpointRules(ledger: Ledger): Promise<EndpointRules> {
+  const p = await ledger.parameters(['clockSkewSeconds', 'endpointSecondsMax']);
+  return { clockSkewSeconds: Number(p.clockSkewSeconds), endpointSecondsMax: Number(p.endpointSecondsMax) };
 }
 
 /** How proofs are given to validators. */
@@ -42,12 +79,8 @@ export async function judgingPolicy(ledger: Ledger, at?: number): Promise<Judgin
 }
 
 export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
-  const p = await ledger.parameters(['epochSeconds', 'commitSeconds', 'clockSkewSeconds']);
-  return {
-    epochSeconds: Number(p.epochSeconds),
-    commitSeconds: Number(p.commitSeconds),
-    clockSkewSeconds: Number(p.clockSkewSeconds),
-  };
+  const p = await ledger.parameters(TIMES);
+  return Object.fromEntries(TIMES.map((name) => [name, Number(p[name])])) as unknown as NetworkTiming;
 }
 
 /** @param at when the epoch was closed, in seconds: everyone settles it by the same parameters */

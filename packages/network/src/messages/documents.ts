@@ -68,6 +68,14 @@ export type Capability = z.infer<typeof capabilitySchema>;
 export const endpointSchema = z.strictObject({ record: signedSchema('Endpoint'), capability: capabilitySchema });
 export type EndpointDocument = z.infer<typeof endpointSchema>;
 
+/** Parameters by which an endpoint record counts, in seconds. */
+export interface EndpointRules {
+  /** How far another's clock may be from ours. */
+  readonly clockSkewSeconds: number;
+  /** Longest life of a record. */
+  readonly endpointSecondsMax: number;
+}
+
 /** Roles as bits of `Endpoint.roles`. */
 export const ROLE = { prover: 1, validator: 2, gateway: 4 } as const;
 export type RoleName = keyof typeof ROLE;

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ENDPOINT_RULES } from '../chain/index.js';
 import { type NodeDocument, toJson } from '../messages/index.js';
 import { loadConfig } from './config.js';
 import { type Check, type DoctorProbes, diagnose, doctorExitCode } from './doctor.js';
@@ -50,6 +51,7 @@ const healthy: Required<DoctorProbes> = {
   database: async () => {},
   blobs: async () => {},
   stake: async () => ({ active: 10n, least: 10n }),
+  endpointRules: async () => ENDPOINT_RULES,
   portIsFree: async () => true,
   memoryBytes: () => 2 ** 36,
   gas: async () => 10n ** 18n,

@@ -1,6 +1,7 @@
 /** What is wrong with a node and what to do about it, as data. Each check stands on a probe that is handed in. */
 import type { Address } from 'viem';
-import type { NodeDocument } from '../messages/index.js';
+import { ENDPOINT_RULES } from '../chain/index.js';
+import type { EndpointRules, NodeDocument } from '../messages/index.js';
 import type { NodeConfig, Role } from './config-keys.js';
 import { checkEndpoint } from './endpoint-record.js';
 import type { NetworkFile } from './network-file.js';
@@ -37,6 +38,8 @@ export interface DoctorProbes {
     role: Exclude<Role, 'gateway'>,
     operator: Address,
   ): Promise<{ readonly active: bigint; readonly least: bigint }>;
+  /** The network's parameters; those that it started with where no chain is asked. */
+  endpointRules?(): Promise<EndpointRules>;
   /** Native tokens of the chain, in their smallest unit. */
   gas?(operator: Address): Promise<bigint>;
   portIsFree?(host: string, port: number): Promise<boolean>;
@@ -147,8 +150,17 @@ export async function diagnose(
   for (const url of config.gateways) {
     const gateway = probes.gateway;
     const name = `gateway ${hideCredentials(url)}`;
-    await check(name, gateway && (() => gateway(url)), 'check the URL under gateways, and that it runs', (document) =>
-      judgeGateway(document, network, nowMs?.() ?? document.clockMs),
+    await check(
+      name,
+      gateway && (() => gateway(url)),
+      'check the URL under gateways, and that it runs',
+      async (document) =>
+        judgeGateway(
+          document,
+          network,
+          nowMs?.() ?? document.clockMs,
+          (await probes.endpointRules?.()) ?? ENDPOINT_RULES,
+        ),
     );
   }
   if ((has('prover') || has('validator')) && config.gateways.length === 0 && !has('gateway')) {
@@ -248,7 +260,12 @@ function judgeBlockTime(aheadSeconds: number): Finding {
   return ok(`the latest block is ${Math.max(0, Math.round(-aheadSeconds))} s old`);
 }
 
-async function judgeGateway(document: NodeDocument, network: NetworkFile | undefined, nowMs: number): Promise<Finding> {
+async function judgeGateway(
+  document: NodeDocument,
+  network: NetworkFile | undefined,
+  nowMs: number,
+  rules: EndpointRules,
+): Promise<Finding> {
   const skewMs = document.clockMs - nowMs;
   const skew = `its clock is ${Math.abs(skewMs / 1000).toFixed(1)} s ${skewMs < 0 ? 'behind' : 'ahead'}`;
   if (network && document.chainId !== network.chainId) {
@@ -264,6 +281,7 @@ async function judgeGateway(document: NodeDocument, network: NetworkFile | undef
     const context = {
       network: { chainId: document.chainId, market, settlement },
       nowSeconds: Math.floor(nowMs / 1000),
+      rules,
     };
     const fault = await checkEndpoint(context, { record: document.endpoint });
     if (fault)

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ENDPOINT_RULES } from '../chain/index.js';
 import { endpointSchema, signMessage, toJson } from '../messages/index.js';
 import { checkEndpoint, isEndpointUrl, makeEndpoint, nextSequence, rolesIn } from './endpoint-record.js';
 import { identityOf } from './identity.js';
@@ -30,7 +31,7 @@ const request = {
   sequence: 5,
   nowSeconds: NOW,
 };
-const at = { network, nowSeconds: NOW };
+const at = { network, nowSeconds: NOW, rules: ENDPOINT_RULES };
 
 describe('an endpoint record', () => {
   it('counts as it was made, and after a journey as JSON', async () => {
@@ -67,6 +68,14 @@ describe('an endpoint record', () => {
     expect(await checkEndpoint({ ...at, nowSeconds: NOW + 3599 }, made)).toBeUndefined();
     expect(await checkEndpoint({ ...at, nowSeconds: NOW + 3600 }, made)).toBe('expired');
     expect(await checkEndpoint({ ...at, nowSeconds: NOW - 3600 }, made)).toBe('not-yet');
+    const skew = ENDPOINT_RULES.clockSkewSeconds;
+    expect(await checkEndpoint({ ...at, nowSeconds: NOW - skew }, made)).toBeUndefined();
+    expect(await checkEndpoint({ ...at, nowSeconds: NOW - skew - 1 }, made)).toBe('not-yet');
+    const strict = { clockSkewSeconds: 5, endpointSecondsMax: 3599 };
+    expect(
+      await checkEndpoint({ ...at, rules: { ...ENDPOINT_RULES, clockSkewSeconds: 5 }, nowSeconds: NOW - 6 }, made),
+    ).toBe('not-yet');
+    expect(await checkEndpoint({ ...at, rules: strict }, made)).toBe('bad-times');
     for (const lifetimeSeconds of [0, -1, 10 ** 9]) {
       expect(await checkEndpoint(at, await makeEndpoint({ ...request, lifetimeSeconds }))).toBe('bad-times');
     }

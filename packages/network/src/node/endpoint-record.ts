@@ -10,6 +10,7 @@ import {
   digestOfBytes,
   type Endpoint,
   type EndpointDocument,
+  type EndpointRules,
   hashMessage,
   isSignedBy,
   type NetworkId,
@@ -45,9 +46,6 @@ export interface EndpointRequest {
 }
 
 const MAX_URL = 512;
-const MAX_LIFETIME_SECONDS = 30 * 24 * 3600;
-/** How far ahead of ours another's clock may be. */
-const SKEW_SECONDS = 120;
 
 /** @throws InputError `bad-url` */
 export async function makeEndpoint(request: EndpointRequest): Promise<EndpointDocument> {
@@ -89,6 +87,7 @@ export type EndpointFault =
 export interface EndpointContext {
   readonly network: NetworkId;
   readonly nowSeconds: number;
+  readonly rules: EndpointRules;
   /** The last record known of this operator. */
   readonly known?: Signed<Endpoint>;
 }
@@ -98,13 +97,13 @@ export async function checkEndpoint(
   context: EndpointContext,
   { record, capability }: { readonly record: Signed<Endpoint>; readonly capability?: Capability },
 ): Promise<EndpointFault | undefined> {
-  const { network, nowSeconds, known } = context;
+  const { network, nowSeconds, rules, known } = context;
   const { message } = record;
   if (!isSignedBy(network, 'Endpoint', record, message.operator)) return 'bad-signature';
   if (!isEndpointUrl(message.url)) return 'bad-url';
   const lifetime = message.expiresAt - message.issuedAt;
-  if (lifetime <= 0 || lifetime > MAX_LIFETIME_SECONDS) return 'bad-times';
-  if (message.issuedAt > nowSeconds + SKEW_SECONDS) return 'not-yet';
+  if (lifetime <= 0 || lifetime > rules.endpointSecondsMax) return 'bad-times';
+  if (message.issuedAt > nowSeconds + rules.clockSkewSeconds) return 'not-yet';
   if (message.expiresAt <= nowSeconds) return 'expired';
   if (rolesIn(message.roles).length === 0) return 'no-role';
   if (capability && message.capability !== capabilityDigest(capability)) return 'bad-capability';

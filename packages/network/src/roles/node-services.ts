@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { NetworkAddresses } from '@dsperse/contracts';
 import { PROTOCOL_VERSION } from '@dsperse/core/verify';
 import { z } from 'zod';
-import { connectLedger, type EvmLedger } from '../chain/index.js';
+import { connectLedger, type EvmLedger, endpointRules } from '../chain/index.js';
 import type { Capability, EndpointDocument, NodeDocument, RoleName } from '../messages/index.js';
 import {
   capabilityOf,
@@ -65,7 +65,9 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
   if (config.roles.includes('gateway')) services.push(...(await gatewayServices(parts, ledger, record)));
   const links = config.gateways.map((url) => {
     const { network } = ledger;
-    return new GatewayLink({ url, identity, network, contracts: { ...contracts }, announce: () => record.make(), log });
+    const rules = () => endpointRules(ledger);
+    const announce = () => record.make();
+    return new GatewayLink({ url, identity, network, contracts: { ...contracts }, rules, announce, log });
   });
   const { dataDirectory } = config;
   const common = { identity, network: ledger.network, ledger, links, capability, dataDirectory, log, metrics };

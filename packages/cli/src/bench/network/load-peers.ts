@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createKernels, type Kernels } from '@dsperse/core/kernels';
 import { boundaryCommitments, decodeSlicePackage, executeSlice, fromHex, type SlicePackage } from '@dsperse/core/prove';
 import { PROTOCOL_VERSION } from '@dsperse/core/verify';
-import { connectLedger } from '@dsperse/network/chain';
+import { connectLedger, endpointRules } from '@dsperse/network/chain';
 import { keystoreFile, passwordFile } from '@dsperse/network/local';
 import type { Capability, RoleName } from '@dsperse/network/messages';
 import {
@@ -75,7 +75,14 @@ async function startPeers({ directory, rpcUrl, gatewayUrl, names }: PeersRequest
     let sequence = Date.now();
     const announce = (nowSeconds: number) =>
       makeEndpoint({ network, identity, roles: [role], url: '', capability, sequence: sequence++, nowSeconds });
-    const link = new GatewayLink({ url: gatewayUrl, identity, network, announce, log: silentLogger() });
+    const link = new GatewayLink({
+      url: gatewayUrl,
+      identity,
+      network,
+      rules: () => endpointRules(ledger),
+      announce,
+      log: silentLogger(),
+    });
     const dataDirectory = join(directory, 'peers', name);
     mkdirSync(dataDirectory, { recursive: true });
     const common = {

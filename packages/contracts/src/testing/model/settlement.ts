@@ -7,8 +7,6 @@ import { type Digests, payFromPool, settleOrder } from './market.js';
 import { reward, slash } from './stake.js';
 import { BPS, type Handler, isPaused, type Model, type ModelEpoch, need } from './state.js';
 
-const MAX_SKIPPED = 1_000n;
-
 interface Located {
   readonly epoch: bigint;
   readonly leaf: Leaf;
@@ -80,7 +78,7 @@ function due(m: Model, now: bigint, epoch: bigint, key: Hex, cumulative: bigint,
 export function settlementHandlers(digests: Digests): Record<string, Handler> {
   return {
     post(m, { now }, message: EpochRootMessage, signatures: Hex[]) {
-      need(message.epoch >= m.nextEpoch && message.epoch <= m.nextEpoch + MAX_SKIPPED, 'sequence');
+      need(message.epoch >= m.nextEpoch && message.epoch <= m.nextEpoch + m.parameter('skippedEpochsMax'), 'sequence');
       const last = m.epochs.get(m.lastPosted);
       need(!last || last.cancelled || now >= last.finalAt, 'pending');
       need(message.previous === m.lastRoot, 'previous');

@@ -16,11 +16,9 @@ import { offerChunks } from './offer-chunks.js';
 import { loadAttempts, loadChunks, loadOrder, type OrderRow, orderRow } from './order-rows.js';
 import { findProgram } from './programs.js';
 import { chunksOf } from './submit-order.js';
-import { endAttempt, GRACE_MS } from './take-work.js';
+import { endAttempt } from './take-work.js';
 
 const LEASE_MS = 15_000;
-/** After its deadline an order still waits this long for verdicts on what was delivered in time. */
-const JUDGING_GRACE_MS = 15_000;
 /** How often the reserve of an order that runs is looked up: a chain may lose its last blocks. */
 const RESERVE_CHECK_MS = 5_000;
 
@@ -130,13 +128,18 @@ export class OrderRunner {
     const lost = await this.#reserveLost(order);
     if (lost !== undefined) return this.#end(order, 'failed', lost);
     if (!order.manifest) this.#infer(order);
-    const [chunks, attempts] = await Promise.all([loadChunks(g.sql, order.id), loadAttempts(g.sql, order.id)]);
+    const [chunks, attempts, { lockGraceSeconds, judgingGraceSeconds }] = await Promise.all([
+      loadChunks(g.sql, order.id),
+      loadAttempts(g.sql, order.id),
+      g.timing(),
+    ]);
     const now = g.nowMs();
     const held = chunks.filter((c) => c.state === 'locked' || c.state === 'proven');
     const judging = chunks.some((c) => c.state === 'proven');
     if (chunks.every((c) => c.state === 'accepted') && order.manifest) return this.#end(order, 'delivered');
     const deadlineMs = order.deadline * 1000;
-    if (now >= deadlineMs + (judging ? JUDGING_GRACE_MS : 0)) {
+    // After its deadline it still waits for verdicts on what was delivered in time.
+    if (now >= deadlineMs + (judging ? judgingGraceSeconds * 1000 : 0)) {
       return this.#end(
         order,
         'expired',
@@ -151,7 +154,7 @@ export class OrderRunner {
       const attempt = attempts.find((a) => a.index === chunk.index && a.attempt === chunk.attempt);
       if (!attempt) continue;
       if (chunk.state === 'locked') {
-        const missedAt = attempt.deadline * 1000 + GRACE_MS;
+        const missedAt = (attempt.deadline + lockGraceSeconds) * 1000;
         if (now < missedAt) {
           next = Math.min(next, missedAt);
           continue;

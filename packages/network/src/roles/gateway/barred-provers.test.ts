@@ -32,16 +32,16 @@ it('gives those another try, after a rest, that are not dishonest', () => {
     attempt(two, 'missed', { index: 1 }),
     attempt(three, 'rejected', { index: 2 }),
   ];
-  expect(barredForGood(0, attempts, 5_900)).toEqual([one, two, three]);
-  expect(barredForGood(0, attempts, 6_100)).toEqual([three]);
+  expect(barredForGood(0, attempts, 5_900, 5)).toEqual([one, two, three]);
+  expect(barredForGood(0, attempts, 6_100, 5)).toEqual([three]);
 });
 
 it('lets them rest for longer each time', () => {
   const attempts = [attempt(one, 'released'), attempt(one, 'missed', { endedMs: 20_000 })];
-  expect(barredForGood(0, attempts, 29_900)).toEqual([one]);
-  expect(barredForGood(0, attempts, 30_100)).toEqual([]);
+  expect(barredForGood(0, attempts, 29_900, 5)).toEqual([one]);
+  expect(barredForGood(0, attempts, 30_100, 5)).toEqual([]);
 });
 
 it('bars for good whose statements were of other values', () => {
-  expect(barredForGood(0, [attempt(one, 'unlinked')], 1_000_000)).toEqual([one]);
+  expect(barredForGood(0, [attempt(one, 'unlinked')], 1_000_000, 5)).toEqual([one]);
 });

@@ -4,9 +4,6 @@ import type { AttemptRow } from './order-rows.js';
 
 type Ended = Pick<AttemptRow, 'index' | 'prover' | 'outcome' | 'endedMs'>;
 
-/** Times the attempts that it had at the chunk: how long a prover rests that nobody can stand in for. */
-const REST_MS = 5_000;
-
 const isFailure = ({ outcome }: Ended) => outcome === 'missed' || outcome === 'rejected';
 const isDishonest = ({ outcome }: Ended) => outcome === 'rejected' || outcome === 'unlinked';
 
@@ -20,14 +17,20 @@ export function barredProvers(chunk: number, attempts: readonly Ended[]): Addres
 /**
  * Where all who are there are barred: a lock may have been lost through no fault, with a crash or a chain that was away. After
  * a rest, longer each time, they get the chunk again; not those whose proofs were wrong.
+ * @param restSeconds the parameter; times the attempts that a prover had at the chunk
  */
-export function barredForGood(chunk: number, attempts: readonly Ended[], nowMs: number): Address[] {
+export function barredForGood(
+  chunk: number,
+  attempts: readonly Ended[],
+  nowMs: number,
+  restSeconds: number,
+): Address[] {
   const barred = new Set(barredProvers(chunk, attempts));
   return [...barred].filter((prover) => {
     const own = attempts.filter((a) => a.prover === prover && a.outcome !== undefined);
     if (own.some(isDishonest)) return true;
     const tries = own.filter((a) => a.index === chunk).length;
     const last = Math.max(...own.map((a) => a.endedMs ?? nowMs));
-    return nowMs < last + REST_MS * Math.max(1, tries);
+    return nowMs < last + restSeconds * 1000 * Math.max(1, tries);
   });
 }

@@ -1,7 +1,7 @@
 /** What every part of the gateway works with. */
 import type { Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
-import type { JudgingPolicy, NetworkTiming } from '../../chain/network-parameters.js';
+import type { JudgingPolicy, NetworkTiming, ProverPolicy } from '../../chain/network-parameters.js';
 import type { MarketPolicy } from '../../market/index.js';
 import type { NetworkId } from '../../messages/index.js';
 import type { Identity } from '../../node/index.js';
@@ -70,6 +70,7 @@ export interface GatewayContext {
   policy(): Promise<MarketPolicy>;
   timing(): Promise<NetworkTiming>;
   judging(): Promise<JudgingPolicy>;
+  provers(): Promise<ProverPolicy>;
   /** Nothing new is taken while the disk is nearly full: what runs needs the rest. @throws Refusal `disk-full` */
   requireRoom(): Promise<void>;
   readonly log: Log;

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Address, Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
-import { judgingPolicy, marketPolicy, networkTiming } from '../../chain/network-parameters.js';
+import { judgingPolicy, marketPolicy, networkTiming, proverPolicy } from '../../chain/network-parameters.js';
 import type { NodeDocument } from '../../messages/index.js';
 import type { Identity } from '../../node/index.js';
 import type { Metrics } from '../../node/metrics.js';
@@ -94,6 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     timing: () => networkTiming(ledger),
     judging: () => judgingPolicy(ledger),
+    provers: () => proverPolicy(ledger),
     requireRoom: () => room.require(),
     log,
     metrics: {

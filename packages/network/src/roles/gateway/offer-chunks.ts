@@ -26,7 +26,12 @@ export async function offerChunks(
     (c) => (c.state === 'waiting' || overdue.includes(c)) && c.boundaryDigest !== undefined,
   );
   if (waiting.length === 0 || order.cancelled) return next;
-  const [provers, policy, passed] = await Promise.all([standingOffers(g), g.policy(), passes(g, order)]);
+  const [provers, policy, passed, { restSeconds }] = await Promise.all([
+    standingOffers(g),
+    g.policy(),
+    passes(g, order),
+    g.provers(),
+  ]);
   const standing = provers.map((p) => ({ ...p, workOfOrder: workOfOrder(p.address, chunks, attempts) }));
   const { message: terms } = order.signed;
   const startedAt = order.startedAt as number;
@@ -36,7 +41,7 @@ export async function offerChunks(
   const failedBy = (chunk: number): Address[] => {
     const barred = barredProvers(chunk, attempts);
     const isAnyLeft = affordable.some((p) => !barred.includes(p.address));
-    return isAnyLeft ? barred : barredForGood(chunk, attempts, now);
+    return isAnyLeft ? barred : barredForGood(chunk, attempts, now, restSeconds);
   };
   const demands = waiting.map((chunk) => ({
     order: order.id,

@@ -1,6 +1,6 @@
 /** The operators that announced themselves here, and what the market knows of the provers among them. */
 import type { Address } from 'viem';
-import { type Offer as ProverOffer, updateRate, type WorkDone } from '../../market/index.js';
+import { type Offer as ProverOffer, type RatePolicy, updateRate, type WorkDone } from '../../market/index.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
 import { type EndpointDocument, ROLE, signerOf, toJson } from '../../messages/index.js';
 import { PROVER_ROLE, VALIDATOR_ROLE } from '../../scoring/index.js';
@@ -8,9 +8,6 @@ import { json, type Sql } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
 import { readEndpoint } from './order-rows.js';
-
-/** Failures within this time count against a prover when asks are equal. */
-const FAILURE_WINDOW_MS = 3_600_000;
 
 /** Takes an endpoint record: signed by its operator, fresh, and newer than the one that is known. */
 export async function putEndpoint(g: GatewayContext, address: Address, document: EndpointDocument): Promise<void> {
@@ -127,6 +124,7 @@ interface ProverRow {
 /** What provers that were heard of lately ask and can take. */
 export async function standingOffers(g: GatewayContext): Promise<Omit<ProverOffer, 'workOfOrder'>[]> {
   const now = g.nowMs();
+  const { failureWindowSeconds } = await g.provers();
   const rows = await g.sql.query<ProverRow>(
     `select o.address, o.ask::text as ask, o.capacity, o.rate,
        (select count(*) from chunks c where c.offered_to = o.address and c.state in ('offered', 'locked'))::int as in_flight,
@@ -138,7 +136,7 @@ export async function standingOffers(g: GatewayContext): Promise<Omit<ProverOffe
        (select count(*) from attempts a where a.prover = o.address and a.outcome in ('missed', 'rejected')
           and a.ended_ms > $2)::int as failures
      from operators o where (o.roles & $3) <> 0 and o.seen_ms > $1`,
-    [now - g.settings.silenceMs, now - FAILURE_WINDOW_MS, ROLE.prover],
+    [now - g.settings.silenceMs, now - failureWindowSeconds * 1000, ROLE.prover],
   );
   return Promise.all(
     rows.map(async (r) => {
@@ -157,12 +155,10 @@ export async function standingOffers(g: GatewayContext): Promise<Omit<ProverOffe
   );
 }
 
-const RATE_POLICY = { weightBps: 2_000, maxStepBps: 2_500 };
-
 /** Learns a prover's rate from a receipt. */
-export async function learnRate(tx: Sql, prover: Address, done: WorkDone): Promise<void> {
+export async function learnRate(tx: Sql, prover: Address, done: WorkDone, policy: RatePolicy): Promise<void> {
   const [row] = await tx.query<{ rate: number }>('select rate from operators where address = $1', [prover]);
   if (!row) return;
-  const rate = updateRate(row.rate || undefined, done, RATE_POLICY);
+  const rate = updateRate(row.rate || undefined, done, policy);
   await tx.execute('update operators set rate = $2 where address = $1', [prover, rate]);
 }

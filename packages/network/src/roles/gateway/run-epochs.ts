@@ -4,7 +4,7 @@
  */
 import type { Address, Hex } from 'viem';
 import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.js';
-import { networkTiming, settlementParameters } from '../../chain/network-parameters.js';
+import { type NetworkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
 import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
 import {
@@ -32,8 +32,6 @@ import { findProgram } from './programs.js';
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
 const SET_ASIDE_MS = 600_000;
-/** From the proposal of an epoch to its posting at most. */
-const EXIT_MARGIN_SECONDS = 30;
 /** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
 const LOOK_AGAIN_MS = [5_000, 60_000];
 const EPOCHS_AT_START = 5;
@@ -45,8 +43,9 @@ type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
  * Validators that saw another chain than the proposer do not sign: then it is proposed anew, under the next number. Later
  * each time, as the chain takes no number far beyond its last: validators that were away sign the one that is open.
  */
-const COLLECT_MS = 30_000;
-const MAX_PATIENCE = 120;
+function patienceSeconds(timing: NetworkTiming, skipped: number): number {
+  return Math.min(timing.collectSeconds * (Math.max(skipped, 0) + 1), timing.collectSecondsMax);
+}
 
 const orderIds = (leaves: readonly Pick<LeafProof, 'leaf'>[]): Hex[] =>
   leaves.flatMap(({ leaf }) => (leaf.kind === 1 ? [leaf.order] : []));
@@ -115,7 +114,7 @@ export class EpochRunner {
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
     const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
     const trace = await buildTrace(g, epoch, ids, previous.closedAt);
-    const { clockSkewSeconds } = await networkTiming(g.ledger);
+    const { clockSkewSeconds } = await g.timing();
     // The chain's clock is behind: its contract would refuse the epoch.
     if (trace.closedAt > (await g.ledger.now()) + clockSkewSeconds) return;
     if (await this.#holds(trace, previous)) await this.#propose({ epoch, trace, previous });
@@ -152,19 +151,21 @@ export class EpochRunner {
   /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
   async #settleable(): Promise<Hex[]> {
     const { g } = this;
+    const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
     const ended = await g.sql.query(
       'select * from orders where epoch is null and reserved and ended_ms is not null ' +
         'order by ended_ms, id limit $1',
-      [g.settings.maxOrdersPerEpoch],
+      [Math.min(g.settings.maxOrdersPerEpoch, Number(epochOrdersMax))],
     );
     const ids: Hex[] = [];
     const chainNow = ended.length > 0 ? await g.ledger.now() : 0;
+    const { exitMarginSeconds } = await g.timing();
     for (const order of ended.map(orderRow)) {
       if ((this.#setAside.get(order.id) ?? 0) > g.nowMs()) continue;
       this.#setAside.delete(order.id);
       const { state, exitAt } = await g.ledger.order(order.id);
       // Credits for a reserve that is taken back meanwhile would be paid by others' orders.
-      if (state === 'reserved' && exitAt < chainNow + EXIT_MARGIN_SECONDS) {
+      if (state === 'reserved' && exitAt < chainNow + exitMarginSeconds) {
         await this.#giveUp(order.id, 'its reserve can be taken back');
       } else if (state === 'reserved') ids.push(order.id);
       else if (state === 'none') {
@@ -244,15 +245,15 @@ export class EpochRunner {
       0n,
     );
     if (3n * signed <= 2n * total) {
-      const patience = COLLECT_MS * Math.min(Math.max(row.epoch - next, 0) + 1, MAX_PATIENCE);
-      if (row.created_ms + patience < g.nowMs()) await this.#reopen(row, 'too few validators signed it');
+      if (row.created_ms + 1000 * patienceSeconds(await g.timing(), row.epoch - next) < g.nowMs())
+        await this.#reopen(row, 'too few validators signed it');
       return;
     }
     const leaves = settlementSchema.parse(row.settlement).leaves.map((leaf) => ({ leaf }));
     await this.#reserveLost(leaves);
     // A leaf of an order that the chain does not hold is a fault of all who signed the root; one that exits is unpaid.
     const orders = await Promise.all(orderIds(leaves).map((id) => g.ledger.order(id)));
-    const soon = (await g.ledger.now()) + EXIT_MARGIN_SECONDS;
+    const soon = (await g.ledger.now()) + (await g.timing()).exitMarginSeconds;
     if (orders.some((o) => o.state === 'none' || o.state === 'exited' || (o.state === 'reserved' && o.exitAt < soon))) {
       return this.#reopen(row, 'a reserve is gone, or can be taken back');
     }

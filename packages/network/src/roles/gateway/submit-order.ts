@@ -24,8 +24,6 @@ import type { GatewayContext } from './gateway-context.js';
 import { loadOrder } from './order-rows.js';
 import { findProgram } from './programs.js';
 
-/** An order ends at most this long after it is taken. */
-const MAX_SECONDS = 7 * 24 * 3600;
 const MIN_SECONDS = 5;
 
 /** The chunks that this gateway cuts a program into. */
@@ -91,8 +89,14 @@ async function checkTerms(g: GatewayContext, order: Order, program: ProgramDocum
   if (order.deadline < now + MIN_SECONDS) {
     throw new Refusal(400, 'late', `the deadline is less than ${MIN_SECONDS} s away`, 'give the order more time');
   }
-  if (order.deadline > now + MAX_SECONDS) {
-    throw new Refusal(400, 'bad-deadline', 'the deadline is more than seven days away', 'give an earlier one');
+  const { orderSecondsMax } = await g.timing();
+  if (order.deadline > now + orderSecondsMax) {
+    throw new Refusal(
+      400,
+      'bad-deadline',
+      `the deadline is more than ${orderSecondsMax} s away`,
+      'give an earlier one',
+    );
   }
   const least = chunksOf(g, program).reduce((sum, c) => sum + chunkPrice(order.priceMin, c.workUnits), 0n);
   if (order.budget < least) {

@@ -27,9 +27,6 @@ import { canarySalt, hasTimeForCanary } from './order-canaries.js';
 import { type AttemptRow, loadAttempt, loadChunk, loadOrder } from './order-rows.js';
 import { findProgram } from './programs.js';
 
-/** A lock's deadline is not missed by the time that a message takes. */
-export const GRACE_MS = 1_000;
-
 const notYours = () =>
   new Refusal(409, 'no-offer', 'this chunk is not offered to you now', 'GET /v1/work lists what is');
 
@@ -48,7 +45,7 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     throw new Refusal(403, 'bad-signature', 'the lock is not signed by its prover', 'sign it with the operator key');
   }
   const now = g.nowMs();
-  const [{ canaryBps }, { commitSeconds }, { verifySeconds }] = await Promise.all([
+  const [{ canaryBps }, { commitSeconds, lockGraceSeconds }, { verifySeconds }] = await Promise.all([
     g.judging(),
     g.timing(),
     g.policy(),
@@ -59,7 +56,7 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     const chunk = await loadChunk(tx, lock.order, lock.chunk);
     if (chunk?.state !== 'offered' || chunk.offeredTo !== sender || chunk.attempt !== lock.attempt) throw notYours();
     const { offer } = chunk;
-    if (!offer || offer.standsUntilMs + GRACE_MS < now) throw notYours();
+    if (!offer || offer.standsUntilMs + lockGraceSeconds * 1000 < now) throw notYours();
     const same = offer.price === lock.price && offer.collateral === lock.collateral && offer.deadline === lock.deadline;
     if (!same)
       throw new Refusal(409, 'other-terms', 'the lock has other terms than the offer', 'sign the offer as it is');
@@ -114,8 +111,6 @@ export async function boundaryFor(g: GatewayContext, prover: Address, order: Hex
   return seal(key, bytes, sealingContext.boundary(order, index, prover), nodeAead);
 }
 
-const RELEASE_SKEW_MS = 60_000;
-
 /** Reasons that are nobody's fault, where they hold: what this gateway computed itself it can tell. */
 const NO_FAULT = ['boundary-mismatch', 'out-of-range'];
 
@@ -132,7 +127,7 @@ export async function takeRelease(
   if (!isSignedBy(g.network, 'Release', said, prover)) {
     throw new Refusal(403, 'bad-signature', 'the release is not signed by its prover', 'sign it with the operator key');
   }
-  if (Math.abs(at * 1000 - now) > RELEASE_SKEW_MS) {
+  if (Math.abs(at * 1000 - now) > (await g.timing()).releaseSkewSeconds * 1000) {
     throw new Refusal(400, 'clock-skew', 'the release is of another time', 'set the clock');
   }
   await g.sql.transaction(async (tx) => {
@@ -221,6 +216,7 @@ export async function takeDelivery(
     if (!(await g.blobs.has(d)))
       throw new Refusal(409, 'missing-blobs', `the proof ${d} is not here`, `PUT /v1/blobs/${d}`);
   }
+  const [{ lockGraceSeconds }, { rate }] = await Promise.all([g.timing(), g.provers()]);
   const now = g.nowMs();
   const acknowledgement = await signMessage(g.identity.account, g.network, 'Acknowledgement', {
     order,
@@ -236,7 +232,8 @@ export async function takeDelivery(
     if (held.outcome !== undefined || held.delivery) {
       throw new Refusal(409, 'lock-ended', `this lock has ended: ${held.outcome ?? 'delivered'}`, 'GET /v1/work');
     }
-    if (held.deadline * 1000 + GRACE_MS < now) throw new Refusal(409, 'late', 'the deadline of the lock is over', '');
+    if ((held.deadline + lockGraceSeconds) * 1000 < now)
+      throw new Refusal(409, 'late', 'the deadline of the lock is over', '');
     // A prover may decline to break its proof: then it is judged like any other.
     const isMarked = held.canary !== undefined && delivery.proof.mark === canaryMark(held.lock.message, held.canary);
     await tx.execute(
@@ -263,7 +260,8 @@ export async function takeDelivery(
       [order, index, receipt.attempt, prover],
     );
     // The proof behind its canary was there already: that says nothing of its rate.
-    if (!again) await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 });
+    if (!again)
+      await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 }, rate);
     const key = { chunk: index, attempt: receipt.attempt };
     await tellOrder(tx, 'proven', order, now, { ...key, prover });
     if (found.manifest) await tellJudges(tx, { order, ...key }, now);

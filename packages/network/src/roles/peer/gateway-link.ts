@@ -4,6 +4,7 @@ import { type Address, isAddressEqual } from 'viem';
 import { z } from 'zod';
 import {
   type EndpointDocument,
+  type EndpointRules,
   type NetworkId,
   type NodeDocument,
   nodeSchema,
@@ -20,6 +21,8 @@ export interface GatewayLinkOptions {
   readonly network: NetworkId;
   /** Our contracts by name; those that the gateway names too must be the same. */
   readonly contracts?: Readonly<Record<string, Address>>;
+  /** The parameters by which the gateway's record counts. */
+  readonly rules: () => Promise<EndpointRules>;
   /** A new endpoint record, with a higher sequence than all before. */
   readonly announce: (nowSeconds: number) => Promise<EndpointDocument>;
   readonly log: Logger;
@@ -121,7 +124,8 @@ export class GatewayLink {
     }
     // Its record has been signed by its clock.
     const nowSeconds = Math.floor(node.clockMs / 1000);
-    const fault = await checkEndpoint({ network, nowSeconds }, { record: node.endpoint });
+    const rules = await this.options.rules();
+    const fault = await checkEndpoint({ network, nowSeconds, rules }, { record: node.endpoint });
     if (fault || (node.endpoint.message.roles & ROLE.gateway) === 0) {
       throw new InputError(
         'bad-gateway',

@@ -1,0 +1,198 @@
+/**
+ * Numbers in contracts, nodes and clients that are no parameters, each with the reason why no vote is needed on it. Whatever
+ * decides who is paid, how long somebody has, or who is believed belongs into packages/contracts/src/parameters.ts instead.
+ */
+export interface Exception {
+  readonly reason: string;
+  /** `<file> <name>`; a folder ends in `/` and stands for all in it. */
+  readonly constants: readonly string[];
+}
+
+const solidity = (file: string, ...names: string[]) => names.map((n) => `packages/contracts/solidity/${file} ${n}`);
+const network = (file: string, ...names: string[]) => names.map((n) => `packages/network/src/${file} ${n}`);
+const room = (folder: string) => `packages/network/src/${folder}/`;
+const sdk = (file: string, ...names: string[]) => names.map((n) => `packages/sdk/src/${file} ${n}`);
+const cli = (file: string, ...names: string[]) => names.map((n) => `packages/cli/src/${file} ${n}`);
+
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    reason: 'units, and the scales that whole numbers are computed in: what they mean, not how much of it',
+    constants: [
+      ...solidity('Emission.sol', 'BPS', 'YEAR'),
+      ...solidity('StakeManager.sol', 'RAY'),
+      ...network('market/capacity.ts', 'BPS'),
+      ...network('market/deadlines.ts', 'BPS'),
+      ...network('market/price-curve.ts', 'MILLION'),
+      ...network('market/quote.ts', 'BPS'),
+      ...network('scoring/committee.ts', 'ONE'),
+      ...network('scoring/divide.ts', 'BPS'),
+      ...network('scoring/emission.ts', 'BPS', 'YEAR_SECONDS'),
+      ...network('scoring/penalties.ts', 'BPS'),
+      ...network('scoring/yuma.ts', 'ONE'),
+      ...network('bittensor/weight-vector.ts', 'U16_MAX'),
+      ...network('node/config-keys.ts', 'MIB', 'GIB'),
+      ...network('node/doctor.ts', 'GIB'),
+      ...network('roles/watch-gas.ts', 'DECIMALS'),
+      ...cli('network/amounts.ts', 'DECIMALS'),
+    ],
+  },
+  {
+    reason: 'numbers that stand for a role or a kind of leaf in what is signed: another value is another format',
+    constants: [
+      ...solidity('Equivocations.sol', 'VALIDATOR'),
+      ...solidity('StakeManager.sol', 'PROVER', 'VALIDATOR'),
+      ...solidity(
+        'libraries/Leaves.sol',
+        'ORDER',
+        'CREDIT',
+        'PENALTY',
+        'return bytes32((uint256(role) << 160) | uint160(operator));',
+      ),
+      ...network('messages/documents.ts', 'ROLE'),
+      ...network('scoring/types.ts', 'PROVER_ROLE', 'VALIDATOR_ROLE'),
+      ...network('messages/tensor-bundle.ts', 'VIEWS'),
+      ...network('messages/canonical.ts', 'MAX_DEPTH'),
+      ...sdk('verify-certificate.ts', 'NOTHING'),
+    ],
+  },
+  {
+    reason:
+      'two thirds of the stake: with fewer two contradicting roots can both be signed, with more a third can stop all; it comes ' +
+      'from the proof of agreement, and every other part is built on it',
+    constants: solidity('Settlement.sol', 'if (stake * 3 <= total * 2) revert NoQuorum(stake, total);'),
+  },
+  {
+    reason: 'dust below which the shares of a pool are rounded; a step against rounding attacks, of no worth',
+    constants: solidity('StakeManager.sol', 'MIN_SHARES'),
+  },
+  {
+    reason: 'what a new local network of one machine is given; a real genesis states its own',
+    constants: network('local/set-up.ts', 'LOCAL_TERMS', 'SUPPLY_CAP', 'REQUESTER_TOKENS', 'TREASURY_TOKENS'),
+  },
+  {
+    reason: 'the behaviour of simulated agents, no code of a node',
+    constants: [room('simulation')],
+  },
+  {
+    reason:
+      'how stores, connections and a local chain are looked after: nothing signed depends on it, and a retry changes no outcome',
+    constants: [
+      room('store'),
+      room('transport/client'),
+      room('transport/server'),
+      ...network('chain/local-anvil.ts', 'DUMP_SECONDS', 'COPY_MS', 'RESTART_DELAY_MS', 'POLL_MS', '#process'),
+      ...network('chain/process-identity.ts', 'POLL_MS'),
+      ...network('chain/send-queue.ts', 'LOST_AFTER', 'LOOK_MS'),
+      ...network('chain/evm-ledger.ts', 'KNOWN_ALREADY'),
+      ...network('node/run-services.ts', '[DONE, BUG]', 'SIGNALS'),
+      ...network('node/lifecycle.ts', 'stopTimeoutMs'),
+      ...cli('local-network/child-node.ts', 'READY_MS', 'STOP_MS', 'RESTART_MS', 'CALM_MS'),
+    ],
+  },
+  {
+    reason: 'how much is held in memory, read at once or sent in one call',
+    constants: [
+      ...network('messages/known-signers.ts', 'SIGNERS', 'WINDOW_BITS', 'USES_FOR_TABLE'),
+      ...network('node/endpoint-record.ts', 'MAX_URL'),
+      ...network('roles/gateway/gateway.ts', 'MAX_INFERENCE_THREADS'),
+      ...network('roles/gateway/run-epochs.ts', 'EPOCHS_AT_START'),
+      ...network('roles/peer/epoch-document.ts', 'MANY'),
+      ...network('roles/validator/verify-worker.ts', 'KEYS'),
+      ...network('transport/request/token.ts', 'MAX_CHARACTERS'),
+      ...network('transport/parse-json.ts', 'QUOTE', 'BACKSLASH', 'COMMA', 'OPENING', 'CLOSING'),
+      ...network('transport/seal/seal.ts', 'VERSION'),
+      ...sdk('base64.ts', 'PART'),
+      ...cli('network/write-order-run.ts', 'MAX_PROVER'),
+    ],
+  },
+  {
+    reason:
+      'how often one looks, and how long before one looks or sends again: the outcome is the same, a little later',
+    constants: [
+      ...network('roles/gateway/advance-order.ts', 'LEASE_MS', 'RESERVE_CHECK_MS'),
+      ...network('roles/gateway/disk-room.ts', 'REMEMBER_MS', 'retryAfterSeconds'),
+      ...network('roles/gateway/event-log.ts', 'POLL_MS'),
+      ...network('roles/gateway/gateway.ts', 'POLICY_MS', 'SWEEP_MS'),
+      ...network('roles/gateway/operators.ts', 'SEEN_MS'),
+      ...network('roles/gateway/routes.ts', 'EVENT_SECONDS', 'bodyTimeoutMs', 'handlerTimeoutMs'),
+      ...network('roles/gateway/run-epochs.ts', 'LEASE_MS', 'SET_ASIDE_MS', 'LOOK_AGAIN_MS'),
+      ...network('roles/gateway/submit-order.ts', 'retryAfterSeconds'),
+      ...network('roles/node-services.ts', 'RECORD_REFRESH_MS', 'retryAfterSeconds'),
+      ...network('roles/peer/claim-earnings.ts', 'SETTLED_BY_OTHERS_SECONDS', 'intervalMs'),
+      ...network('roles/peer/duty-loop.ts', 'RETRY'),
+      ...network('roles/peer/gateway-link.ts', 'RENEW_MS', 'KNOWN_MS'),
+      ...network('roles/peer/program-cache.ts', 'BLOB_TIMEOUT_MS'),
+      ...network('roles/prover/prover.ts', 'STAKE_MS'),
+      ...network('roles/prover/work-chunk.ts', 'UPLOAD_TIMEOUT_MS', 'RETRY'),
+      ...network('roles/validator/validator.ts', 'GATHER_MS', '[FIRST_RETRY_MS, LAST_RETRY_MS]'),
+      ...network('roles/watch-gas.ts', 'EVERY_MS'),
+      ...sdk('client.ts', 'SUBMIT_TIMEOUT_MS'),
+      ...sdk('gateway-blobs.ts', 'BLOB_TIMEOUT_MS'),
+      ...sdk('order-handle.ts', 'POLL_MS', 'AFTER_END_MS'),
+      ...cli('network/network-access.ts', 'pollingMs'),
+    ],
+  },
+  {
+    reason: 'how long a node keeps what it no longer needs for any settlement, on its own disk',
+    constants: [
+      ...network('roles/gateway/sweep.ts', 'UPLOAD_MS', 'OPERATORS_MS', 'EPOCHS_MS'),
+      ...network('roles/prover/prover-journal.ts', 'KEEP_MS'),
+      ...network('roles/validator/validator-journal.ts', 'KEEP_MS'),
+    ],
+  },
+  {
+    reason:
+      "an operator's own choice, in its settings or its own record; who deals with it sees it and may go elsewhere",
+    constants: [
+      ...network('roles/gateway/gateway-context.ts', 'GATEWAY_DEFAULTS'),
+      ...network('node/endpoint-record.ts', 'lifetimeSeconds'),
+      // What a prover thinks of itself; the rate that locks are timed by is the gateway's, and governed.
+      ...network('roles/prover/prover.ts', 'RATE_POLICY'),
+      ...network('node/capability.ts', 'WEEK_MS', '[ROWS, WIDTH, LAYERS]', '[MAX_RUNS, ENOUGH_MS]'),
+    ],
+  },
+  {
+    reason: 'a refusal before anything is reserved, of an order that could not end in time',
+    constants: network('roles/gateway/submit-order.ts', 'MIN_SECONDS'),
+  },
+  {
+    reason: "a signature by which an account pays for itself: nobody else's money or time",
+    constants: sdk('chain-access.ts', 'PERMIT_SECONDS'),
+  },
+  {
+    reason: 'a default of a command, which an option changes',
+    constants: cli('network/place-order.ts', 'WEEK_SECONDS'),
+  },
+  {
+    reason:
+      'how long one HTTP request counts: what moves money is signed in the messages inside it, with times that are governed; a ' +
+      'node that is refused reads the clock in the answer and signs again',
+    constants: [
+      ...network('transport/request/check-request.ts', 'CHECK_LIMITS'),
+      ...network('transport/request/sign-request.ts', 'REQUEST_VALIDITY_SECONDS'),
+    ],
+  },
+  {
+    reason: 'what the doctor and the logs call much or little: said, not done',
+    constants: [
+      ...network(
+        'node/doctor.ts',
+        'LEAST_NODE',
+        '[WARN_SKEW_MS, FAIL_SKEW_MS]',
+        'OLD_BLOCK_SECONDS',
+        'timeoutMs',
+        'LITTLE_GAS',
+      ),
+      ...network('node/metrics.ts', 'SECONDS'),
+      ...network('node/pretty-log.ts', 'COLOURS'),
+      ...network('node/redact.ts', 'MAX_DEPTH'),
+    ],
+  },
+  {
+    reason: "how hard an operator's own key file is to guess",
+    constants: [
+      ...network('node/keystore-format.ts', 'SCRYPT', 'MAX_ROUNDS'),
+      ...network('node/keystore.ts', 'MIN_PASSWORD'),
+    ],
+  },
+];
