@@ -9,7 +9,7 @@ import {
   prepareUnit,
 } from '../../packages/core/src/proof/prove-index.js';
 import { encodeStatement } from '../../packages/core/src/proof/statement.js';
-import { encodeKey, unitOf } from '../../packages/core/src/proof/verifier-key.js';
+import { encodeKey, unitBoundary, unitOf } from '../../packages/core/src/proof/verifier-key.js';
 import {
   decodeKey,
   fingerprintOf,
@@ -72,6 +72,16 @@ describe('a proof of joined slices', () => {
     const named = (p: ProvenRun) => new Set(p.run.slices.flatMap((s) => Object.keys(s?.statement.commitments ?? {})));
     expect(named(apart)).toEqual(known);
     expect(named(parts).size).toBeLessThan(known.size);
+  });
+
+  it('has a boundary that its slices’ names alone tell, of any stretch of them', () => {
+    const key = decodeKey(whole.key, 'tiny');
+    for (let index = 0; index < count; index++) {
+      for (let n = 1; index + n <= count; n++) {
+        const { inputs, outputs } = unitOf(key, index, n);
+        expect(unitBoundary({ outputs: key.outputs, slices: key.slices }, index, n)).toMatchObject({ inputs, outputs });
+      }
+    }
   });
 
   it('is judged the same by a verifier that shares no code with it', () => {

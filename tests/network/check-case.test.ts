@@ -1,8 +1,17 @@
+import type { SliceProof } from '@dsperse/core/verify';
 import { canonicalBytes, type Delivery, digestAsBytes32, digestOfBytes, signMessage } from '@dsperse/network/messages';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ProveChunk, ProvenSlice } from '../../packages/network/src/roles/prover/prove-chunk.js';
+import type { ProveChunk } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
-import { noProof, replayedProof, splicedSlices, stolenProof, wrongProof } from './dishonest-provers.js';
+import {
+  disguisedBoundary,
+  fewerSlices,
+  noProof,
+  replayedProof,
+  stolenProof,
+  undisguisedFewerSlices,
+  wrongProof,
+} from './dishonest-provers.js';
 import {
   accountOf,
   caseOf,
@@ -24,7 +33,7 @@ import {
 
 let program: SmallProgram;
 let order: SmallOrder;
-let proven: readonly ProvenSlice[];
+let proven: SliceProof;
 let honest: CaseRequest;
 let prove: ProveChunk;
 const never = new AbortController().signal;
@@ -53,10 +62,8 @@ async function redelivered(change: (proof: Delivery['proof']) => Delivery['proof
   };
   return withDocument({ delivery: { receipt: await signMessage(prover, network, 'Receipt', message), proof } });
 }
-const withStatement = (change: Partial<ProvenSlice['statement']>) =>
-  redelivered(({ slices: [first, ...rest] }) => ({
-    slices: [{ ...first, statement: { ...first.statement, ...change } }, ...rest],
-  }));
+const withStatement = (change: Partial<Delivery['proof']['statement']>) =>
+  redelivered((proof) => ({ ...proof, statement: { ...proof.statement, ...change } }));
 
 describe('an honest case', () => {
   it('is accepted, in every chunk', async () => {
@@ -90,16 +97,27 @@ describe("the prover's fault", () => {
     expect(await checkCase(await caseOf(program, order, 0, { proven, by: thief }))).toEqual({
       accepted: false,
       code: 'prover',
-      path: 'proof/slices/0/statement/prover',
+      path: 'proof/statement/prover',
     });
   });
 
-  it('is a slice in the place of another', async () => {
-    expect(await judged(splicedSlices(prove))).toMatchObject({ accepted: false });
-    const swapped = await caseOf(program, order, 0, { proven: [proven[1], proven[0]] });
-    expect(await checkCase(swapped)).toMatchObject({ accepted: false, code: 'slice-index' });
-    const short = await caseOf(program, order, 0, { proven: [proven[0]] });
-    expect(await checkCase(short)).toMatchObject({ accepted: false, code: 'slices' });
+  it('is a proof of fewer slices than the chunk has, whatever it says', async () => {
+    const names = program.slices.flatMap((slice) => slice.outputs);
+    expect(await judged(fewerSlices(prove, names))).toMatchObject({ accepted: false });
+    expect(await judged(undisguisedFewerSlices(prove, names))).toEqual({
+      accepted: false,
+      code: 'slice-count',
+      path: 'proof/statement/count',
+    });
+  });
+
+  it('is a proof of other boundary values under the statement of the right ones', async () => {
+    expect(await judged(disguisedBoundary(prove))).toMatchObject({ accepted: false, code: 'commitment' });
+  });
+
+  it('is a proof of another chunk', async () => {
+    const last = await caseOf(program, order, 0, { proven: await prove(jobOf(program, order, 1), never) });
+    expect(await checkCase(last)).toMatchObject({ accepted: false, code: 'slice-index' });
   });
 
   it.each([
@@ -107,21 +125,21 @@ describe("the prover's fault", () => {
     ['nonce', { nonce: 'ab'.repeat(32) }],
     ['prover', { prover: accountOf(9).address.toLowerCase() }],
     ['slice-index', { index: 1 }],
+    ['slice-count', { count: 3 }],
+    ['slice-count', { count: undefined }],
   ])('is a statement with another %s', async (code, change) => {
     expect(await checkCase(await withStatement(change))).toMatchObject({ accepted: false, code });
   });
 
   it('is a commitment that the proof is not for', async () => {
-    const [name] = Object.keys(proven[0].statement.commitments);
-    const commitments = { ...proven[0].statement.commitments, [name]: 'ab'.repeat(32) };
+    const [name] = Object.keys(proven.statement.commitments);
+    const commitments = { ...proven.statement.commitments, [name]: 'ab'.repeat(32) };
     expect(await checkCase(await withStatement({ commitments }))).toMatchObject({ accepted: false });
   });
 
   it('is a proof that is too large, or of another length than said', async () => {
     expect(await checkCase({ ...honest, maxProofBytes: 100 })).toMatchObject({ code: 'proof-too-large' });
-    const longer = await redelivered(({ slices: [first, ...rest] }) => ({
-      slices: [{ ...first, proofBytes: first.proofBytes + 1 }, ...rest],
-    }));
+    const longer = await redelivered((proof) => ({ ...proof, proofBytes: proof.proofBytes + 1 }));
     expect(await checkCase(longer)).toMatchObject({ accepted: false, code: 'proof-length' });
   });
 });
@@ -160,6 +178,8 @@ describe('what is not the prover’s fault is not judged', () => {
     const [first, second] = manifest.chunks;
     const generous = [{ ...first, workUnits: first.workUnits * 2 }, second];
     await expectAbstention(await resealed({ ...manifest, chunks: generous }), 'manifest');
+    const apart = [{ ...first, slices: [0, 2] }, second];
+    await expectAbstention(await resealed({ ...manifest, chunks: apart }), 'manifest');
   });
 
   it('a lock or a receipt that the prover did not sign', async () => {
@@ -172,7 +192,7 @@ describe('what is not the prover’s fault is not judged', () => {
     await expectAbstention(withDocument({ lock: await signMessage(prover, network, 'Lock', again) }), 'lock');
     const receipt = await signMessage(thief, network, 'Receipt', delivery.receipt.message);
     await expectAbstention(withDocument({ delivery: { ...delivery, receipt } }), 'receipt-signature');
-    const other = await deliveryOf(order, 0, [...proven].reverse());
+    const other = await deliveryOf(order, 0, { ...proven, proof: new Uint8Array(1) });
     await expectAbstention(withDocument({ delivery: { ...delivery, proof: other.proof } }), 'receipt');
   });
 
@@ -192,7 +212,7 @@ describe('what is not the prover’s fault is not judged', () => {
   });
 
   it('a proof or a key that is not to be had, or a key that is not good enough', async () => {
-    await expectAbstention({ ...honest, proofs: new Map() }, 'missing-proof');
+    await expectAbstention({ ...honest, proof: undefined }, 'missing-proof');
     await expectAbstention({ ...honest, key: undefined }, 'missing-key');
     await expectAbstention({ ...honest, key: openCaseKey(program.key) }, 'unusable-key');
     await expectAbstention({ ...honest, key: openCaseKey(new Uint8Array(40)) }, 'unusable-key');
@@ -215,13 +235,11 @@ describe('what is not the prover’s fault is not judged', () => {
     await expectAbstention({ ...last, values }, 'values');
   });
 
-  it('but a wrong proof is rejected also where another is missing', async () => {
-    const wrong = await caseOf(program, order, 0, {
-      proven: [proven[0], ...(await wrongProof(prove)(jobOf(program, order, 0), never)).slice(1)],
-    });
-    const [first] = wrong.document.delivery.proof.slices;
-    const proofs = new Map(wrong.proofs);
-    proofs.delete(first.proof);
-    expect(await checkCase({ ...wrong, proofs })).toMatchObject({ accepted: false });
+  it('a chunk that no proof can hold', async () => {
+    const { key } = honest;
+    if (!key || 'unusable' in key) throw new Error('the key is unusable');
+    const preset = { ...key.key.preset, minimumBits: 200 };
+    const strict = { ...honest, key: { ...key, key: { ...key.key, preset } } };
+    expect(await checkCase(strict)).toEqual({ abstain: 'manifest', path: 'manifest/chunks/0/slices' });
   });
 });

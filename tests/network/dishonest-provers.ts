@@ -1,5 +1,5 @@
 /** Provers that cheat, as wrappers around what createProver lets be put in: each is one attack. */
-import type { ProveChunk, ProvenSlice } from '../../packages/network/src/roles/prover/prove-chunk.js';
+import type { ProveChunk, ProveJob } from '../../packages/network/src/roles/prover/prove-chunk.js';
 
 const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
   const copy = bytes.slice();
@@ -7,48 +7,56 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
   return copy;
 };
 
-/** Delivers proofs with one wrong bit. */
+/** Delivers a proof with one wrong bit. */
 export const wrongProof =
   (honest: ProveChunk): ProveChunk =>
-  async (job, signal) =>
-    (await honest(job, signal)).map(({ statement, proof }) => ({
-      statement,
-      proof: flipped(proof, proof.length >> 1),
-    }));
+  async (job, signal) => {
+    const { statement, proof } = await honest(job, signal);
+    return { statement, proof: flipped(proof, proof.length >> 1) };
+  };
 
-/** Delivers bytes that are no proof at all, and spares itself the work; the statements come from an honest run. */
+/** Delivers bytes that are no proof at all, and spares itself the work; the statement comes from an honest run. */
 export const noProof =
   (honest: ProveChunk): ProveChunk =>
-  async (job, signal) =>
-    (await honest(job, signal)).map(({ statement }) => ({ statement, proof: new Uint8Array(64) }));
+  async (job, signal) => ({ ...(await honest(job, signal)), proof: new Uint8Array(64) });
 
 /** Delivers what another prover made for the same chunk, with its own name written over the other's. */
 export const stolenProof =
   (theirs: ProveChunk, victim: string): ProveChunk =>
-  async (job, signal) =>
-    (await theirs({ ...job, prover: victim }, signal)).map(({ statement, proof }) => ({
-      statement: { ...statement, prover: job.prover },
-      proof,
-    }));
+  async (job, signal) => {
+    const { statement, proof } = await theirs({ ...job, prover: victim }, signal);
+    return { statement: { ...statement, prover: job.prover }, proof };
+  };
 
 /** Delivers the proof of another order, with this order's nonce written over it. */
 export const replayedProof =
   (honest: ProveChunk, otherNonce = 'ab'.repeat(32)): ProveChunk =>
-  async (job, signal) =>
-    (await honest({ ...job, nonce: otherNonce }, signal)).map(({ statement, proof }) => ({
-      statement: { ...statement, nonce: job.nonce },
-      proof,
-    }));
-
-/** Delivers one slice twice in place of two. */
-export const splicedSlices =
-  (honest: ProveChunk): ProveChunk =>
   async (job, signal) => {
-    const proven = await honest(job, signal);
-    return proven.map((_, i): ProvenSlice => {
-      return { statement: { ...proven[0].statement, index: proven[i].statement.index }, proof: proven[0].proof };
-    });
+    const { statement, proof } = await honest({ ...job, nonce: otherNonce }, signal);
+    return { statement: { ...statement, nonce: job.nonce }, proof };
   };
+
+/** A bundle with a salt for every tensor: whoever proves other slices than those of its chunk makes its own. */
+const salted = (job: ProveJob, names: readonly string[]): ProveJob['boundary'] =>
+  new Map([...names.map((name) => [name, { salt: 'cd'.repeat(32) }] as const), ...job.boundary]);
+
+/**
+ * Proves the first slice of its chunk alone, validly, and says that the proof is of all.
+ * @param names of all boundary tensors of the program's slices
+ */
+export const fewerSlices =
+  (honest: ProveChunk, names: readonly string[]): ProveChunk =>
+  async (job, signal) => {
+    const { statement } = await honest(job, signal);
+    const { proof } = await honest({ ...job, slices: job.slices.slice(0, 1), boundary: salted(job, names) }, signal);
+    return { statement, proof };
+  };
+
+/** The same, and says what it is. */
+export const undisguisedFewerSlices =
+  (honest: ProveChunk, names: readonly string[]): ProveChunk =>
+  (job, signal) =>
+    honest({ ...job, slices: job.slices.slice(0, 1), boundary: salted(job, names) }, signal);
 
 /** Proves another input than the one that it was given: validly, but linked to nothing. */
 export const swappedBoundary =
@@ -61,6 +69,14 @@ export const swappedBoundary =
       ]),
     );
     return honest({ ...job, boundary }, signal);
+  };
+
+/** Proves another input than the one that it was given, and says that it is the right one. */
+export const disguisedBoundary =
+  (honest: ProveChunk): ProveChunk =>
+  async (job, signal) => {
+    const { statement } = await honest(job, signal);
+    return { statement, proof: (await swappedBoundary(honest)(job, signal)).proof };
   };
 
 /** Takes the lock and is never heard of again. */

@@ -3,6 +3,7 @@ import { encodeOnnx, type GraphNode, type Tensor } from '@dsperse/core/graph';
 import { createKernels, type Kernels } from '@dsperse/core/kernels';
 import { compileModel, quantizeInputs } from '@dsperse/core/program';
 import { boundaryCommitments, commitProgram, decodeSlicePackage, deriveSalt, executeSlice } from '@dsperse/core/prove';
+import { type SliceProof, unitBoundary } from '@dsperse/core/verify';
 import {
   type BundledTensor,
   type CaseDocument,
@@ -22,10 +23,9 @@ import {
 import { type Hex, numberToHex, pad } from 'viem';
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import {
-  PreparedSlices as Prepared,
-  type PreparedSlices,
+  PreparedChunks as Prepared,
+  type PreparedChunks,
   type ProveJob,
-  type ProvenSlice,
   proveChunk,
 } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { type CaseRequest, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
@@ -65,7 +65,7 @@ export function smallModel(layers = 3): Uint8Array {
 
 export interface SmallProgram {
   readonly kernels: Kernels;
-  readonly prepared: PreparedSlices;
+  readonly prepared: PreparedChunks;
   readonly key: Uint8Array;
   readonly fingerprint: string;
   readonly slices: readonly ReturnType<typeof decodeSlicePackage>[];
@@ -99,6 +99,10 @@ export interface SmallOrder {
   readonly boundaryOf: (chunk: number) => TensorBundle;
 }
 
+/** Names of what chunks read, and of what is read of them. */
+const outerOf = (p: SmallProgram, slices: readonly number[]) =>
+  unitBoundary({ outputs: p.outputs, slices: p.slices }, slices[0], slices.length);
+
 /** Chunk 0 has slices 0 and 1, chunk 1 slice 2. */
 export function smallOrder(p: SmallProgram, change: Partial<Order> = {}): SmallOrder {
   const salt = new Uint8Array(32).fill(9);
@@ -118,33 +122,31 @@ export function smallOrder(p: SmallProgram, change: Partial<Order> = {}): SmallO
   const secret = new Uint8Array(32).fill(3);
   const saltOf = (name: string) => deriveSalt(secret, name);
   const commitments: Record<string, string> = {};
-  for (const slice of p.slices) {
-    const boundary = new Map(
-      [...slice.inputs, ...slice.outputs].map((name) => [
-        name,
-        { values: p.values.get(name) as Int32Array, salt: saltOf(name) },
-      ]),
-    );
-    for (const [name, c] of boundaryCommitments(p.kernels, slice, boundary)) commitments[name] = c;
-  }
   const chunks = [[0, 1], [2]].map((slices, index) => ({
     index,
     slices,
     workUnits: slices.reduce((n, i) => n + p.slices[i].workUnits, 0),
   }));
+  const outer = new Set(
+    chunks.flatMap(({ slices }) => {
+      const { inputs, outputs } = outerOf(p, slices);
+      return [...inputs, ...outputs];
+    }),
+  );
+  for (const slice of p.slices) {
+    const boundary = new Map(
+      [...slice.inputs, ...slice.outputs]
+        .filter((name) => outer.has(name))
+        .map((name) => [name, { values: p.values.get(name) as Int32Array, salt: saltOf(name) }]),
+    );
+    for (const [name, c] of boundaryCommitments(p.kernels, slice, boundary)) commitments[name] = c;
+  }
   const boundaryOf = (chunk: number): TensorBundle => {
-    const bundle = new Map<string, BundledTensor>();
-    const made = new Set<string>();
-    for (const i of chunks[chunk].slices) {
-      for (const name of p.slices[i].inputs) {
-        if (!made.has(name)) bundle.set(name, { values: p.values.get(name), salt: hex(saltOf(name)) });
-      }
-      for (const name of p.slices[i].outputs) {
-        made.add(name);
-        bundle.set(name, { salt: hex(saltOf(name)) });
-      }
-    }
-    return bundle;
+    const { inputs, outputs } = outerOf(p, chunks[chunk].slices);
+    return new Map<string, BundledTensor>([
+      ...inputs.map((name) => [name, { values: p.values.get(name), salt: hex(saltOf(name)) }] as const),
+      ...outputs.map((name) => [name, { salt: hex(saltOf(name)) }] as const),
+    ]);
   };
   const values = new Map<string, BundledTensor>();
   for (const [name, integers] of p.inputs) values.set(name, { values: integers, salt: hex(salt) });
@@ -158,10 +160,11 @@ export const jobOf = (p: SmallProgram, o: SmallOrder, chunk: number, by = prover
   nonce: o.id.slice(2),
   prover: by.address.toLowerCase(),
   slices: o.manifest.chunks[chunk].slices.map((index) => ({ index, digest: `slice ${index}`, path: '' })),
+  key: p.key,
   boundary: o.boundaryOf(chunk),
 });
 
-export const proveJob = (p: SmallProgram, job: ProveJob): Promise<ProvenSlice[]> =>
+export const proveJob = (p: SmallProgram, job: ProveJob): Promise<SliceProof> =>
   proveChunk(job, p.prepared, async ({ index }) => p.slices[index]);
 
 export const lockOf = (o: SmallOrder, chunk: number, change: Partial<Lock> = {}): Lock => ({
@@ -175,21 +178,17 @@ export const lockOf = (o: SmallOrder, chunk: number, change: Partial<Lock> = {})
   ...change,
 });
 
-/** What a prover signs for its proofs. */
+/** What a prover signs for its proof. */
 export async function deliveryOf(
   o: SmallOrder,
   chunk: number,
-  proven: readonly ProvenSlice[],
+  { statement, proof: bytes }: SliceProof,
   by = prover,
 ): Promise<Delivery> {
-  const slices = proven.map(({ statement, proof }) => ({
-    statement: { ...statement },
-    proof: digestOfBytes(proof),
-    proofBytes: proof.length,
-  }));
-  const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes({ slices })));
+  const proof = { statement: { ...statement }, proof: digestOfBytes(bytes), proofBytes: bytes.length };
+  const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const message = { order: o.id, chunk, attempt: 0, prover: lower(by.address), proofDigest };
-  return { receipt: await signMessage(by, network, 'Receipt', message), proof: { slices } };
+  return { receipt: await signMessage(by, network, 'Receipt', message), proof };
 }
 
 export async function sealOf(manifest: OrderManifest, by = gateway) {
@@ -203,7 +202,7 @@ export async function sealOf(manifest: OrderManifest, by = gateway) {
 export interface CaseParts {
   readonly lock?: Lock;
   readonly manifest?: OrderManifest;
-  readonly proven: readonly ProvenSlice[];
+  readonly proven: SliceProof;
   readonly by?: PrivateKeyAccount;
 }
 
@@ -225,7 +224,7 @@ export async function caseOf(p: SmallProgram, o: SmallOrder, chunk: number, part
     network,
     values: o.values,
     key: openCaseKey(p.key, 'tiny'),
-    proofs: new Map(parts.proven.map(({ proof }) => [digestOfBytes(proof), proof])),
+    proof: parts.proven.proof,
     now: STARTED_AT,
     toleranceSeconds: 5,
     onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false, exitAt: 2 ** 40 },

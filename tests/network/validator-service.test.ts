@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SliceProof } from '@dsperse/core/verify';
 import type { Ledger } from '@dsperse/network/chain';
 import {
   commitmentOf,
@@ -22,7 +23,6 @@ import { type Hex, zeroHash } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { settlementParameters } from '../../packages/network/src/chain/network-parameters.js';
 import type { EpochDocument } from '../../packages/network/src/roles/peer/epoch-document.js';
-import type { ProvenSlice } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
 import { createValidator } from '../../packages/network/src/roles/validator/validator.js';
 import { wrongProof } from './dishonest-provers.js';
@@ -50,7 +50,7 @@ const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 let program: SmallProgram;
 let order: SmallOrder;
-let proven: readonly ProvenSlice[];
+let proven: SliceProof;
 beforeAll(async () => {
   program = await smallProgram();
   order = smallOrder(program, { deadline: nowSeconds() + 3600 });
@@ -113,8 +113,8 @@ function answer(asked: Asked) {
   }
   if (path === `/v1/blobs/${digestOfBytes(program.key)}`) return { bytes: program.key };
   if (path.startsWith('/v1/blobs/')) {
-    const bytes = request.proofs.get(path.slice('/v1/blobs/'.length));
-    return bytes && { bytes };
+    const isProof = path === `/v1/blobs/${request.document.delivery.proof.proof}`;
+    return isProof && request.proof ? { bytes: request.proof } : undefined;
   }
   if (path === '/v1/commits') {
     commits.push(...(jsonOf(asked) as { commits: Signed<VerdictCommit>[] }).commits);
@@ -258,12 +258,12 @@ describe('verdicts', () => {
   });
 
   it('wait where a proof is missing, and come when it is there', async () => {
-    const { proofs } = request;
-    request = { ...request, proofs: new Map() };
+    const { proof } = request;
+    request = { ...request, proof: undefined };
     await start();
     await until(() => fake.times('GET', /blobs/) > 1, 'the question for the proof');
     expect(commits).toEqual([]);
-    request = { ...request, proofs };
+    request = { ...request, proof };
     await until(() => commits.length === 1, 'the commitment');
   });
 });

@@ -120,4 +120,4 @@ export async function smallCertificate(p: SmallProgram): Promise<SmallCertificat
 }
 
 export const proofsOf = (proven: readonly Proven[]): Map<string, Uint8Array> =>
-  new Map(proven.flat().map(({ proof }) => [digestOfBytes(proof), proof]));
+  new Map(proven.map(({ proof }) => [digestOfBytes(proof), proof]));

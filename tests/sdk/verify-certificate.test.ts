@@ -126,8 +126,8 @@ describe('the verdict on a certificate', () => {
   });
 
   it('rejects a proof that is wrong although everybody signed it', async () => {
-    const proven = honest.proven.map((chunk) => chunk.map((s) => ({ ...s, proof: Uint8Array.from(s.proof) })));
-    proven[1][0].proof[200] ^= 1;
+    const proven = honest.proven.map((s) => ({ ...s, proof: Uint8Array.from(s.proof) }));
+    proven[1].proof[200] ^= 1;
     const certificate = await certificateFrom(program, honest.order, proven);
     const verdict = await judge({ certificate, proofs: proofsOf(proven) });
     expect(verdict).toMatchObject({ verdict: 'rejected', path: expect.stringMatching(/^slices\/2\//) });

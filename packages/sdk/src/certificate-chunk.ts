@@ -1,4 +1,4 @@
-/** The checks on one chunk of a certificate: its lock, its receipt, its statements and proofs, its verdicts. */
+/** The checks on one chunk of a certificate: its lock, its receipt, its statement and proof, its verdicts. */
 import type { SliceProof } from '@dsperse/core/verify';
 import { chunkPrice } from '@dsperse/network/market';
 import {
@@ -40,11 +40,11 @@ export interface ChunkContext {
 const receiptDigest = ({ delivered }: ChunkContext): Hex =>
   digestAsBytes32(digestOfBytes(canonicalBytes(delivered.delivery.proof)));
 
-/** @returns the proofs of the chunk's slices */
+/** @returns the proof of the chunk's slices */
 export async function checkDelivery(
   context: ChunkContext,
   proofs: ReadonlyMap<string, Uint8Array>,
-): Promise<SliceProof[]> {
+): Promise<SliceProof> {
   const { network, id, certificate, planned, delivered } = context;
   const path = `chunks/${planned.index}`;
   const { lock, delivery } = delivered;
@@ -62,23 +62,22 @@ export async function checkDelivery(
   demand(same(receipt.message.proofDigest, receiptDigest(context)), 'proof-digest', `${path}/receipt/message`);
   const signed = isSignedBy(network, 'Receipt', receipt, terms.prover);
   demand(signed, 'receipt-signature', `${path}/receipt/signature`);
-  const { slices } = delivery.proof;
-  demand(slices.length === planned.slices.length, 'missing-slice', `${path}/slices`);
-  return slices.map(({ statement, proof, proofBytes }, i) => {
-    const at = `slices/${planned.slices[i]}`;
-    demand(statement.index === planned.slices[i], 'slice-index', `${at}/statement/index`);
-    demand(statement.fingerprint === certificate.manifest.fingerprint, 'fingerprint', `${at}/statement/fingerprint`);
-    demand(statement.nonce === id.slice(2), 'nonce', `${at}/statement/nonce`);
-    demand(statement.prover === terms.prover.toLowerCase(), 'prover', `${at}/statement/prover`);
-    for (const [name, commitment] of Object.entries(statement.commitments)) {
-      const told = certificate.manifest.commitments;
-      demand(Object.hasOwn(told, name) && told[name] === commitment, 'commitment', `${at}/statement/commitments`);
-    }
-    const bytes = proofs.get(proof);
-    if (!bytes) throw new Found('undecided', 'missing-artifact', `${at}/proof`);
-    demand(bytes.length === proofBytes && digestOfBytes(bytes) === proof, 'proof-digest', `${at}/proof`);
-    return { statement, proof: bytes };
-  });
+  const { statement, proof, proofBytes } = delivery.proof;
+  const { slices } = planned;
+  const at = `slices/${slices[0]}`;
+  demand(statement.index === slices[0], 'slice-index', `${at}/statement/index`);
+  demand((statement.count ?? 1) === slices.length, 'slice-count', `${at}/statement/count`);
+  demand(statement.fingerprint === certificate.manifest.fingerprint, 'fingerprint', `${at}/statement/fingerprint`);
+  demand(statement.nonce === id.slice(2), 'nonce', `${at}/statement/nonce`);
+  demand(statement.prover === terms.prover.toLowerCase(), 'prover', `${at}/statement/prover`);
+  for (const [name, commitment] of Object.entries(statement.commitments)) {
+    const told = certificate.manifest.commitments;
+    demand(Object.hasOwn(told, name) && told[name] === commitment, 'commitment', `${at}/statement/commitments`);
+  }
+  const bytes = proofs.get(proof);
+  if (!bytes) throw new Found('undecided', 'missing-artifact', `${at}/proof`);
+  demand(bytes.length === proofBytes && digestOfBytes(bytes) === proof, 'proof-digest', `${at}/proof`);
+  return { statement, proof: bytes };
 }
 
 /** Every verdict is signed, is on this proof, and is its validator's only one. */

@@ -37,7 +37,7 @@ export interface OrderResult {
   readonly certificate?: Certificate;
   readonly certified?: CertificateVerdict;
   readonly keyBytes?: Uint8Array;
-  /** Proofs of all slices, by digest. */
+  /** Proofs of all chunks, by digest. */
   readonly proofs?: ReadonlyMap<string, Uint8Array>;
   /** Integers of the public tensors. */
   readonly values?: PublicValues;
@@ -152,7 +152,7 @@ async function fetchProofs(
   certificate: Certificate,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  const wanted = certificate.chunks.flatMap((c) => c.delivery.proof.slices);
+  const wanted = certificate.chunks.map((c) => c.delivery.proof);
   const proofs = new Map<string, Uint8Array>();
   const next = wanted.values();
   const fetchSome = async () => {

@@ -9,6 +9,7 @@ import {
   type PublicValues,
   type RunVerdict,
   type SliceProof,
+  unitBoundary,
   type VerifierKey,
   verifyRun,
 } from '@dsperse/core/verify';
@@ -65,7 +66,8 @@ export interface CertificateVerdict {
   readonly chunks: readonly CertifiedChunk[];
   /** Token units: what the locks of the certificate come to. */
   readonly price: bigint;
-  readonly slices: readonly SliceProof[];
+  /** By slice; undefined where the proof of an earlier one is about it too. */
+  readonly slices: readonly (SliceProof | undefined)[];
   readonly run?: RunVerdict;
 }
 
@@ -96,14 +98,14 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
   const id = await checkOrder(network, certificate, evidence);
   const key = openKey(certificate, evidence);
   await checkManifest(network, id, certificate, key, evidence);
-  const slices: SliceProof[] = [];
+  const slices = key.slices.map((): SliceProof | undefined => undefined);
   const chunks: CertifiedChunk[] = [];
   demand(certificate.chunks.length === certificate.manifest.chunks.length, 'missing-chunk', 'chunks');
   for (const planned of certificate.manifest.chunks) {
     const mine = certificate.chunks.filter((c) => c.lock.message.chunk === planned.index);
     demand(mine.length === 1, 'missing-chunk', `chunks/${planned.index}`);
     const context = { network, id, certificate, planned, delivered: mine[0] };
-    slices.push(...(await checkDelivery(context, evidence.proofs)));
+    slices[planned.slices[0]] = await checkDelivery(context, evidence.proofs);
     chunks.push(await weighVerdicts(context, evidence.validators));
   }
   const price = chunks.reduce((sum, c) => sum + c.price, 0n);
@@ -113,8 +115,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
   }
   const { inputs, values, fingerprint } = evidence;
   const nonce = id.slice(2);
-  const ordered = [...slices].sort((a, b) => a.statement.index - b.statement.index);
-  const run = verifyRun(evidence.keyBytes as Uint8Array, { nonce, values, slices: ordered }, { fingerprint, inputs });
+  const run = verifyRun(evidence.keyBytes as Uint8Array, { nonce, values, slices }, { fingerprint, inputs });
   if (run.verdict !== 'accepted') {
     const { verdict, code, path } = run;
     return { ...NOTHING, verdict, code, path, order: id, run };
@@ -129,7 +130,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
     outputs: run.outputs,
     chunks,
     price,
-    slices: ordered,
+    slices,
     run,
   };
 }
@@ -189,7 +190,12 @@ async function checkManifest(
     demand(chunk.workUnits === workUnits, 'work-units', `manifest/chunks/${i}/workUnits`);
   }
   demand(next === key.slices.length, 'missing-slice', 'manifest/chunks');
-  const boundary = new Set(key.slices.flatMap((s) => [...s.inputs, ...s.outputs]));
+  const boundary = new Set(
+    manifest.chunks.flatMap(({ slices }) => {
+      const { inputs, outputs } = unitBoundary(key, slices[0], slices.length);
+      return [...inputs, ...outputs];
+    }),
+  );
   const named = Object.keys(manifest.commitments);
   demand(named.length === boundary.size && named.every((n) => boundary.has(n)), 'commitment', 'manifest/commitments');
 }

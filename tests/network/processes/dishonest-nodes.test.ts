@@ -83,12 +83,14 @@ describe('a prover that cheats', () => {
     ['no-proof', 'rejected', 'rejected-proof'],
     ['stolen-proof', 'rejected', 'rejected-proof'],
     ['other-order', 'rejected', 'rejected-proof'],
-    ['spliced-slices', 'rejected', 'rejected-proof'],
+    ['fewer-slices', 'rejected', 'rejected-proof'],
+    ['disguised-boundary', 'rejected', 'rejected-proof'],
     // The gateway sees these before any validator does.
     ['wrong-model', 'unlinked', undefined],
     ['swapped-boundary', 'unlinked', undefined],
     // Given back at once, which costs next to nothing.
     ['undisguised-other-order', 'released', undefined],
+    ['undisguised-fewer-slices', 'released', undefined],
     ['vanish', 'missed', 'missed-lock'],
   ];
   it.each(attacks)('%s: %s', async (name, outcome, reason) => {

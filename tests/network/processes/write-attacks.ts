@@ -15,12 +15,17 @@ export type Attack =
   | 'stolen-proof'
   | 'other-order'
   | 'undisguised-other-order'
-  | 'spliced-slices'
+  | 'fewer-slices'
+  | 'undisguised-fewer-slices'
   | 'swapped-boundary'
+  | 'disguised-boundary'
   | 'wrong-model'
   | 'vanish';
 
-/** @returns the URL of the module */
+/**
+ * @param otherModel another one of the same structure
+ * @returns the URL of the module
+ */
 export async function writeAttacks(directory: string, otherModel: TestProgram): Promise<string> {
   const source = fileURLToPath(new URL('../dishonest-provers.ts', import.meta.url));
   const { outputText } = ts.transpileModule(await readFile(source, 'utf8'), {
@@ -40,17 +45,21 @@ export const attacks = {
   'stolen-proof': (honest) => stolenProof(honest, '${VICTIM}'),
   'other-order': (honest) => replayedProof(honest),
   'undisguised-other-order': (honest) => (job, signal) => honest({ ...job, nonce: 'ab'.repeat(32) }, signal),
-  'spliced-slices': splicedSlices,
+  'fewer-slices': (honest) => fewerSlices(honest, NAMES),
+  'undisguised-fewer-slices': (honest) => undisguisedFewerSlices(honest, NAMES),
   'swapped-boundary': swappedBoundary,
+  'disguised-boundary': disguisedBoundary,
   'wrong-model': wrongModel,
   vanish: vanishing,
 };
-const OTHER = ${JSON.stringify({ fingerprint: otherModel.fingerprint, slices })};
+const NAMES = ${JSON.stringify(otherModel.document.slices.flatMap((s) => s.outputs))};
+const OTHER = ${JSON.stringify({ fingerprint: otherModel.fingerprint, slices, key: Buffer.from(otherModel.key).toString('base64') })};
 function wrongModel(honest) {
   return async (job, signal) => {
     const slices = job.slices.map(({ index }) => OTHER.slices[index]);
-    const proven = await honest({ ...job, fingerprint: OTHER.fingerprint, slices }, signal);
-    return proven.map(({ statement, proof }) => ({ statement: { ...statement, fingerprint: job.fingerprint }, proof }));
+    const key = new Uint8Array(Buffer.from(OTHER.key, 'base64'));
+    const { statement, proof } = await honest({ ...job, fingerprint: OTHER.fingerprint, slices, key }, signal);
+    return { statement: { ...statement, fingerprint: job.fingerprint }, proof };
   };
 }
 `;

@@ -16,7 +16,7 @@ export interface HonestRun {
   readonly run: RunProof;
   /** Name of the public output to forge. */
   readonly output: string;
-  /** A slice in the middle, honestly proven for another session, and for another picture in this session. */
+  /** Of slices in the middle, honestly proven for another session, and for another picture in this session. */
   readonly otherSession: SliceProof;
   readonly otherPicture: SliceProof;
 }
@@ -36,12 +36,19 @@ const withSlice = (run: RunProof, index: number, slice: SliceProof): RunProof =>
   slices: run.slices.map((s, i) => (i === index ? slice : s)),
 });
 
+/** `slice 2`, or `slices 2-3`. */
+const slicesOf = ({ statement: { index, count = 1 } }: SliceProof): string =>
+  count === 1 ? `slice ${index}` : `slices ${index}-${index + count - 1}`;
+
+/** The index at which the second proof of a run stands. */
+export const secondProof = (slices: RunProof['slices']): number => slices.findIndex((s, i) => i > 0 && s !== undefined);
+
 const FORGERIES: readonly (readonly [(h: HonestRun) => string, (h: HonestRun) => RunProof])[] = [
   [() => 'the output says another digit', raiseAnotherOutput],
   [() => 'one bit of a proof is flipped', flipOneBit],
-  [() => 'the proofs of two slices are swapped', swapTwo],
+  [() => 'two proofs are swapped', swapTwo],
   [
-    (h) => `slice ${h.otherSession.statement.index} comes from another session`,
+    (h) => `the proof of ${slicesOf(h.otherSession)} comes from another session`,
     ({ run, otherSession }) => withSlice(run, otherSession.statement.index, otherSession),
   ],
   [
@@ -50,7 +57,7 @@ const FORGERIES: readonly (readonly [(h: HonestRun) => string, (h: HonestRun) =>
       withSlice(run, statement.index, { statement: { ...statement, nonce: run.nonce }, proof }),
   ],
   [
-    (h) => `slice ${h.otherPicture.statement.index} is proven, but of another picture`,
+    (h) => `${slicesOf(h.otherPicture)} is proven, but of another picture`,
     ({ run, otherPicture }) => withSlice(run, otherPicture.statement.index, otherPicture),
   ],
 ];
@@ -65,15 +72,17 @@ function raiseAnotherOutput({ run, output }: HonestRun): RunProof {
 }
 
 function flipOneBit({ run }: HonestRun): RunProof {
-  const { statement, proof } = run.slices[1] as SliceProof;
+  const at = secondProof(run.slices);
+  const { statement, proof } = run.slices[at] as SliceProof;
   const forged = proof.slice();
   forged[forged.length >> 1] ^= 1;
-  return withSlice(run, 1, { statement, proof: forged });
+  return withSlice(run, at, { statement, proof: forged });
 }
 
 function swapTwo({ run }: HonestRun): RunProof {
-  const [first, second, ...rest] = run.slices;
-  return { ...run, slices: [second, first, ...rest] };
+  const at = secondProof(run.slices);
+  const [first, second] = [run.slices[0], run.slices[at]] as [SliceProof, SliceProof];
+  return withSlice(withSlice(run, 0, second), at, first);
 }
 
 /** The run is held against the fingerprint of some other program. */

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { quantizeInputs } from '@dsperse/core/program';
-import type { SliceProof } from '@dsperse/core/verify';
 import { REQUESTER } from '@dsperse/network/local';
 import type { OrderView } from '@dsperse/network/messages';
 import { type Client, createClient, type OrderHandle, type OrderResult } from '@dsperse/sdk';
@@ -25,7 +24,7 @@ import { pictureAsText } from '../terminal/picture.js';
 import type { Progress } from '../terminal/progress.js';
 import { renderFacts } from '../terminal/table.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { type Forgery, tryForgeries } from './forgeries.js';
+import { type Forgery, secondProof, tryForgeries } from './forgeries.js';
 import { type NetworkBooks, readBooks } from './network-books.js';
 import { booksTable, forgeryTable, tokens } from './tables.js';
 
@@ -221,9 +220,10 @@ async function tryOnClient(
   const { certified, values, keyBytes } = result;
   if (!certified || !values || !keyBytes) return [];
   const other = await order(client, program, integersOf(program, join(request.example, 'samples/8.png')), undefined);
-  const theirs = other.result.certified?.slices[1] as SliceProof | undefined;
-  if (!theirs) return [];
-  const mine = certified.slices[1].statement;
+  const at = secondProof(certified.slices);
+  const theirs = other.result.certified?.slices[at];
+  const mine = certified.slices[at]?.statement;
+  if (!theirs || !mine) return [];
   return tryForgeries({
     key: keyBytes,
     fingerprint: program.fingerprint,

@@ -14,18 +14,20 @@ const MAX_PROVER = 256;
 export async function writeOrderRun(path: string, result: OrderResult): Promise<void> {
   const { certified, certificate, keyBytes, values } = result;
   if (!certified || !keyBytes || !values) return;
-  const { slices } = certified;
-  const provers = [...new Set(slices.map((s) => s.statement.prover))];
+  const proofs = certified.slices.flatMap((s) => s ?? []);
+  const provers = [...new Set(proofs.map((s) => s.statement.prover))];
   await writeWholeDirectory(path, async (directory) => {
-    for (const slice of slices) await writeSliceProof(directory, slice);
+    for (const slice of proofs) await writeSliceProof(directory, slice);
     await writeFile(join(directory, CERTIFICATE_FILE), jsonText(toJson(certificate)));
     const manifest = {
       fingerprint: result.fingerprint,
       nonce: result.id.slice(2),
       prover: provers.join(', ').slice(0, MAX_PROVER),
-      sliceCount: slices.length,
+      sliceCount: certified.slices.length,
       // How long provers took is theirs to know.
-      slices: slices.map((s) => ({ index: s.statement.index, proveMs: 0, proofBytes: s.proof.length })),
+      slices: proofs.map(({ statement: { index, count }, proof }) => {
+        return { index, ...(count === undefined ? {} : { count }), proveMs: 0, proofBytes: proof.length };
+      }),
     };
     await finishRun(directory, manifest, keyBytes, values);
   });

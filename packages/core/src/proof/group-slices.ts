@@ -1,6 +1,6 @@
 /** Which slices are proven together: as few proofs as a prover's memory allows. */
 import { InputError } from '../base/errors.js';
-import { proverBytes, proverMemory } from './prover-memory.js';
+import { type ProverMemory, proverBytes, proverMemory } from './prover-memory.js';
 import type { SliceShape } from './slice-protocol.js';
 import { unitOf, type VerifierKey } from './verifier-key.js';
 
@@ -35,13 +35,22 @@ export function groupSlices(
   return groups;
 }
 
-function fits(key: VerifierKey, { index, count }: SliceGroup, memoryBytes: number): boolean {
-  let shape: SliceShape;
+function fits(key: VerifierKey, group: SliceGroup, memoryBytes: number): boolean {
+  const shape = shapeOf(key, group);
+  return shape !== undefined && proverBytes(shape) <= memoryBytes && proverMemory(shape).kernelBytes <= KERNEL_BYTES;
+}
+
+/** Memory that one proof of a group takes, as it is estimated; undefined where no proof can hold it. */
+export function groupMemory(key: VerifierKey, group: SliceGroup): ProverMemory | undefined {
+  const shape = shapeOf(key, group);
+  return shape && proverMemory(shape);
+}
+
+function shapeOf(key: VerifierKey, { index, count }: SliceGroup): SliceShape | undefined {
   try {
-    shape = unitOf(key, index, count).shape;
+    return unitOf(key, index, count).shape;
   } catch (error) {
-    if (error instanceof InputError && error.code === 'slice-too-large') return false;
+    if (error instanceof InputError && error.code === 'slice-too-large') return undefined;
     throw error;
   }
-  return proverBytes(shape) <= memoryBytes && proverMemory(shape).kernelBytes <= KERNEL_BYTES;
 }

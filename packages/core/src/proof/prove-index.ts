@@ -3,7 +3,7 @@
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
 export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
-export { groupSlices, type SliceGroup } from './group-slices.js';
+export { groupMemory, groupSlices, type SliceGroup } from './group-slices.js';
 export { joinPackages, type ProofUnit, packageUnit } from './proof-unit.js';
 export type { PhaseListener, PreparedUnit, ProvePhase } from './prove.js';
 export {

@@ -82,15 +82,30 @@ export function unitOf(key: VerifierKey, index: number, count = 1): KeyUnit {
   return { ...joined, shape: sliceShape(joined.relation, key.preset, modes, constants, count) };
 }
 
+/** What is to be known of a program to tell what passes between its slices. */
+export interface SliceGraph {
+  readonly outputs: readonly string[];
+  readonly slices: readonly Pick<KeySlice, 'inputs' | 'outputs'>[];
+}
+
 /** Whether a tensor is a public output or read by a slice other than [index, index + count). */
-export function isReadOutside(
-  key: Pick<VerifierKey, 'outputs' | 'slices'>,
-  index: number,
-  count: number,
-  name: string,
-): boolean {
-  const reads = (s: KeySlice, i: number) => (i < index || i >= index + count) && s.inputs.includes(name);
+export function isReadOutside(key: SliceGraph, index: number, count: number, name: string): boolean {
+  const reads = (s: SliceGraph['slices'][number], i: number) =>
+    (i < index || i >= index + count) && s.inputs.includes(name);
   return key.outputs.includes(name) || key.slices.some(reads);
+}
+
+/** Names of the boundary tensors that one proof of slices [index, index + count) has, in the order of its relation. */
+export function unitBoundary(key: SliceGraph, index: number, count: number): Pick<KeySlice, 'inputs' | 'outputs'> {
+  const slices = key.slices.slice(index, index + count);
+  if (slices.length === 1) return slices[0];
+  const made = new Set<string>();
+  const inputs = new Set<string>();
+  for (const s of slices) {
+    for (const name of s.inputs) if (!made.has(name)) inputs.add(name);
+    for (const name of s.outputs) made.add(name);
+  }
+  return { inputs: [...inputs], outputs: [...made].filter((name) => isReadOutside(key, index, count, name)) };
 }
 
 /** The constants of slices: under one root where they are all of the program's, else each under its own. */

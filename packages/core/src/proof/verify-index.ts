@@ -4,7 +4,15 @@ export { fromHex, toHex } from '../base/codec.js';
 export { InputError } from '../base/errors.js';
 export type { BoundaryTensor, Precision } from '../program/compiled.js';
 export type { SliceStatement } from './statement.js';
-export { decodeKey, fingerprintOf, type KeySlice, PROTOCOL_VERSION, type VerifierKey } from './verifier-key.js';
+export {
+  decodeKey,
+  fingerprintOf,
+  type KeySlice,
+  PROTOCOL_VERSION,
+  type SliceGraph,
+  unitBoundary,
+  type VerifierKey,
+} from './verifier-key.js';
 export {
   type RunOptions,
   type RunProof,

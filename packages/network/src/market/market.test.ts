@@ -114,6 +114,26 @@ describe('chunkSlices', () => {
     expect(() => chunkSlices([{ index: 0, workUnits: 0 }], { targetWorkUnits: 1, maxChunks: 1 })).toThrow(/work units/);
     expect(() => chunkSlices([slices[0], slices[2]], { targetWorkUnits: 1, maxChunks: 1 })).toThrow(/neighbour/);
   });
+
+  it('makes no chunk that one proof cannot hold, and cuts no other', () => {
+    const most = fc.integer({ min: 1, max: 1_500_000 });
+    fc.assert(
+      fc.property(works, plan, most, (work, p, limit) => {
+        const slices = work.map((workUnits, index) => ({ index, workUnits }));
+        const sum = (index: number, count: number) => work.slice(index, index + count).reduce((a, b) => a + b, 0);
+        const isProvable = (index: number, count: number) => sum(index, count) <= limit;
+        const chunks = chunkSlices(slices, { ...p, isProvable });
+        expect(chunks.flatMap((c) => c.slices)).toEqual(slices.map((s) => s.index));
+        expect(chunks.map((c) => c.index)).toEqual(chunks.map((_, k) => k));
+        for (const c of chunks) {
+          expect(c.workUnits).toBe(sum(c.slices[0], c.slices.length));
+          expect(c.slices.length === 1 || c.workUnits <= limit).toBe(true);
+        }
+        const fits = chunkSlices(slices, p).filter((c) => c.workUnits <= limit);
+        for (const { slices: whole } of fits) expect(chunks.map((c) => c.slices)).toContainEqual(whole);
+      }),
+    );
+  });
 });
 
 describe('the price curve', () => {

@@ -8,7 +8,7 @@ export interface SliceWork {
   readonly workUnits: number;
 }
 
-/** Neighbouring slices that one prover proves. */
+/** Neighbouring slices that one prover proves, with one proof. */
 export interface Chunk {
   readonly index: number;
   /** Indices of the slices, ascending. */

@@ -5,7 +5,10 @@ import type { Chunk, SliceWork } from './types.js';
 export interface ChunkPlan {
   /** Work units that a chunk should have. */
   readonly targetWorkUnits: number;
+  /** Exceeded only where slices are too many for one proof. */
   readonly maxChunks: number;
+  /** Whether one proof can hold `count` slices from `index` on; asked of two or more. All where nothing is said. */
+  readonly isProvable?: (index: number, count: number) => boolean;
 }
 
 function checkSlices(slices: readonly SliceWork[], plan: ChunkPlan): number {
@@ -68,12 +71,26 @@ function smallestLimit(slices: readonly SliceWork[], count: number, total: numbe
 
 /**
  * Neighbouring slices, ceil(work / target) chunks or as many as are allowed. The largest chunk is as small as it can
- * be; within that, each takes its share of what is left.
+ * be; within that, each takes its share of what is left. A chunk that no proof can hold is halved by work until its parts
+ * can be proven.
  * Throws InputError where slices are not neighbours in order or work is not a positive whole number.
  */
 export function chunkSlices(slices: readonly SliceWork[], plan: ChunkPlan): Chunk[] {
   const total = checkSlices(slices, plan);
   if (slices.length === 0) return [];
+  const byIndex = new Map(slices.map((slice) => [slice.index, slice]));
+  const { isProvable = () => true } = plan;
+  const provable = (chunk: Chunk): Omit<Chunk, 'index'>[] => {
+    if (chunk.slices.length === 1 || isProvable(chunk.slices[0], chunk.slices.length)) return [chunk];
+    const members = chunk.slices.map((index) => byIndex.get(index) as SliceWork);
+    return dealSlices(members, chunk.workUnits, { targetWorkUnits: 1, maxChunks: 2 }).flatMap(provable);
+  };
+  return dealSlices(slices, total, plan)
+    .flatMap(provable)
+    .map(({ slices, workUnits }, index) => ({ index, slices, workUnits }));
+}
+
+function dealSlices(slices: readonly SliceWork[], total: number, plan: ChunkPlan): Chunk[] {
   const count = Math.min(Math.max(Math.ceil(total / plan.targetWorkUnits), 1), plan.maxChunks, slices.length);
   const limit = smallestLimit(slices, count, total);
   const needed = neededFrom(slices, limit);

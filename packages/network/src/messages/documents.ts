@@ -13,10 +13,11 @@ import {
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(512);
 
-/** What a slice proof says (core's SliceStatement). */
+/** What a proof of a slice, or of several joined ones, says (core's SliceStatement). */
 export const statementSchema = z.strictObject({
   fingerprint: hex64Schema,
   index: count,
+  count: count.min(2).optional(),
   nonce: hex64Schema,
   prover: z.string().max(256),
   commitments: z.record(name, hex64Schema),
@@ -160,7 +161,7 @@ export const manifestSchema = z.strictObject({
   /** When the price curve starts, in seconds. */
   startedAt: count,
   chunks: z.array(z.strictObject({ index: count, slices: z.array(count).min(1), workUnits: count })).min(1),
-  /** Of every boundary tensor, by name. */
+  /** Of every tensor that is public or passes from one chunk to another, by name. */
   commitments: z.record(name, hex64Schema),
 });
 export type OrderManifest = z.infer<typeof manifestSchema>;
@@ -213,11 +214,13 @@ export const releaseSchema = z.strictObject({
   detail: z.string().max(500).optional(),
 });
 
-/** What a prover delivers of a chunk: the receipt is over the digest of its canonical JSON. */
+/** What a prover delivers of a chunk, one proof of all its slices: the receipt is over the digest of its canonical JSON. */
 export const chunkProofSchema = z.strictObject({
   /** Of a proof that was broken on purpose, to test validators, a hash that shows it afterwards; random otherwise. */
   mark: bytes32Schema.optional(),
-  slices: z.array(z.strictObject({ statement: statementSchema, proof: digestSchema, proofBytes: count })).min(1),
+  statement: statementSchema,
+  proof: digestSchema,
+  proofBytes: count,
 });
 export type ChunkProof = z.infer<typeof chunkProofSchema>;
 export const deliverySchema = z.strictObject({ receipt: signedSchema('Receipt'), proof: chunkProofSchema });

@@ -223,6 +223,13 @@ export const CONFIG_KEYS = {
     500_000_000,
     'work units aimed at in one chunk',
   ),
+  'gateway.proverMemoryBytes': key(
+    'number',
+    'DSPERSE_GATEWAY_PROVER_MEMORY_BYTES',
+    positive,
+    2 * GIB,
+    'memory of a prover that chunks of several slices are cut for, in bytes',
+  ),
   'gateway.offerSeconds': key(
     'number',
     'DSPERSE_GATEWAY_OFFER_SECONDS',

@@ -7,7 +7,6 @@ export {
   createProver,
   type ProveChunk,
   type ProveJob,
-  type ProvenSlice,
   type ProverOptions,
   ProvingThread,
 } from './prover/index.js';

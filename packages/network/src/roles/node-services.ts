@@ -177,6 +177,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
     blobLocation,
     settings: {
       chunkWorkUnits: config.gateway.chunkWorkUnits,
+      proverMemoryBytes: config.gateway.proverMemoryBytes,
       offerMs: config.gateway.offerSeconds * 1000,
       maxBlobBytes: config.gateway.maxBlobBytes,
       maxOrderBytes: config.gateway.maxBodyBytes,

@@ -199,7 +199,8 @@ describe('checkTrace', () => {
     const at = { order: change.order ?? id, chunk: 0, attempt: change.attempt ?? 1 };
     const salt = word(77);
     const mark = change.mark ?? canaryMark({ ...at, prover: prover.address }, salt);
-    const proof = { mark, slices: [] };
+    const statement = { fingerprint: '', index: 0, nonce: '', prover: '', commitments: {} };
+    const proof = { mark, statement, proof: '', proofBytes: 0 };
     const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
     const by = { ...at, prover: prover.address };
     const lock = { ...by, price: 450n, collateral: 1_000n, deadline: 1_200 };
@@ -222,7 +223,7 @@ describe('checkTrace', () => {
     expect(await codes({ ...trace, canaries: [canary] })).toEqual([]);
     expect(await codes({ ...trace, canaries: [await canaryOf({ mark: word(5) })] })).toEqual(['no-canary']);
     expect(await codes({ ...trace, canaries: [{ ...canary, salt: word(78) }] })).toEqual(['no-canary']);
-    const other = { ...canary, proof: { ...canary.proof, slices: [] as never[], mark: word(6) } };
+    const other = { ...canary, proof: { ...canary.proof, mark: word(6) } };
     expect(await codes({ ...trace, canaries: [other] })).toEqual(['no-canary']);
     expect(await codes({ ...trace, canaries: [canary, canary] })).toEqual(['duplicate']);
     expect(await codes({ ...trace, canaries: [await canaryOf({ attempt: 0 })] })).toEqual(['duplicate']);

@@ -290,7 +290,11 @@ describe('settleEpoch', () => {
     return {
       lock: sign(lock),
       receipt: sign({ ...at, prover: address(20), proofDigest: word(7) }),
-      proof: { slices: [] },
+      proof: {
+        statement: { fingerprint: '', index: 0, nonce: '', prover: '', commitments: {} },
+        proof: '',
+        proofBytes: 0,
+      },
       salt: word(0),
       commits: [],
       verdicts: answers.map(([k, accepted]) =>

@@ -1,7 +1,7 @@
 /**
  * Simulated provers and validators in one process, for loading a gateway. They are the real services with their keys,
  * signatures, journals and requests; only the costly middle is left out: a prover computes the boundary values and their
- * commitments and sends 64 random bytes for each proof, a validator accepts whatever comes without looking at it.
+ * commitments and sends 64 random bytes for the proof, a validator accepts whatever comes without looking at it.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -34,7 +34,8 @@ function simulatedProving(kernels: Kernels): ProveChunk {
   const packages = new Map<string, SlicePackage>();
   return async (job) => {
     const values = new Map([...job.boundary].flatMap(([name, t]) => (t.values ? [[name, t.values] as const] : [])));
-    return job.slices.map(({ index, digest, path }) => {
+    const commitments: Record<string, string> = {};
+    for (const { digest, path } of job.slices) {
       const slice = packages.get(digest) ?? decodeSlicePackage(readFileSync(path));
       packages.set(digest, slice);
       for (const [name, integers] of executeSlice(slice, values, kernels).outputs) values.set(name, integers);
@@ -44,10 +45,12 @@ function simulatedProving(kernels: Kernels): ProveChunk {
           return salt ? [[name, { values: values.get(name) as Int32Array, salt }] as const] : [];
         }),
       );
-      const commitments = Object.fromEntries(boundaryCommitments(kernels, slice, boundary));
-      const { fingerprint, nonce, prover } = job;
-      return { statement: { fingerprint, index, nonce, prover, commitments }, proof: randomBytes(PROOF_BYTES) };
-    });
+      Object.assign(commitments, Object.fromEntries(boundaryCommitments(kernels, slice, boundary)));
+    }
+    const { fingerprint, nonce, prover, slices } = job;
+    const count = slices.length > 1 ? { count: slices.length } : {};
+    const statement = { fingerprint, index: slices[0].index, ...count, nonce, prover, commitments };
+    return { statement, proof: randomBytes(PROOF_BYTES) };
   };
 }
 

@@ -2,6 +2,7 @@
  * Moves one order on as far as it goes: the one place where its state changes by itself. It may be called at any time, by any
  * gateway on the database (a lease keeps them apart), and again after a crash at any line.
  */
+import { unitBoundary } from '@dsperse/core/verify';
 import type { Hex } from 'viem';
 import { LedgerError } from '../../chain/ledger.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
@@ -14,8 +15,8 @@ import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
 import { offerChunks } from './offer-chunks.js';
 import { loadAttempts, loadChunks, loadOrder, type OrderRow, orderRow } from './order-rows.js';
+import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
-import { chunksOf } from './submit-order.js';
 import { endAttempt } from './take-work.js';
 
 const LEASE_MS = 15_000;
@@ -104,7 +105,7 @@ export class OrderRunner {
     const { g } = this;
     const program = await findProgram(g, order.fingerprint);
     if (!program) return this.#end(order, 'failed', 'the program is not published any more');
-    const chunks = chunksOf(g, program);
+    const chunks = await chunksOf(g, program);
     const now = g.nowMs();
     await g.sql.transaction(async (tx) => {
       const changed = await tx.execute(
@@ -231,7 +232,9 @@ export class OrderRunner {
       input: decodeBundle(await getPrivate(g, order.inputDigest)),
       ...(given ? { given } : {}),
       outputs: program.outputs,
-      chunks: chunks.map((c) => c.slices),
+      chunks: chunks.map(({ slices }) => {
+        return { slices, ...unitBoundary(program, slices[0], slices.length) };
+      }),
     };
     const packages = program.slices.map((s) => s.package);
     const { commitments, values } = await pool.run(job, packages, {

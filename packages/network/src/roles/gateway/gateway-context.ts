@@ -13,6 +13,8 @@ export interface GatewaySettings {
   /** Work units that a chunk should have. */
   readonly chunkWorkUnits: number;
   readonly maxChunks: number;
+  /** Of a prover that a chunk of several slices is cut for. */
+  readonly proverMemoryBytes: number;
   /** How long an offer stands before it passes to the next prover. */
   readonly offerMs: number;
   /** A prover that said nothing for this long gets no offers. */
@@ -36,6 +38,7 @@ export interface GatewaySettings {
 export const GATEWAY_DEFAULTS: GatewaySettings = {
   chunkWorkUnits: 200_000_000,
   maxChunks: 16,
+  proverMemoryBytes: 2 ** 31,
   offerMs: 2_000,
   silenceMs: 20_000,
   tickMs: 1_000,

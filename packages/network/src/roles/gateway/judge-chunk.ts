@@ -14,10 +14,8 @@ const verdictSchema = signedSchema('Verdict');
 
 /** Names of tensors that a statement commits to differently than the manifest. */
 export function unlinkedTensors(attempt: AttemptRow, manifest: OrderManifest): string[] {
-  return (attempt.delivery?.proof.slices ?? []).flatMap(({ statement }) =>
-    Object.entries(statement.commitments).flatMap(([name, commitment]) =>
-      manifest.commitments[name] === commitment ? [] : [name],
-    ),
+  return Object.entries(attempt.delivery?.proof.statement.commitments ?? {}).flatMap(([name, commitment]) =>
+    manifest.commitments[name] === commitment ? [] : [name],
   );
 }
 

@@ -61,7 +61,7 @@ const lock = {
 };
 const receipt = { message: { ...key, prover: word(9).slice(0, 42), proofDigest: word(5) }, signature: lock.signature };
 
-const slice = {
+const proof = {
   statement: {
     fingerprint: '0'.repeat(64),
     index: 0,
@@ -89,7 +89,7 @@ beforeEach(async () => {
   await sql.execute(
     `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units,
        delivery, received_ms) values ($1, 0, 0, $2, $3, 1, 1, 1, 2000, 1, $4, $5)`,
-    [key.order, lock.message.prover, json(lock), json({ receipt, proof: { mark: word(4), slices: [slice] } }), now],
+    [key.order, lock.message.prover, json(lock), json({ receipt, proof: { mark: word(4), ...proof } }), now],
   );
 });
 

@@ -17,8 +17,8 @@ import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { standingOffers } from './operators.js';
 import { loadAttempts, loadChunks, loadOrder, type OrderRow } from './order-rows.js';
+import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
-import { chunksOf } from './submit-order.js';
 
 const verdictSchema = signedSchema('Verdict');
 
@@ -131,7 +131,7 @@ export async function quoteFor(
     seconds: Math.ceil(r.seconds),
     filled: r.filled,
   }));
-  const chunks = chunksOf(g, program).map((c) => c.workUnits);
+  const chunks = (await chunksOf(g, program)).map((c) => c.workUnits);
   const offers = (await standingOffers(g)).map((o) => ({ ...o, workOfOrder: 0 }));
   const { deadlineSeconds } = terms;
   return quote({ curve: terms, chunks, deadlineSeconds }, history, offers, await g.policy());

@@ -53,12 +53,17 @@ export async function publishProgram(g: GatewayContext, publisher: Address, docu
   }
   const key = await g.blobs.get(document.key, { maxBytes: g.settings.maxBlobBytes });
   if (!key || fingerprintOf(key) !== document.fingerprint) throw bad('its key has another fingerprint');
-  // Validators take work and outputs from the key: an order of a document that says otherwise could never be settled.
+  // Validators take work and tensors from the key: an order of a document that says otherwise could never be settled.
   const { slices, outputs } = decodeKey(key);
+  const isEqual = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && a.every((x, i) => x === b[i]);
   const isSame =
     slices.length === document.slices.length &&
-    slices.every(({ workUnits }, i) => workUnits === document.slices[i].workUnits) &&
-    outputs.join('\n') === document.outputs.join('\n');
+    slices.every((s, i) => {
+      const told = document.slices[i];
+      return s.workUnits === told.workUnits && isEqual(s.inputs, told.inputs) && isEqual(s.outputs, told.outputs);
+    }) &&
+    isEqual(outputs, document.outputs);
   if (!isSame) throw bad('its slices or outputs are not those of its key');
   await g.sql.execute(
     `insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, $3, $4)

@@ -23,17 +23,23 @@ export interface ActivationJob {
   readonly given?: TensorBundle;
   /** The salt of the input's commitment stands with the input tensors. */
   readonly outputs: readonly string[];
-  /** Indices of the slices of each chunk. */
-  readonly chunks: readonly (readonly number[])[];
+  readonly chunks: readonly ChunkBoundary[];
+}
+
+/** The indices of a chunk's slices, and the names of its boundary tensors: what passes between its own slices is none. */
+export interface ChunkBoundary {
+  readonly slices: readonly number[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
 }
 
 export interface ActivationListener {
-  /** The boundary values of a chunk are known: values of what it reads, salts of all that it touches. */
+  /** The boundary values of a chunk are known: values of what it reads, salts of that and of what others read of it. */
   chunk(index: number, bundle: Uint8Array): Promise<void>;
 }
 
 export interface Activations {
-  /** Commitments of all boundary tensors, by name. */
+  /** Commitments of the boundary tensors of all chunks, by name. */
   readonly commitments: Record<string, string>;
   /** Public inputs (with the salt of their commitment) and outputs, as a bundle. */
   readonly values: Uint8Array;
@@ -51,15 +57,17 @@ export async function runActivations(
   const values = new Map<string, Int32Array>();
   for (const [name, tensor] of job.input) values.set(name, tensor.values as Int32Array);
   const commitments = new Map<string, string>();
-  for (const [index, indices] of job.chunks.entries()) {
-    const slices = await Promise.all(indices.map(slice));
-    await listener.chunk(index, encodeBundle(chunkBundle(slices, values, saltOf)));
+  for (const [index, chunk] of job.chunks.entries()) {
+    const slices = await Promise.all(chunk.slices.map(slice));
+    await listener.chunk(index, encodeBundle(chunkBundle(chunk, values, saltOf)));
+    const outer = new Set([...chunk.inputs, ...chunk.outputs]);
+    // Public outputs bear no commitment that a prover could compare: wrong ones would make its right proof look wrong. They
+    // are computed as the prover does it, from what the chunk reads.
+    const isPublic = chunk.outputs.some((name) => job.outputs.includes(name));
     for (const s of slices) {
-      // Public outputs bear no commitment that a prover could compare: wrong ones would make its right proof look wrong.
-      const isPublic = s.outputs.some((name) => job.outputs.includes(name));
       const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : executeSlice(s, values, kernels).outputs;
       for (const [name, integers] of outputs) values.set(name, integers);
-      const fresh = [...s.inputs, ...s.outputs].filter((name) => !commitments.has(name));
+      const fresh = [...s.inputs, ...s.outputs].filter((name) => outer.has(name) && !commitments.has(name));
       const boundary = new Map(
         fresh.map((name) => {
           return [name, { values: values.get(name) as Int32Array, salt: fromHex(saltOf(name), 32) as Uint8Array }];
@@ -73,24 +81,16 @@ export async function runActivations(
   return { commitments: Object.fromEntries(commitments), values: encodeBundle(publicTensors) };
 }
 
-/** What the prover of the slices needs: values of what comes from outside, salts of everything. */
+/** What the prover of a chunk needs. */
 function chunkBundle(
-  slices: readonly SlicePackage[],
+  { inputs, outputs }: ChunkBoundary,
   values: ReadonlyMap<string, Int32Array>,
   saltOf: (name: string) => string,
 ): TensorBundle {
-  const bundle = new Map<string, BundledTensor>();
-  const made = new Set<string>();
-  for (const s of slices) {
-    for (const name of s.inputs) {
-      if (!made.has(name)) bundle.set(name, { values: values.get(name) as Int32Array, salt: saltOf(name) });
-    }
-    for (const name of s.outputs) {
-      made.add(name);
-      bundle.set(name, { salt: saltOf(name) });
-    }
-  }
-  return bundle;
+  return new Map<string, BundledTensor>([
+    ...inputs.map((name) => [name, { values: values.get(name) as Int32Array, salt: saltOf(name) }] as const),
+    ...outputs.map((name) => [name, { salt: saltOf(name) }] as const),
+  ]);
 }
 
 function givenOutputs(slice: SlicePackage, given: TensorBundle): Map<string, Int32Array> {

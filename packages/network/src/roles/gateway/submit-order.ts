@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodeKey, InputError } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
-import { type Chunk, checkCurve, chunkPrice, chunkSlices } from '../../market/index.js';
+import { checkCurve, chunkPrice } from '../../market/index.js';
 import {
   commitInput,
   decodeBundle,
@@ -22,15 +22,10 @@ import { tellOrder } from './event-log.js';
 import { putSecret } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { loadOrder } from './order-rows.js';
+import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
 
 const MIN_SECONDS = 5;
-
-/** The chunks that this gateway cuts a program into. */
-export function chunksOf(g: GatewayContext, program: ProgramDocument): Chunk[] {
-  const { chunkWorkUnits, maxChunks } = g.settings;
-  return chunkSlices(program.slices, { targetWorkUnits: chunkWorkUnits, maxChunks });
-}
 
 /** @returns the order's id; of an order that is known already too */
 export async function submitOrder(g: GatewayContext, sender: Address, document: SubmitDocument): Promise<Hex> {
@@ -98,7 +93,8 @@ async function checkTerms(g: GatewayContext, order: Order, program: ProgramDocum
       'give an earlier one',
     );
   }
-  const least = chunksOf(g, program).reduce((sum, c) => sum + chunkPrice(order.priceMin, c.workUnits), 0n);
+  const chunks = await chunksOf(g, program);
+  const least = chunks.reduce((sum, c) => sum + chunkPrice(order.priceMin, c.workUnits), 0n);
   if (order.budget < least) {
     throw new Refusal(400, 'small-budget', `even at the lowest price the order costs ${least}`, 'raise the budget');
   }

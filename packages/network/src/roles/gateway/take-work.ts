@@ -186,7 +186,7 @@ export async function endAttempt(
 
 export const proofDigest = (proof: ChunkProof): Hex => digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
 
-/** A chunk's proof: its statements must be about the chunk; whether they hold is for the validators. */
+/** A chunk's proof: its statement must be about the chunk; whether it holds is for the validators. */
 export async function takeDelivery(
   g: GatewayContext,
   prover: Address,
@@ -210,11 +210,10 @@ export async function takeDelivery(
   const chunk = await loadChunk(g.sql, order, index);
   if (!found || !chunk)
     throw new Refusal(404, 'unknown-order', 'there is no such chunk', 'GET /v1/work lists your locks');
-  checkStatements(delivery.proof, found.fingerprint, order, prover, chunk.slices);
-  const digests = delivery.proof.slices.map((s) => s.proof);
-  for (const d of digests) {
-    if (!(await g.blobs.has(d)))
-      throw new Refusal(409, 'missing-blobs', `the proof ${d} is not here`, `PUT /v1/blobs/${d}`);
+  checkStatement(delivery.proof, found.fingerprint, order, prover, chunk.slices);
+  const { proof } = delivery.proof;
+  if (!(await g.blobs.has(proof))) {
+    throw new Refusal(409, 'missing-blobs', `the proof ${proof} is not here`, `PUT /v1/blobs/${proof}`);
   }
   const [{ lockGraceSeconds }, { rate }] = await Promise.all([g.timing(), g.provers()]);
   const now = g.nowMs();
@@ -252,8 +251,8 @@ export async function takeDelivery(
     await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
     await tx.execute(
       `update blobs set kind = 'proof', order_id = $2
-       where digest = any($1) and kind = 'uploaded' and owner = $3`,
-      [digests, order, prover],
+       where digest = $1 and kind = 'uploaded' and owner = $3`,
+      [proof, order, prover],
     );
     const [again] = await tx.query(
       `select 1 from attempts where order_id = $1 and idx = $2 and attempt < $3 and prover = $4 and outcome = 'canary'`,
@@ -272,25 +271,19 @@ export async function takeDelivery(
   return stored;
 }
 
-function checkStatements(
-  proof: ChunkProof,
+function checkStatement(
+  { statement: s }: ChunkProof,
   fingerprint: string,
   order: Hex,
   prover: Address,
   slices: readonly number[],
 ): void {
-  const fits =
-    proof.slices.length === slices.length &&
-    proof.slices.every(({ statement: s }, i) => {
-      return (
-        s.index === slices[i] && s.fingerprint === fingerprint && s.nonce === order.slice(2) && s.prover === prover
-      );
-    });
-  if (!fits) {
+  const isOfChunk = s.index === slices[0] && (s.count ?? 1) === slices.length;
+  if (!isOfChunk || s.fingerprint !== fingerprint || s.nonce !== order.slice(2) || s.prover !== prover) {
     throw new Refusal(
       400,
       'bad-statement',
-      'a statement is of another slice, order, program or prover',
+      'the statement is of other slices, another order, program or prover',
       'prove it again',
     );
   }

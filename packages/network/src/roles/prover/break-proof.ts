@@ -1,18 +1,14 @@
 /** A valid proof broken on purpose, where a gateway asks for it to test the validators. */
 import { randomBytes, randomInt } from 'node:crypto';
-import type { ProvenSlice } from './prove-chunk.js';
+import type { SliceProof } from '@dsperse/core/verify';
 
 /**
- * One byte of one of the proofs is another one: which, nobody can tell who has not verified them all. The proofs that are
- * given stay as they are, for they are delivered behind it.
+ * One byte of the proof is another one: which, nobody can tell who has not verified it. The proof that is given stays as it
+ * is, for it is delivered behind it.
  */
-export function breakProof(proven: readonly ProvenSlice[]): ProvenSlice[] {
-  const chosen = randomInt(proven.length);
-  return proven.map((slice, k) => {
-    if (k !== chosen) return slice;
-    const proof = slice.proof.slice();
-    const mask = 1 + (randomBytes(1)[0] % 255);
-    proof[randomInt(proof.length)] ^= mask;
-    return { ...slice, proof };
-  });
+export function breakProof(proven: SliceProof): SliceProof {
+  const proof = proven.proof.slice();
+  const mask = 1 + (randomBytes(1)[0] % 255);
+  proof[randomInt(proof.length)] ^= mask;
+  return { ...proven, proof };
 }

@@ -2,10 +2,9 @@ export { type DeclineReason, declineReason, type ProverTerms } from './consider-
 export {
   ChunkError,
   type ChunkErrorCode,
-  PreparedSlices,
+  PreparedChunks,
   type ProveChunk,
   type ProveJob,
-  type ProvenSlice,
   proveChunk,
 } from './prove-chunk.js';
 export { createProver, type ProverHooks, type ProverOptions, type ProverSettings } from './prover.js';

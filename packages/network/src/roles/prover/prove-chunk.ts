@@ -1,16 +1,18 @@
-/** Proving the slices of a chunk, one after another, with what earlier chunks left prepared. */
+/** One proof of all slices of a chunk, with what earlier chunks left prepared. */
 import type { Kernels } from '@dsperse/core/kernels';
 import {
-  executeSlice,
   fromHex,
   InputError,
+  joinPackages,
   type PreparedUnit,
+  type ProofUnit,
   ProvingError,
-  prepareSlice,
-  provePackage,
+  packageUnit,
+  prepareUnit,
+  proveUnit,
   type SlicePackage,
 } from '@dsperse/core/prove';
-import type { SliceStatement } from '@dsperse/core/verify';
+import { decodeKey, fingerprintOf, type SliceProof } from '@dsperse/core/verify';
 import type { TensorBundle } from '../../messages/index.js';
 
 export interface ProveJob {
@@ -20,17 +22,14 @@ export interface ProveJob {
   /** Our address in lower case. */
   readonly prover: string;
   readonly slices: readonly { readonly index: number; readonly digest: string; readonly path: string }[];
-  /** Values of what the chunk reads, salts of all that it touches. */
+  /** The verifier key of the program, where there are several slices. */
+  readonly key?: Uint8Array;
+  /** Values of what the chunk reads, salts of that and of what others read of it. */
   readonly boundary: TensorBundle;
 }
 
-export interface ProvenSlice {
-  readonly statement: SliceStatement;
-  readonly proof: Uint8Array;
-}
-
-/** Makes the proofs of a job. @throws ChunkError */
-export type ProveChunk = (job: ProveJob, signal: AbortSignal) => Promise<readonly ProvenSlice[]>;
+/** Makes the proof of a job. @throws ChunkError */
+export type ProveChunk = (job: ProveJob, signal: AbortSignal) => Promise<SliceProof>;
 
 export type ChunkErrorCode =
   | 'boundary-mismatch'
@@ -75,13 +74,18 @@ export function chunkErrorOf(error: unknown): ChunkError {
   return new ChunkError(code, message, { cause: error });
 }
 
+interface Prepared {
+  readonly unit: ProofUnit;
+  readonly constants: PreparedUnit;
+}
+
 /**
- * Committed constants of slices at the bottom of the kernels' memory, which is a stack: the next is put above them while
- * nothing else is there, and when memory runs out all are let go at once.
+ * Chunks with their constants committed, at the bottom of the kernels' memory, which is a stack: the next is put above them
+ * while nothing else is there, and when memory runs out all are let go at once.
  */
-export class PreparedSlices {
+export class PreparedChunks {
   readonly #base: number;
-  readonly #prepared = new Map<string, PreparedUnit>();
+  readonly #prepared = new Map<string, Prepared>();
 
   constructor(readonly kernels: Kernels) {
     this.#base = kernels.mark();
@@ -91,14 +95,15 @@ export class PreparedSlices {
     return this.#prepared.size;
   }
 
-  /** @throws ProvingError */
-  get(digest: string, slice: SlicePackage): PreparedUnit {
-    const known = this.#prepared.get(digest);
+  /** @param name of the chunk: what it is made of @throws ProvingError */
+  get(name: string, unit: () => ProofUnit): Prepared {
+    const known = this.#prepared.get(name);
     if (known) return known;
     const mark = this.kernels.mark();
     try {
-      const prepared = prepareSlice(this.kernels, slice);
-      this.#prepared.set(digest, prepared);
+      const made = unit();
+      const prepared = { unit: made, constants: prepareUnit(this.kernels, made) };
+      this.#prepared.set(name, prepared);
       return prepared;
     } catch (error) {
       this.kernels.release(mark);
@@ -117,45 +122,44 @@ const isOutOfMemory = (error: unknown) => error instanceof ProvingError && error
 /** @throws InputError, ProvingError */
 export async function proveChunk(
   job: ProveJob,
-  prepared: PreparedSlices,
+  prepared: PreparedChunks,
   load: (slice: ProveJob['slices'][number]) => Promise<SlicePackage>,
-): Promise<ProvenSlice[]> {
+): Promise<SliceProof> {
   const nonce = fromHex(job.nonce, 32);
   if (!nonce) throw new InputError('bad-nonce', 'a nonce has 32 bytes', 'give 64 hexadecimal digits');
-  const values = new Map<string, Int32Array>();
-  const boundary = new Map<string, { values?: Int32Array; salt: Uint8Array }>();
-  for (const [name, tensor] of job.boundary) {
-    if (tensor.values) values.set(name, tensor.values);
-    boundary.set(name, { values: tensor.values, salt: fromHex(tensor.salt, 32) as Uint8Array });
-  }
-  const proven: ProvenSlice[] = [];
+  const packages: SlicePackage[] = [];
   for (const wanted of job.slices) {
     const slice = await load(wanted);
     if (slice.index !== wanted.index || slice.fingerprint !== job.fingerprint) {
       throw new ChunkError('missing-package', `the package ${wanted.digest} is of another slice`);
     }
-    const attempt = () => {
-      const execution = executeSlice(slice, values, prepared.kernels);
-      const touched = new Map(
-        [...slice.inputs, ...slice.outputs].flatMap((name): [string, { values?: Int32Array; salt: Uint8Array }][] => {
-          const given = boundary.get(name);
-          return given ? [[name, { salt: given.salt, values: given.values ?? values.get(name) }]] : [];
-        }),
-      );
-      const { prover } = job;
-      const context = { nonce, prover, execution, prepared: prepared.get(wanted.digest, slice) };
-      const made = provePackage(prepared.kernels, slice, touched, context);
-      for (const [name, integers] of execution.outputs) values.set(name, integers);
-      return made;
-    };
-    try {
-      proven.push(attempt());
-    } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
-      // Once more with all the memory for this slice alone.
-      prepared.clear();
-      proven.push(attempt());
-    }
+    packages.push(slice);
   }
-  return proven;
+  const boundary = new Map(
+    [...job.boundary].map(([name, { values, salt }]) => [name, { values, salt: fromHex(salt, 32) as Uint8Array }]),
+  );
+  const { kernels } = prepared;
+  const attempt = () => {
+    const name = job.slices.map((s) => s.digest).join();
+    const { unit, constants } = prepared.get(name, () => joined(job, packages));
+    return proveUnit(kernels, unit, boundary, { nonce, prover: job.prover, prepared: constants });
+  };
+  try {
+    return attempt();
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    // Once more with all the memory for this chunk alone.
+    prepared.clear();
+    return attempt();
+  }
+}
+
+/** All slices of the chunk as one. What there is to join, the key says, and the fingerprint whether it is the right key. */
+function joined({ key, fingerprint }: ProveJob, packages: readonly SlicePackage[]): ProofUnit {
+  const [first] = packages;
+  if (packages.length === 1) return packageUnit(first);
+  if (!key || fingerprintOf(key) !== fingerprint) {
+    throw new ChunkError('missing-package', 'the verifier key is not that of the program');
+  }
+  return joinPackages(decodeKey(key, first.preset.name), packages);
 }

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createKernels } from '@dsperse/core/kernels';
 import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
+import { kernelBytes } from '../../market/index.js';
 import { digestOf } from '../../store/index.js';
-import { ChunkError, chunkErrorOf, PreparedSlices, type ProveJob, proveChunk } from './prove-chunk.js';
+import { ChunkError, chunkErrorOf, PreparedChunks, type ProveJob, proveChunk } from './prove-chunk.js';
 import type { ProvingAnswer, ProvingOptions } from './proving-thread.js';
 
 const { threads, maxMemoryBytes } = workerData as ProvingOptions;
@@ -12,9 +13,9 @@ const port = parentPort;
 if (!port) throw new Error('this file is a worker');
 
 // Packages are kept decoded besides what the kernels hold of them.
-const packageBytes = Math.floor(maxMemoryBytes / 4);
-const kernels = await createKernels({ threads, maxMemoryBytes: maxMemoryBytes - packageBytes });
-const prepared = new PreparedSlices(kernels);
+const packageBytes = maxMemoryBytes - kernelBytes(maxMemoryBytes);
+const kernels = await createKernels({ threads, maxMemoryBytes: kernelBytes(maxMemoryBytes) });
+const prepared = new PreparedChunks(kernels);
 
 /** Least recently used first. */
 const packages = new Map<string, { readonly slice: SlicePackage; readonly bytes: number }>();

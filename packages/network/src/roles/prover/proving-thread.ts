@@ -1,6 +1,7 @@
 /** Jobs for the proving thread, one at a time. It is started with the first and again when it died or was aborted. */
 import { Worker } from 'node:worker_threads';
-import { ChunkError, type ChunkErrorCode, type ProveJob, type ProvenSlice } from './prove-chunk.js';
+import type { SliceProof } from '@dsperse/core/verify';
+import { ChunkError, type ChunkErrorCode, type ProveJob } from './prove-chunk.js';
 
 export interface ProvingOptions {
   /** Of the kernels. */
@@ -10,13 +11,13 @@ export interface ProvingOptions {
 }
 
 export interface ProvingAnswer {
-  readonly proven?: readonly ProvenSlice[];
+  readonly proven?: SliceProof;
   readonly failed?: { readonly code: ChunkErrorCode; readonly message: string };
 }
 
 interface Queued {
   readonly job: ProveJob;
-  readonly resolve: (proven: readonly ProvenSlice[]) => void;
+  readonly resolve: (proven: SliceProof) => void;
   readonly reject: (error: ChunkError) => void;
 }
 
@@ -34,9 +35,9 @@ export class ProvingThread {
   }
 
   /** @throws ChunkError; `aborted` by the signal also in the midst of proving, `worker-died` may be tried again */
-  prove(job: ProveJob, signal: AbortSignal): Promise<readonly ProvenSlice[]> {
+  prove(job: ProveJob, signal: AbortSignal): Promise<SliceProof> {
     if (this.#isStopped || signal.aborted) return Promise.reject(new ChunkError('aborted', 'the chunk was given up'));
-    return new Promise<readonly ProvenSlice[]>((resolve, reject) => {
+    return new Promise<SliceProof>((resolve, reject) => {
       const settle = () => signal.removeEventListener('abort', onAbort);
       const queued: Queued = {
         job,

@@ -1,5 +1,6 @@
 /** One chunk from the signed lock to the gateway's acknowledgement. */
 import { randomBytes } from 'node:crypto';
+import type { SliceProof } from '@dsperse/core/verify';
 import { bytesToHex, type Hex } from 'viem';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
@@ -32,7 +33,7 @@ import { nodeAead } from '../../transport/server/node-aead.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { breakProof } from './break-proof.js';
-import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenSlice } from './prove-chunk.js';
+import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';
 
 export interface ChunkWork {
@@ -49,7 +50,7 @@ export interface ChunkWork {
   readonly onProven: (lock: Lock, workUnits: number, seconds: number) => void;
 }
 
-export type KeptProofs = Map<string, readonly ProvenSlice[]>;
+export type KeptProofs = Map<string, SliceProof>;
 /** By order and chunk: every attempt proves the same. */
 export const keptKey = ({ order, chunk }: Pick<Lock, 'order' | 'chunk'>): string => `${order} ${chunk}`;
 const KEPT = 16;
@@ -180,7 +181,7 @@ async function checkAnswer(work: ChunkWork, held: HeldChunk, { order, slices }: 
   }
 }
 
-async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): Promise<readonly ProvenSlice[]> {
+async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): Promise<SliceProof> {
   const { link, signal } = held;
   const lock = held.lock.message;
   const { order, chunk } = lock;
@@ -194,9 +195,14 @@ async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): 
       throw new ChunkError('boundary-mismatch', 'the boundary values do not open', { cause });
     }
   };
-  const [boundary] = await Promise.all([boundaryOf(), checkAnswer(work, held, answer)]);
   const fingerprint = answer.order.message.fingerprint.slice(2);
-  const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), boundary };
+  const [boundary, key] = await Promise.all([
+    boundaryOf(),
+    // Of one slice its package tells all.
+    answer.slices.length > 1 ? keyOf(work, fingerprint, signal) : undefined,
+    checkAnswer(work, held, answer),
+  ]);
+  const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), key, boundary };
   return withPackages(
     work,
     answer.slices.map((s) => s.package),
@@ -221,6 +227,16 @@ function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', giveUp));
   });
+}
+
+/** The verifier key of the program. @throws ChunkError `missing-package` */
+async function keyOf({ programs }: ChunkWork, fingerprint: string, signal: AbortSignal): Promise<Uint8Array> {
+  try {
+    return await persist(signal, () => programs.key(fingerprint));
+  } catch (cause) {
+    if (signal.aborted) throw new ChunkError('aborted', 'the chunk was given up');
+    throw new ChunkError('missing-package', `the key of ${fingerprint} was not to be had`, { cause });
+  }
 }
 
 /** A thread that died is started again, once. */
@@ -263,19 +279,12 @@ async function withPackages<T>(
 const markOf = (lock: Lock, { canary }: LockAnswer): Hex =>
   canary === undefined ? bytesToHex(randomBytes(32)) : canaryMark(lock, canary);
 
-async function upload({ link, signal }: HeldChunk, proven: readonly ProvenSlice[], mark: Hex): Promise<ChunkProof> {
-  const slices: ChunkProof['slices'] = [];
-  for (const { statement, proof } of proven) {
-    const digest = digestOfBytes(proof);
-    const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
-    await persist(signal, () => link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal));
-    slices.push({
-      statement: { ...statement, commitments: { ...statement.commitments } },
-      proof: digest,
-      proofBytes: proof.length,
-    });
-  }
-  return { mark, slices };
+async function upload({ link, signal }: HeldChunk, { statement, proof }: SliceProof, mark: Hex): Promise<ChunkProof> {
+  const digest = digestOfBytes(proof);
+  const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+  await persist(signal, () => link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal));
+  const copy = { ...statement, commitments: { ...statement.commitments } };
+  return { mark, statement: copy, proof: digest, proofBytes: proof.length };
 }
 
 const RELEASE_REASON = {

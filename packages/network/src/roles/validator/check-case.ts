@@ -2,7 +2,15 @@
  * The verdict of a validator on one delivered chunk. A rejection says that the prover's own signed delivery is wrong;
  * what may be the fault of the gateway, or cannot be judged from what is here, is an abstention.
  */
-import { decodeKey, fingerprintOf, InputError, type VerifierKey, verifySlice } from '@dsperse/core/verify';
+import {
+  decodeKey,
+  fingerprintOf,
+  InputError,
+  type SliceStatement,
+  unitBoundary,
+  type VerifierKey,
+  verifySlice,
+} from '@dsperse/core/verify';
 import type { Hex } from 'viem';
 import type { OnChainOrder } from '../../chain/ledger.js';
 import { chunkPrice, priceAt } from '../../market/index.js';
@@ -61,8 +69,8 @@ export interface CaseRequest {
   readonly values: TensorBundle;
   /** Undefined where no gateway has it. */
   readonly key: CaseKey | { readonly unusable: string } | undefined;
-  /** By digest; those that were not to be had are absent. */
-  readonly proofs: ReadonlyMap<string, Uint8Array>;
+  /** Undefined where it was not to be had. */
+  readonly proof: Uint8Array | undefined;
   /** In seconds, by the clock that is ahead of others rather than behind. */
   readonly now: number;
   readonly toleranceSeconds: number;
@@ -83,7 +91,7 @@ export function openCaseKey(bytes: Uint8Array, preset: 'standard' | 'tiny' = 'st
   }
 }
 
-/** Total: any document gives an outcome. The proofs are looked at last, as they cost most. */
+/** Total: any document gives an outcome. The proof is looked at last, as it costs most. */
 export async function checkCase(request: CaseRequest): Promise<CaseOutcome> {
   const known = request.key;
   return (
@@ -92,13 +100,13 @@ export async function checkCase(request: CaseRequest): Promise<CaseOutcome> {
     (await checkLock(request)) ??
     (await checkReceipt(request)) ??
     // From here on the prover's signature stands for the delivery.
-    checkStatements(request) ??
+    checkStatement(request) ??
     checkInput(request) ??
     (known === undefined
       ? abstain('missing-key', 'key')
       : 'unusable' in known
         ? abstain('unusable-key', `key/${known.unusable}`)
-        : checkProofs(request, known))
+        : checkProof(request, known))
   );
 }
 
@@ -125,7 +133,10 @@ async function checkManifest(request: CaseRequest): Promise<CaseOutcome | undefi
     return abstain('manifest', 'manifest/fingerprint');
   }
   const listed = manifest.chunks.filter((c) => c.index === chunk);
-  return listed.length === 1 ? undefined : abstain('manifest', `manifest/chunks/${chunk}`);
+  if (listed.length !== 1) return abstain('manifest', `manifest/chunks/${chunk}`);
+  const [{ slices }] = listed;
+  const isOneStretch = slices.every((index, i) => index === slices[0] + i);
+  return isOneStretch ? undefined : abstain('manifest', `manifest/chunks/${chunk}/slices`);
 }
 
 const chunkOf = ({ document, chunk }: CaseRequest) =>
@@ -159,25 +170,18 @@ async function checkReceipt({
   return fits ? undefined : abstain('receipt', 'receipt');
 }
 
-/** What the statements say that they are about. */
-function checkStatements(request: CaseRequest): CaseOutcome | undefined {
+/** What the statement says that the proof is about: all slices of the chunk, for this order, by this prover. */
+function checkStatement(request: CaseRequest): CaseOutcome | undefined {
   const { document, order } = request;
   const { slices } = chunkOf(request);
-  const given = document.delivery.proof.slices;
-  if (given.length !== slices.length) return reject('slices', 'proof/slices');
-  for (const [i, { statement, proofBytes }] of given.entries()) {
-    const path = `proof/slices/${i}`;
-    if (statement.index !== slices[i]) return reject('slice-index', `${path}/statement/index`);
-    if (statement.fingerprint !== document.manifest.fingerprint) {
-      return reject('fingerprint', `${path}/statement/fingerprint`);
-    }
-    if (statement.nonce !== order.toLowerCase().slice(2)) return reject('nonce', `${path}/statement/nonce`);
-    if (statement.prover !== document.lock.message.prover.toLowerCase()) {
-      return reject('prover', `${path}/statement/prover`);
-    }
-    if (proofBytes > request.maxProofBytes) return reject('proof-too-large', `${path}/proof`);
-  }
-  return undefined;
+  const { statement, proofBytes } = document.delivery.proof;
+  const wrong = (code: string, field: string) => reject(code, `proof/statement/${field}`);
+  if (statement.index !== slices[0]) return wrong('slice-index', 'index');
+  if ((statement.count ?? 1) !== slices.length) return wrong('slice-count', 'count');
+  if (statement.fingerprint !== document.manifest.fingerprint) return wrong('fingerprint', 'fingerprint');
+  if (statement.nonce !== order.toLowerCase().slice(2)) return wrong('nonce', 'nonce');
+  if (statement.prover !== document.lock.message.prover.toLowerCase()) return wrong('prover', 'prover');
+  return proofBytes > request.maxProofBytes ? reject('proof-too-large', 'proof/proof') : undefined;
 }
 
 /** The input is the one that the requester signed for. */
@@ -197,45 +201,42 @@ function checkInput({ document, values, key }: CaseRequest): CaseOutcome | undef
   return isCommitted ? undefined : abstain('input-commitment', 'values');
 }
 
-function checkProofs(request: CaseRequest, { key, fingerprint }: CaseKey): CaseOutcome {
-  const { document, proofs } = request;
+function checkProof(request: CaseRequest, { key, fingerprint }: CaseKey): CaseOutcome {
+  const { document, proof } = request;
   if (fingerprint !== document.manifest.fingerprint) return abstain('unusable-key', 'key/fingerprint');
   const fault = checkWork(request, key);
   if (fault) return fault;
+  if (!proof) return abstain('missing-proof', 'proof/proof');
+  const { statement, proofBytes } = document.delivery.proof;
+  if (proof.length !== proofBytes) return reject('proof-length', 'proof/proofBytes');
   const values = new Map(
     [...request.values].flatMap(([name, { values: v }]): [string, Int32Array][] => (v ? [[name, v]] : [])),
   );
-  let unlinked: CaseOutcome | undefined;
-  let unjudged: CaseOutcome | undefined;
-  for (const [i, { statement, proof: digest, proofBytes }] of document.delivery.proof.slices.entries()) {
-    const path = `proof/slices/${i}`;
-    const proof = proofs.get(digest);
-    if (!proof) {
-      unjudged ??= abstain('missing-proof', `${path}/proof`);
-      continue;
-    }
-    if (proof.length !== proofBytes) return reject('proof-length', `${path}/proofBytes`);
-    const verdict = verifySlice(key, fingerprint, statement, proof, values);
-    if (verdict.verdict === 'rejected') {
-      // Public values come from the gateway: where they are not what the prover signed for, nobody has shown a wrong proof.
-      if (isOfPublicValues(key, statement.index, verdict)) return abstain('values', `${path}/${verdict.path}`);
-      return reject(verdict.code, `${path}/${verdict.path}`);
-    }
-    if (verdict.verdict === 'undecided') unjudged ??= abstain(verdict.code, `${path}/${verdict.path}`);
-    const { commitments } = document.manifest;
-    const other = Object.entries(statement.commitments).find(([name, c]) => commitments[name] !== c);
-    // The proof holds for other values than the manifest's: whose are wrong cannot be seen from here.
-    if (other) unlinked ??= abstain('unlinked', `${path}/statement/commitments/${other[0]}`);
+  const verdict = verifySlice(key, fingerprint, statement, proof, values);
+  if (verdict.verdict === 'undecided') return abstain(verdict.code, `proof/${verdict.path}`);
+  if (verdict.verdict === 'rejected') {
+    // The gateway chose what goes into one proof: that none can hold it is not the prover's doing.
+    if (verdict.code === 'slice-too-large') return abstain('manifest', `manifest/chunks/${request.chunk}/slices`);
+    // Public values come from the gateway: where they are not what the prover signed for, nobody has shown a wrong proof.
+    if (isOfPublicValues(key, statement, verdict)) return abstain('values', `proof/${verdict.path}`);
+    return reject(verdict.code, `proof/${verdict.path}`);
   }
-  return unjudged ?? unlinked ?? { accepted: true };
+  const { commitments } = document.manifest;
+  const other = Object.entries(statement.commitments).find(([name, c]) => commitments[name] !== c);
+  // The proof holds for other values than the manifest's: whose are wrong cannot be seen from here.
+  return other ? abstain('unlinked', `proof/statement/commitments/${other[0]}`) : { accepted: true };
 }
 
 /** Whether a proof was turned down because of what the gateway said that an output is; the input is the order's. */
-function isOfPublicValues(key: VerifierKey, index: number, { code, path }: { code: string; path: string }): boolean {
+function isOfPublicValues(
+  key: VerifierKey,
+  { index, count = 1 }: SliceStatement,
+  { code, path }: { code: string; path: string },
+): boolean {
   if (code === 'public-values') return true;
   const at = /^boundary\/(\d+)$/.exec(path);
   if (code !== 'commitment' || !at) return false;
-  const { inputs, outputs } = key.slices[index];
+  const { inputs, outputs } = unitBoundary(key, index, count);
   const name = [...inputs, ...outputs][Number(at[1])];
   return key.outputs.includes(name);
 }

@@ -67,7 +67,6 @@ const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
-const PROOFS_AT_ONCE = 4;
 /** Orders whose public values are at hand. */
 const VALUES_KEPT = 4;
 /** Commitments that come within this time go in one request. */
@@ -251,7 +250,7 @@ class Validator {
 
   /** Fetches what the case rests on and has it checked. */
   async #examine(link: GatewayLink, key: CaseKeyParts, fetchCase: () => Promise<CaseDocument>) {
-    // Values and proofs of a case may be large: so many are held at once, and no more.
+    // Values and proof of a case may be large: so many are held at once, and no more.
     while (this.#examining >= EXAMINED_AT_ONCE) await new Promise<void>((resolve) => this.#queued.push(resolve));
     this.#examining++;
     try {
@@ -268,16 +267,16 @@ class Validator {
     const fetched = async () => {
       const document = await fetchCase();
       const { fingerprint } = document.manifest;
-      const [keyBytes, proofs] = await Promise.all([
+      const [keyBytes, proof] = await Promise.all([
         this.#programs.key(fingerprint).catch((err) => {
           this.#log.warn({ err, fingerprint }, 'the key of a program is not to be had');
           return undefined;
         }),
-        this.#proofs(link, document, maxProofBytes),
+        this.#proof(link, document, maxProofBytes),
       ]);
-      return { document, keyBytes, proofs };
+      return { document, keyBytes, proof };
     };
-    const [{ document, keyBytes, proofs }, onChain, chainNow, values] = await Promise.all([
+    const [{ document, keyBytes, proof }, onChain, chainNow, values] = await Promise.all([
       fetched(),
       // The case is about another order where its hash is another one: then it is not judged.
       ledger.order(key.order),
@@ -290,7 +289,7 @@ class Validator {
       network,
       values,
       keyBytes,
-      proofs,
+      proof,
       now: Math.max(chainNow, Math.floor(Date.now() / 1000), Math.floor(link.nowMs() / 1000)),
       toleranceSeconds: (await networkTiming(ledger)).clockSkewSeconds,
       onChain,
@@ -325,28 +324,19 @@ class Validator {
     }
   }
 
-  /** Those that are there; what is not, or is something else, is missing. */
-  async #proofs(link: GatewayLink, document: CaseDocument, maxBytes: number): Promise<Map<string, Uint8Array>> {
-    const proofs = new Map<string, Uint8Array>();
-    const wanted = new Set(
-      document.delivery.proof.slices.flatMap(({ proof, proofBytes }) => (proofBytes > maxBytes ? [] : [proof])),
-    );
-    const fetchOne = async (digest: string) => {
-      try {
-        const bytes = await link.getBytes(`/v1/blobs/${digest}`, maxBytes, { signal: this.#stopping.signal });
-        if (digestOfBytes(bytes) === digest) proofs.set(digest, bytes);
-        else this.#log.warn({ digest, gateway: link.url }, 'the gateway sent other bytes than the proof');
-      } catch (err) {
-        if (!(err instanceof TransportError)) throw err;
-        this.#log.warn({ err, digest }, 'a proof is not to be had');
-      }
-    };
-    const next = wanted.values();
-    const fetchSome = async () => {
-      for (const digest of next) await fetchOne(digest);
-    };
-    await Promise.all(Array.from({ length: PROOFS_AT_ONCE }, fetchSome));
-    return proofs;
+  /** Undefined where it is not there, or is something else. */
+  async #proof(link: GatewayLink, document: CaseDocument, maxBytes: number): Promise<Uint8Array | undefined> {
+    const { proof: digest, proofBytes } = document.delivery.proof;
+    if (proofBytes > maxBytes) return undefined;
+    try {
+      const bytes = await link.getBytes(`/v1/blobs/${digest}`, maxBytes, { signal: this.#stopping.signal });
+      if (digestOfBytes(bytes) === digest) return bytes;
+      this.#log.warn({ digest, gateway: link.url }, 'the gateway sent other bytes than the proof');
+    } catch (err) {
+      if (!(err instanceof TransportError)) throw err;
+      this.#log.warn({ err, digest }, 'a proof is not to be had');
+    }
+    return undefined;
   }
 
   /** Commitments that come about the same time go together. */

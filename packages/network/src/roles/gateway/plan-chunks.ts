@@ -1,0 +1,51 @@
+/** The chunks that a gateway cuts a program into: of each there will be one proof. */
+import { groupMemory } from '@dsperse/core/prove';
+import { decodeKey, type VerifierKey } from '@dsperse/core/verify';
+import { type Chunk, chunkSlices, kernelBytes } from '../../market/index.js';
+import type { ProgramDocument } from '../../messages/index.js';
+import { Refusal } from '../../transport/server/refusal.js';
+import type { GatewayContext } from './gateway-context.js';
+
+const REMEMBERED = 64;
+/** Of each gateway, by fingerprint; least recently used first. */
+const remembered = new WeakMap<GatewayContext, Map<string, Promise<readonly Chunk[]>>>();
+
+/** Slices stand together as far as one proof and the memory of a prover hold them. @throws Refusal `missing-blobs` */
+export function chunksOf(g: GatewayContext, program: ProgramDocument): Promise<readonly Chunk[]> {
+  const known = remembered.get(g) ?? new Map<string, Promise<readonly Chunk[]>>();
+  remembered.set(g, known);
+  const { fingerprint } = program;
+  const plan = known.get(fingerprint) ?? planChunks(g, program);
+  known.delete(fingerprint);
+  known.set(fingerprint, plan);
+  plan.catch(() => known.delete(fingerprint));
+  for (const oldest of known.keys()) {
+    if (known.size <= REMEMBERED) break;
+    known.delete(oldest);
+  }
+  return plan;
+}
+
+async function planChunks(g: GatewayContext, program: ProgramDocument): Promise<readonly Chunk[]> {
+  const { chunkWorkUnits, maxChunks, proverMemoryBytes } = g.settings;
+  const bytes = await g.blobs.get(program.key);
+  if (!bytes)
+    throw new Refusal(503, 'missing-blobs', 'the verifier key of the program is not here', 'publish it again');
+  const key = decodeKey(bytes);
+  return chunkSlices(program.slices, {
+    targetWorkUnits: chunkWorkUnits,
+    maxChunks,
+    isProvable: (index, count) => fitsMemory(key, index, count, proverMemoryBytes),
+  });
+}
+
+/** An estimate may be too small by a tenth. */
+const MARGIN = 1.1;
+
+/** Whether a prover with so much memory can prove the slices together. */
+function fitsMemory(key: VerifierKey, index: number, count: number, memoryBytes: number): boolean {
+  const needed = groupMemory(key, { index, count });
+  if (!needed) return false;
+  const { kernelBytes: kernels, numberBytes } = needed;
+  return MARGIN * kernels <= kernelBytes(memoryBytes) && MARGIN * (kernels + numberBytes) <= memoryBytes;
+}

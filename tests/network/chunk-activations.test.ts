@@ -1,0 +1,96 @@
+/** What a gateway cuts a program into, and what it tells of the values between the chunks. */
+import type { BoundaryValues } from '@dsperse/core/prove';
+import { decodeKey, unitBoundary } from '@dsperse/core/verify';
+import { type BundledTensor, decodeBundle, digestOfBytes, type ProgramDocument } from '@dsperse/network/messages';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GATEWAY_DEFAULTS, type GatewayContext } from '../../packages/network/src/roles/gateway/gateway-context.js';
+import { chunksOf } from '../../packages/network/src/roles/gateway/plan-chunks.js';
+import { type ActivationJob, runActivations } from '../../packages/network/src/roles/gateway/run-activations.js';
+import { jobOf, proveJob, type SmallProgram, smallOrder, smallProgram } from './small-order.js';
+
+let program: SmallProgram;
+beforeAll(async () => {
+  program = await smallProgram('standard');
+});
+afterAll(() => program.kernels.close());
+
+describe('chunks', () => {
+  const cut = async (settings: Partial<GatewayContext['settings']>) => {
+    const document = {
+      fingerprint: program.fingerprint,
+      key: digestOfBytes(program.key),
+      slices: program.slices.map(({ index, workUnits }) => ({ index, workUnits })),
+    } as unknown as ProgramDocument;
+    const blobs = { get: async (digest: string) => (digest === document.key ? program.key : undefined) };
+    const g = { settings: { ...GATEWAY_DEFAULTS, ...settings }, blobs } as unknown as GatewayContext;
+    return (await chunksOf(g, document)).map((c) => c.slices);
+  };
+
+  it('are as large as the work asked for, within the memory of a prover', async () => {
+    expect(await cut({})).toEqual([[0, 1, 2]]);
+    expect(await cut({ chunkWorkUnits: 1 })).toEqual([[0], [1], [2]]);
+    expect(await cut({ chunkWorkUnits: 1, maxChunks: 2 })).toHaveLength(2);
+    // Slices that alone are too large are given out all the same: a prover may have more memory.
+    expect(await cut({ proverMemoryBytes: 1_000, maxChunks: 2 })).toEqual([[0], [1], [2]]);
+  });
+});
+
+describe('activations', () => {
+  const ZERO = '0'.repeat(64);
+  async function run(chunks: readonly (readonly number[])[], given?: ReadonlyMap<string, Int32Array>) {
+    const key = decodeKey(program.key);
+    const bundles: Map<string, BundledTensor>[] = [];
+    const tensors = (values: ReadonlyMap<string, Int32Array>) =>
+      new Map([...values].map(([name, integers]) => [name, { values: integers, salt: ZERO }]));
+    const job: ActivationJob = {
+      secret: '03'.repeat(32),
+      input: tensors(program.inputs),
+      ...(given ? { given: tensors(given) } : {}),
+      outputs: program.outputs,
+      chunks: chunks.map((slices) => ({ slices, ...unitBoundary(key, slices[0], slices.length) })),
+    };
+    const found = await runActivations(job, program.kernels, async (index) => program.slices[index], {
+      chunk: async (_, bundle) => {
+        bundles.push(new Map(decodeBundle(bundle)));
+      },
+    });
+    return { bundles, commitments: found.commitments, values: decodeBundle(found.values) };
+  }
+  const [inner, outer] = [0, 1].map((index) => () => program.slices[index].outputs[0]);
+  const [output] = [() => program.outputs[0]];
+
+  it('are told and committed to where they pass between chunks, and nowhere else', async () => {
+    const { bundles, commitments } = await run([[0, 1], [2]]);
+    expect(Object.keys(commitments).sort()).toEqual(['x', outer(), output()].sort());
+    expect(bundles.map((b) => [...b.keys()])).toEqual([
+      ['x', outer()],
+      [outer(), output()],
+    ]);
+    expect(bundles[1].get(outer())?.values).toEqual(program.values.get(outer()));
+    const apart = await run([[0], [1], [2]]);
+    expect(Object.keys(apart.commitments)).toContain(inner());
+    expect(apart.commitments).toMatchObject(commitments);
+  });
+
+  it('are what a prover of the chunk commits to', async () => {
+    const order = smallOrder(program);
+    const { bundles, commitments } = await run([[0, 1], [2]]);
+    for (const chunk of [0, 1]) {
+      const { statement } = await proveJob(program, { ...jobOf(program, order, chunk), boundary: bundles[chunk] });
+      expect(commitments).toMatchObject(statement.commitments);
+    }
+  });
+
+  it('that a requester sent count where they pass between chunks: what it says of others changes nothing', async () => {
+    const changed = (name: string) => {
+      const wrong = program.values.get(name)?.map((x) => x ^ 1) as BoundaryValues['values'];
+      return new Map([...program.values, [name, wrong] as const]);
+    };
+    const honest = await run([[0], [1, 2]], program.values);
+    const other = await run([[0], [1, 2]], changed(outer()));
+    expect(other).toEqual(honest);
+    expect(other.values.get(output())?.values).toEqual(program.values.get(output()));
+    const lied = await run([[0], [1, 2]], changed(inner()));
+    expect(lied.commitments[inner()]).not.toBe(honest.commitments[inner()]);
+  });
+});
