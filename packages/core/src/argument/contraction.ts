@@ -13,7 +13,8 @@
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Value } from '../relation/relation.js';
 import type { Channel } from './channel.js';
-import { eqVector, hadamard, mulInteger, ones, outer } from './ext-vector.js';
+import type { EqTables } from './eq-tables.js';
+import { hadamard, mulInteger, ones, outer } from './ext-vector.js';
 import type { Functional } from './functional.js';
 import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';
@@ -99,6 +100,7 @@ export function contractions(
   channel: Channel,
   claims: readonly ContractionClaim[],
   operandDims: (claim: ContractionClaim) => readonly [readonly number[], readonly number[]],
+  tables: EqTables,
   prover?: ContractionProver,
 ): { a: OperandClaim; b: OperandClaim }[] {
   const shapes = claims.map((c) => contractionShape(c.value, c.f));
@@ -133,7 +135,7 @@ export function contractions(
   return claims.map((c, i) => {
     const shape = shapes[i];
     const own = point.slice(numVars - shape.numVars);
-    const eqs = jointEq(shape, own);
+    const eqs = jointEq(shape, own, tables);
     const [dimsA, dimsB] = operandDims(c);
     const f = pullWeights(shape.coef, [...shape.privateA, ...weighted(shape, eqs)], shape.sizes, c.value.axesA, dimsA);
     const g = pullWeights(ONE, [...shape.privateB, ...eqs], shape.sizes, c.value.axesB, dimsB);
@@ -150,12 +152,12 @@ export function quadraticAt(s0: Ext, s1: Ext, s2: Ext, x: Ext): Ext {
 }
 
 /** eq(point, ·) of every joint index, cut to its size. */
-function jointEq(shape: ContractionShape, point: readonly Ext[]): Weights[] {
+function jointEq(shape: ContractionShape, point: readonly Ext[], tables: EqTables): Weights[] {
   let from = 0;
   return shape.joint.map((index, i) => {
-    const v = eqVector(point.slice(from, from + shape.logs[i]));
+    const values = tables.at(point.slice(from, from + shape.logs[i]), shape.sizes[index]);
     from += shape.logs[i];
-    return { indices: [index], values: v.subarray(0, 4 * shape.sizes[index]) };
+    return { indices: [index], values };
   });
 }
 

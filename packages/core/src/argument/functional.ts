@@ -13,9 +13,9 @@ import { invariant } from '../base/errors.js';
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import type { AxisIndex, LinearMap } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
+import type { EqTables } from './eq-tables.js';
 import {
   addAt,
-  dot,
   dotSigned,
   type ExtVector,
   extVector,
@@ -361,7 +361,7 @@ function sameVector(a: ExtVector, b: ExtVector): boolean {
 }
 
 /** ⟨f, g⟩ of two functionals on the same tensor: Σ_cells f[cell]·g[cell], group by group of connected axes. */
-export function innerProduct(f: Functional, g: Functional, dims: readonly number[]): Ext {
+export function innerProduct(f: Functional, g: Functional, dims: readonly number[], tables: EqTables): Ext {
   let result = mul(f.coef, g.coef);
   const done = new Set<Block>();
   for (const first of f.blocks) {
@@ -385,7 +385,7 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
     }
     for (const b of mine) done.add(b);
     const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
-    result = mul(result, dot(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
+    result = mul(result, tables.dot(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
   }
   return result;
 }

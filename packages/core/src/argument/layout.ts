@@ -6,8 +6,9 @@
  * down by decreasing size. So each piece is aligned to its own size, there are no gaps between pieces, and a
  * multilinear evaluation of the stack is, on each tensor, a functional in product form.
  */
-import { type Ext, mul, ONE } from '../field/qm31.js';
+import { type Ext, ONE } from '../field/qm31.js';
 import { sizeOf } from '../relation/relation.js';
+import type { EqTables } from './eq-tables.js';
 import { type ExtVector, eqAt, eqVector, ones } from './ext-vector.js';
 import type { Functional } from './functional.js';
 
@@ -70,40 +71,43 @@ export function stack(shapes: readonly (readonly number[])[]): Stack {
  * The functional T ↦ Σ_cells T[cell]·eq(point, position of the cell), cut to the real cells.
  * @param point most significant bit first; 2^point.length cells, of which the stack is a prefix
  */
-export function eqFunctional(t: TensorLayout, point: readonly Ext[], coef: Ext = ONE): Functional {
+export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqTables): Functional {
   const n = point.length;
   const blocks: { axes: number[]; values: ExtVector }[] = [];
   let from = n - t.logInner;
   const inner = t.dims.map((d, i) => {
     if (i <= t.lead) return undefined;
-    const v = eqVector(point.slice(from, from + t.logs[i]));
+    const v = tables.at(point.slice(from, from + t.logs[i]), d);
     from += t.logs[i];
-    return v.subarray(0, 4 * d);
+    return v;
   });
-  let scale = coef;
+  const [first] = t.pieces;
+  // The factor of the bits above a tensor of one piece is its coefficient.
+  const whole = t.pieces.length === 1;
+  const coef = whole ? pieceScale(t, first, point) : ONE;
   t.dims.forEach((d, i) => {
     if (i < t.lead) blocks.push({ axes: [i], values: ones(1) });
     else if (i > t.lead) blocks.push({ axes: [i], values: inner[i] as ExtVector });
+    else if (whole) blocks.push({ axes: [i], values: tables.at(rowPoint(t, first, point)) });
     else {
       const rows = new Uint32Array(4 * d);
-      for (const p of t.pieces) rows.set(pieceWeights(t, p, point, ONE), 4 * p.row);
+      for (const p of t.pieces) rows.set(eqVector(rowPoint(t, p, point), pieceScale(t, p, point)), 4 * p.row);
       blocks.push({ axes: [i], values: rows });
     }
   });
-  if (t.lead === t.dims.length) scale = pieceScale(t, t.pieces[0], point, coef);
-  return { coef: scale, blocks };
+  return { coef, blocks };
 }
 
 /** eq of the point's leading bits with the piece's offset. */
-function pieceScale(t: TensorLayout, p: Piece, point: readonly Ext[], scale: Ext): Ext {
+function pieceScale(t: TensorLayout, p: Piece, point: readonly Ext[]): Ext {
   const logSize = p.logRows + t.logInner;
-  const high = eqAt(point.slice(0, point.length - logSize), p.offset / 2 ** logSize);
-  return scale === ONE ? high : mul(scale, high);
+  return eqAt(point.slice(0, point.length - logSize), p.offset / 2 ** logSize);
 }
 
-function pieceWeights(t: TensorLayout, p: Piece, point: readonly Ext[], scale: Ext): ExtVector {
+/** The point's bits that number the rows of a piece. */
+function rowPoint(t: TensorLayout, p: Piece, point: readonly Ext[]): readonly Ext[] {
   const n = point.length;
-  return eqVector(point.slice(n - t.logInner - p.logRows, n - t.logInner), pieceScale(t, p, point, scale));
+  return point.slice(n - t.logInner - p.logRows, n - t.logInner);
 }
 
 /** Number of cells of the tensor itself, and of its padded image. */

@@ -9,6 +9,7 @@
 import { InputError } from '../base/errors.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, ValueId } from '../relation/relation.js';
+import type { EqTables } from './eq-tables.js';
 import { eqAt, fromInteger, identityAt, mulInteger } from './ext-vector.js';
 import { type Functional, weightOf } from './functional.js';
 import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
@@ -83,6 +84,7 @@ export function leafClaims(
   q: Ext,
   alpha: Ext,
   beta: Ext,
+  tables: EqTables,
 ): [LinearClaim, LinearClaim] {
   const beta2 = mul(beta, beta);
   const numerators: ClaimTerm[] = [];
@@ -94,7 +96,7 @@ export function leafClaims(
   const shift = (table: number): Ext => sub(alpha, fromInteger(table));
   tree.lookups.forEach((number, i) => {
     const l = relation.lookups[number];
-    const f = eqFunctional(tree.layout.tensors[i], point);
+    const f = eqFunctional(tree.layout.tensors[i], point, tables);
     const weight = weightOf(f);
     ones = add(ones, weight);
     covered = add(covered, weight);
@@ -105,7 +107,7 @@ export function leafClaims(
   tree.tables.forEach((number, i) => {
     const t = relation.tables[number];
     const layout = tree.layout.tensors[tree.lookups.length + i];
-    const f = eqFunctional(layout, point);
+    const f = eqFunctional(layout, point, tables);
     const { weight, index } = rowSums(layout, point);
     numerators.push({ on: 'multiplicity', table: number, f });
     covered = add(covered, weight);

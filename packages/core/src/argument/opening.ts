@@ -12,6 +12,7 @@
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Channel } from './channel.js';
 import { quadraticAt } from './contraction.js';
+import type { EqTables } from './eq-tables.js';
 import { dot, eqPoints, eqVector } from './ext-vector.js';
 import { type Functional, innerProduct } from './functional.js';
 import { ceilLog2, eqFunctional } from './layout.js';
@@ -56,6 +57,7 @@ export function opening(
   roots: readonly Uint8Array[],
   claims: readonly OpeningClaim[],
   preset: Preset,
+  tables: EqTables,
   prover?: OpeningProver,
 ): void {
   const side = prover as OpeningProver;
@@ -90,7 +92,7 @@ export function opening(
   for (let i = 0; i < logFinal; i++) last.push(round());
 
   const value = evaluateMessage(message, last);
-  const weight = weightAt(oracles, placement, claims, lambda, gapPoint, rowPoint, [...position, ...last]);
+  const weight = weightAt(oracles, placement, claims, lambda, gapPoint, rowPoint, [...position, ...last], tables);
   channel.check(equal(mul(value, weight), claim), 'opening-sum', 'opening/sum');
 
   channel.grind(preset.grindingBits, (seed) => side.grind(seed));
@@ -117,15 +119,16 @@ function weightAt(
   gapPoint: readonly Ext[],
   rowPoint: readonly Ext[],
   position: readonly Ext[],
+  tables: EqTables,
 ): Ext {
   const own = oracles.map((o, i) => ownPoint(o, placement.firstRow[i], placement, rowPoint, position));
-  const eqs = oracles.map((o, i) => o.layout.tensors.map((t) => lazy(() => eqFunctional(t, own[i].point))));
+  const eqs = oracles.map((o, i) => o.layout.tensors.map((t) => lazy(() => eqFunctional(t, own[i].point, tables))));
   let weight: Ext = ZERO;
   let power: Ext = ONE;
   for (const c of claims) {
     for (const t of c.terms) {
       const dims = oracles[t.oracle].layout.tensors[t.tensor].dims;
-      const product = innerProduct(t.f, eqs[t.oracle][t.tensor](), dims);
+      const product = innerProduct(t.f, eqs[t.oracle][t.tensor](), dims, tables);
       weight = add(weight, mul(power, mul(own[t.oracle].factor, product)));
     }
     power = mul(power, lambda);
@@ -137,7 +140,7 @@ function weightAt(
     const cut = (r: readonly Ext[]) => eqVector(r.slice(0, span)).subarray(0, 4 * o.rows);
     let gap = mul(dot(cut(tau), cut(own[i].point)), eqPoints(tau.slice(span), own[i].point.slice(span)));
     o.layout.tensors.forEach((t, k) => {
-      gap = sub(gap, innerProduct(eqFunctional(t, tau), eqs[i][k](), t.dims));
+      gap = sub(gap, innerProduct(eqFunctional(t, tau, tables), eqs[i][k](), t.dims, tables));
     });
     weight = add(weight, mul(power, mul(own[i].factor, gap)));
     power = mul(power, lambda);

@@ -9,7 +9,8 @@
  */
 import type { Channel } from '../argument/channel.js';
 import { type ContractionProver, type ContractValue, contractions } from '../argument/contraction.js';
-import { eqVector, fromInteger, mulInteger } from '../argument/ext-vector.js';
+import { EqTables } from '../argument/eq-tables.js';
+import { fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
 import { evaluate, type Functional, merged, pullMap, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
@@ -96,6 +97,7 @@ export function sliceProtocol(
   for (const c of known.commitments) channel.absorb('boundary', c);
   const clear = openBoundary(channel, shape, known, roots, prover);
 
+  const tables = new EqTables();
   const claims: LinearClaim[] = [];
   if (shape.lookups.length > 0) {
     const alpha = channel.challenge('lookups/alpha');
@@ -103,7 +105,7 @@ export function sliceProtocol(
     let sum: Fraction = { p: ZERO, q: ONE };
     for (const tree of shape.lookups) {
       const leaf = fractionTree(channel, tree.depth, prover?.fractions(tree, alpha, beta));
-      claims.push(...leafClaims(relation, tree, leaf.point, leaf.p, leaf.q, alpha, beta));
+      claims.push(...leafClaims(relation, tree, leaf.point, leaf.p, leaf.q, alpha, beta, tables));
       sum = plus(sum, leaf.sum);
     }
     channel.check(equal(sum.p, ZERO), 'lookup-sum', 'fractions');
@@ -112,12 +114,15 @@ export function sliceProtocol(
     const logs = relation.zeros.map((z) => relation.values[z].dims.reduce((n, d) => n + ceilLog2(d), 0));
     const tau = channel.challenges('zeros', Math.max(...logs));
     for (const z of relation.zeros) {
-      claims.push({ terms: [{ on: 'value', value: z, f: zeroFunctional(relation.values[z], tau) }], target: ZERO });
+      claims.push({
+        terms: [{ on: 'value', value: z, f: zeroFunctional(relation.values[z], tau, tables) }],
+        target: ZERO,
+      });
     }
   }
-  const openings = reduceClaims(channel, shape, claims, clear, prover);
+  const openings = reduceClaims(channel, shape, claims, clear, tables, prover);
   if (shape.oracles.length > 0)
-    opening(channel, shape.oracles, shape.trees, roots, openings, shape.preset, prover?.opening());
+    opening(channel, shape.oracles, shape.trees, roots, openings, shape.preset, tables, prover?.opening());
 }
 
 /** Checks the commitments of boundary tensors; the values of those known in clear, by value id. */
@@ -172,11 +177,11 @@ function openBoundary(
 }
 
 /** eq(tau, ·) axis by axis: a non-zero tensor vanishes under it with probability at most Σ logs / |QM31|. */
-function zeroFunctional(v: Value, tau: readonly Ext[]): Functional {
+function zeroFunctional(v: Value, tau: readonly Ext[], tables: EqTables): Functional {
   let from = 0;
   const blocks = v.dims.map((d, i) => {
     const log = ceilLog2(d);
-    const values = eqVector(tau.slice(from, from + log)).subarray(0, 4 * d);
+    const values = tables.at(tau.slice(from, from + log), d);
     from += log;
     return { axes: [i], values };
   });
@@ -197,6 +202,7 @@ function reduceClaims(
   shape: SliceShape,
   claims: readonly LinearClaim[],
   clear: ReadonlyMap<ValueId, Int32Array>,
+  tables: EqTables,
   prover?: SliceProver,
 ): OpeningClaim[] {
   const { values } = shape.relation;
@@ -225,6 +231,7 @@ function reduceClaims(
       channel,
       products.map(({ value, f }, i) => ({ value: values[value] as ContractValue, f, claim: sent[i] })),
       ({ value }) => [values[value.a].dims, values[value.b].dims],
+      tables,
       prover?.contraction(
         products.map((x) => x.value),
         products.map((x) => x.f),
@@ -255,12 +262,21 @@ function addTo(on: Map<ValueId, Functional[]>, id: ValueId, f: Functional): void
 /** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
 function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int32Array>): void {
   const { values } = shape.relation;
-  for (let id = values.length - 1; id >= 0; id--) {
+  /** How many of p.on are to be taken apart. */
+  let left = 0;
+  let id = -1;
+  const count = (value: ValueId): void => {
+    if (values[value].kind !== 'contract') left++;
+    id = Math.max(id, value);
+  };
+  for (const value of p.on.keys()) count(value);
+  for (; left > 0; id--) {
     const fs = p.on.get(id);
     if (!fs) continue;
     const v = values[id];
     if (v.kind === 'contract') continue;
     p.on.delete(id);
+    left--;
     const place = shape.places.get(id);
     const data = clear.get(id);
     for (const f of v.kind === 'linear' ? fs : merged(fs)) {
@@ -268,7 +284,9 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
           const g = pullMap(f, v.dims, t.map, values[t.src].dims);
-          if (g) addTo(p.on, t.src, { coef: mul(g.coef, fromInteger(t.coef)), blocks: g.blocks });
+          if (!g) continue;
+          if (!p.on.has(t.src)) count(t.src);
+          addTo(p.on, t.src, { coef: mul(g.coef, fromInteger(t.coef)), blocks: g.blocks });
         }
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data));
