@@ -1,6 +1,6 @@
 /**
- * What every operator must show: integers near the float meaning, an accepted proof, and no committed number that could
- * be one more or less.
+ * What every operator must show: integers near the float meaning, an accepted proof, no committed number that could be
+ * one more or less, and a prover that is caught who makes every message of a proof for another output.
  */
 import { expect } from 'vitest';
 import type { Tensor } from '../../packages/core/src/graph/index.js';
@@ -16,6 +16,7 @@ import {
 } from '../../packages/core/src/program/index.js';
 import { verifyRun } from '../../packages/core/src/proof/verify-index.js';
 import { buildModel, type ModelSpec } from '../models/build-model.js';
+import { attempt, PRESET, verdict } from '../soundness/dishonest-prover.js';
 import { proveProgram, runProgram } from './prove-program.js';
 import { honestAssignment, violation } from './satisfied.js';
 
@@ -56,7 +57,7 @@ export function checkOperator(kernels: Kernels, spec: ModelSpec, inputs: Inputs,
     if (precision === 'standard') checkPinned(program, integers, options.mutations ?? 60);
   }
   const program = compileModel(model, { calibration: [sample], precision: 'fast' });
-  const { key, fingerprint, run } = proveProgram(kernels, program, sample);
+  const { key, fingerprint, run, values } = proveProgram(kernels, program, sample);
   expect(verifyRun(key, run, { fingerprint, preset: 'tiny' })).toMatchObject({
     verdict: 'accepted',
     coverage: { linked: true },
@@ -68,6 +69,24 @@ export function checkOperator(kernels: Kernels, spec: ModelSpec, inputs: Inputs,
     (run.values.get(output) as Int32Array).map((x, i) => (i === 0 ? x + 1 : x)),
   );
   expect(verifyRun(key, { ...run, values: wrong }, { fingerprint, preset: 'tiny' }).verdict).toBe('rejected');
+  checkLies(kernels, program, values);
+}
+
+/** An element of each output, one more or one less, with a proof made for it. */
+function checkLies(kernels: Kernels, program: CompiledProgram, integers: ReadonlyMap<string, Int32Array>): void {
+  for (const s of program.slices) {
+    const { relation, constants } = s;
+    const model = { relation, constants, inputs: s.inputs.map((n) => integers.get(n) as Int32Array) };
+    const modes = [...relation.inputs, ...relation.outputs].map(() => 'public' as const);
+    expect(verdict(attempt(model, modes, {}, PRESET, kernels))).toBe('accepted');
+    relation.outputs.forEach((id, k) => {
+      if (!program.outputs.includes(s.outputs[k])) return;
+      const lie = (integers.get(s.outputs[k]) as Int32Array).slice();
+      lie[lie.length >> 1] += k % 2 === 0 ? 1 : -1;
+      const lying = attempt(model, modes, { values: new Map([[id, lie]]) }, PRESET, kernels);
+      expect(verdict(lying), `a lie about ${s.outputs[k]}`).not.toBe('accepted');
+    });
+  }
 }
 
 /** Every committed number is pinned: one more or one less violates a constraint. */

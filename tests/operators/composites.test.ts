@@ -100,3 +100,9 @@ only('Pow', [
 ]);
 only('Tile', [{ x: [wave([2, 3])], constants: [ints([1, 2])] }]);
 only('Trilu', [{ x: [wave([3, 3])], opset: 14 }]);
+
+// Constants where they stand, which an output is bound to nevertheless.
+for (const op of ['HannWindow', 'HammingWindow', 'BlackmanWindow'])
+  only(op, [{ x: [wave([5])], constants: [ints([5], [])], order: ['c'], opset: 17 }]);
+only('EyeLike', [{ x: [wave([2, 3])], attributes: { k: 1, dtype: 1 } }]);
+only('NonZero', [{ x: [wave([2])], constants: [floats([2, 2], [1, 0, 3, 4])], order: ['c'] }]);

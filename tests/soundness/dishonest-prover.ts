@@ -155,8 +155,14 @@ export function countRows(relation: Relation, values: Values): Int32Array[] {
   return counts;
 }
 
-export function attempt(model: Model, modes: readonly BoundaryMode[], tricks: Tricks = {}, preset = PRESET): Attempt {
-  const reference = createReferenceKernels();
+/** @param reference what the prover computes with */
+export function attempt(
+  model: Model,
+  modes: readonly BoundaryMode[],
+  tricks: Tricks = {},
+  preset = PRESET,
+  reference: Kernels = createReferenceKernels(),
+): Attempt {
   const kernels: Kernels = Object.assign(Object.create(reference), tricks.kernels?.(reference));
   const { relation, constants } = model;
   const all = constantValues(relation);
