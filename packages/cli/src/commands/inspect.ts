@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { InputError, inspectModel, type ModelReport, type TensorReport } from '@dsperse/core/graph';
-import { semanticsOf } from '@dsperse/core/program';
+import { semanticsOf, unsupportedIn } from '@dsperse/core/program';
 import type { SliceProof } from '@dsperse/core/verify';
 import type { Command } from 'commander';
 import pc from 'picocolors';
@@ -45,6 +45,7 @@ function inspectFile(path: string, options: InspectOptions): Outcome {
     semantics: semanticsOf,
     inputShapes: shapes,
     externalData: model.externalData,
+    unsupportedIn,
   });
   const supported = report.unsupported.length === 0 && report.issues.length === 0;
   return { document: { kind: 'model', supported, ...report }, text: modelText(report), exitCode: EXIT.done };

@@ -5,7 +5,7 @@ import type { ExternalData } from './external-data.js';
 import type { Attribute, DType, Graph, GraphNode, Subgraph, Tensor, TensorInfo } from './graph.js';
 import { NumberList } from './number-list.js';
 import { appendFloats, appendVarints, fields, text } from './protobuf.js';
-import { decodeSparseTensorProto, decodeTensorProto, MAX_RANK } from './tensor-proto.js';
+import { decodeSparseTensorProto, decodeTensorProto, MAX_RANK, nameOfTensorProto } from './tensor-proto.js';
 
 /** What the file says of an input or output. */
 export interface DeclaredTensor {
@@ -32,11 +32,18 @@ const MAX_DEPTH = 8;
 interface Decoding {
   readonly uniqueName: (name: string) => string;
   readonly external?: ExternalData;
+  readonly onUnread?: (error: InputError) => void;
   nodes: number;
 }
 
+export interface DecodeOptions {
+  readonly externalData?: ExternalData;
+  /** Told of tensors of types that are not read, which are then left without their numbers; else they are an error. */
+  readonly onUnread?: (error: InputError) => void;
+}
+
 /** @throws InputError on anything that is not a model of opset 7 or later */
-export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalData } = {}): DecodedModel {
+export function decodeOnnx(data: Uint8Array, options: DecodeOptions = {}): DecodedModel {
   let graphBytes: Uint8Array | undefined;
   let opset = 0;
   let others = false;
@@ -64,12 +71,13 @@ export function decodeOnnx(data: Uint8Array, options: { externalData?: ExternalD
       'export with opset 7 or later (6 is read too)',
     );
   }
-  return decodeGraph(graphBytes, opset, options.externalData);
+  return decodeGraph(graphBytes, opset, options);
 }
 
-function decodeGraph(data: Uint8Array, opset: number, external?: ExternalData): DecodedModel {
+function decodeGraph(data: Uint8Array, opset: number, { externalData, onUnread }: DecodeOptions): DecodedModel {
   const declared = new Map<string, DeclaredTensor>();
-  const parts = decodeGraphParts(data, { uniqueName: uniqueNames(), external, nodes: 0 }, 0, declared);
+  const decoding = { uniqueName: uniqueNames(), external: externalData, onUnread, nodes: 0 };
+  const parts = decodeGraphParts(data, decoding, 0, declared);
   const graph: Graph = {
     ...parts,
     opset,
@@ -98,13 +106,13 @@ function decodeGraphParts(
     if (f.number === 1) nodes.push(decodeNode(f.bytes, decoding, depth));
     else if (f.number === 2) name = text(f);
     else if (f.number === 5 || f.number === 15) {
-      const t = (f.number === 5 ? decodeTensorProto : decodeSparseTensorProto)(f.bytes, decoding.external);
+      const t = decodeNumbers(f.bytes, decoding, f.number === 15);
       if (initializers.has(t.name)) {
         throw new InputError('broken-onnx', `two initializers are named ${t.name}`, 'export the model again');
       }
       initializers.set(t.name, t.tensor);
     } else if (f.number === 11 || f.number === 12) {
-      const v = decodeValueInfo(f.bytes, f.number === 11);
+      const v = decodeValueInfo(f.bytes, f.number === 11, decoding);
       declared.set(v.name, v.declared);
       (f.number === 11 ? inputs : outputs).push(v.name);
     }
@@ -187,10 +195,10 @@ function decodeAttribute(
       value = scalar.numbers()[0];
     } else if (f.number === 3) value = f.varint;
     else if (f.number === 4) value = text(f);
-    else if (f.number === 5) value = decodeTensorProto(f.bytes, decoding.external).tensor;
+    else if (f.number === 5) value = decodeNumbers(f.bytes, decoding).tensor;
     else if (f.number === 6) value = decodeGraphParts(f.bytes, decoding, depth + 1, new Map());
     else if (f.number === 11) value = 'subgraphs';
-    else if (f.number === 22) value = decodeSparseTensorProto(f.bytes, decoding.external).tensor;
+    else if (f.number === 22) value = decodeNumbers(f.bytes, decoding, true).tensor;
     else if (f.number === 7) appendFloats(numbers, f, 4);
     else if (f.number === 8) appendVarints(numbers, f);
     else if (f.number === 9) strings.push(text(f));
@@ -205,7 +213,32 @@ function decodeAttribute(
   return [name, value];
 }
 
-function decodeValueInfo(data: Uint8Array, isInput: boolean): { name: string; declared: DeclaredTensor } {
+/** What a part gives, or another where its type is not read and somebody wants to be told. */
+function orUnread<T>({ onUnread }: Decoding, read: () => T, other: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!onUnread || !(error instanceof InputError) || error.code !== 'unsupported-dtype') throw error;
+    onUnread(error);
+    return other();
+  }
+}
+
+function decodeNumbers(data: Uint8Array, decoding: Decoding, isSparse = false): { name: string; tensor: Tensor } {
+  const read = isSparse ? decodeSparseTensorProto : decodeTensorProto;
+  const empty = { dtype: 'string', dims: [0], data: new Float64Array(0) } as const;
+  return orUnread(
+    decoding,
+    () => read(data, decoding.external),
+    () => ({ name: nameOfTensorProto(data), tensor: empty }),
+  );
+}
+
+function decodeValueInfo(
+  data: Uint8Array,
+  isInput: boolean,
+  decoding: Decoding,
+): { name: string; declared: DeclaredTensor } {
   let name = '';
   let typeBytes: Uint8Array | undefined;
   for (const f of fields(data)) {
@@ -216,11 +249,19 @@ function decodeValueInfo(data: Uint8Array, isInput: boolean): { name: string; de
   let dims: (number | string)[] | undefined;
   for (const type of fields(typeBytes ?? new Uint8Array(0))) {
     // Maps and sequences among the outputs are told by what makes them.
-    if (isInput && type.number !== 1 && type.number !== 6)
-      throw new InputError('unsupported-dtype', `${name} is not a tensor`, 'export tensor inputs and outputs');
+    if (isInput && type.number !== 1 && type.number !== 6) {
+      const error = new InputError('unsupported-dtype', `${name} is not a tensor`, 'export tensor inputs and outputs');
+      if (!decoding.onUnread) throw error;
+      decoding.onUnread(error);
+    }
     if (type.number !== 1) continue;
     for (const t of fields(type.bytes)) {
-      if (t.number === 1) dtype = dtypeOf(t.varint);
+      if (t.number === 1)
+        dtype = orUnread(
+          decoding,
+          () => dtypeOf(t.varint),
+          () => 'string',
+        );
       if (t.number === 2) dims = decodeShape(t.bytes, name);
     }
   }

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { buildModel, floats, type ModelSpec, node, wave } from '../../../../tests/models/build-model.js';
 import { InputError } from '../base/errors.js';
 import { semanticsOf } from '../layers/registry.js';
+import { unsupportedIn } from '../program/lower-graph.js';
 import { type InspectOptions, inspectModel } from './inspect.js';
+import { Writer } from './protobuf.js';
 
 const inspect = (spec: ModelSpec, options: Omit<InspectOptions, 'semantics'> = {}) =>
   inspectModel(buildModel(spec), { semantics: semanticsOf, ...options });
@@ -69,6 +71,49 @@ describe('inspectModel', () => {
     ]);
     expect(r.multiplications).toBe(6 * 9 * 2 * 9);
     expect(r.issues).toEqual([]);
+  });
+
+  it('says why operators cannot be supported, and goes on beyond types that are not read', () => {
+    const label = new Writer().varint(1, 1).varint(2, 8).text(6, 'a').text(8, 'label');
+    const r = inspect({
+      ...network,
+      nodes: [
+        node('Unique', ['x'], ['u'], {}, 'unique'),
+        node('Bernoulli', ['x'], ['b'], {}, 'random'),
+        node('Cast', ['x'], ['f'], { to: 17 }, 'float8'),
+        node('StringNormalizer', ['label'], ['s'], {}, 'text'),
+        { ...node('Adam', ['x'], ['t'], {}, 'training'), domain: 'ai.onnx.preview.training' },
+      ],
+      outputs: ['u', 'b', 'f', 's', 't'],
+      initializers: { label },
+    });
+    expect(r.unsupported.map((u) => [u.node, u.hint])).toEqual([
+      ['unique', expect.stringContaining('depends on the numbers')],
+      ['random', expect.stringContaining('random')],
+      ['text', expect.stringContaining('strings')],
+      ['training', expect.stringContaining('training')],
+      ['float8', expect.stringContaining('17')],
+    ]);
+    expect(r.issues).toEqual([expect.stringContaining('label holds strings')]);
+  });
+
+  it('tells of nodes without an integer meaning beside those that are unknown', () => {
+    const r = inspect(
+      {
+        nodes: [
+          node('Mod', ['x', 'z'], ['m'], { fmod: 1 }, 'mod'),
+          node('Softplus', ['m'], ['p'], {}, 'fine'),
+          node('Unique', ['p'], ['y'], {}, 'unique'),
+          node('BitwiseNot', ['i'], ['n'], {}, 'bits'),
+        ],
+        opset: 18,
+        inputs: { x: [3], z: [3], i: [3] },
+        types: { i: 'uint64' },
+        outputs: ['y', 'n'],
+      },
+      { unsupportedIn },
+    );
+    expect(r.unsupported.map((u) => u.node)).toEqual(['unique', 'mod', 'bits']);
   });
 
   it('reports open and wrong shapes as issues', () => {

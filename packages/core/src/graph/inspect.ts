@@ -8,6 +8,7 @@ import { type DeclaredTensor, type DecodedModel, decodeOnnx } from './decode.js'
 import type { ExternalData } from './external-data.js';
 import type { DType, Graph, GraphNode, TensorInfo } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
+import { reasonAgainst } from './refusals.js';
 import { resolveGraph } from './resolve.js';
 import { nestedNodes } from './subgraphs.js';
 
@@ -15,6 +16,8 @@ export interface InspectOptions {
   readonly semantics: Semantics;
   readonly inputShapes?: InputShapes;
   readonly externalData?: ExternalData;
+  /** Of a graph whose shapes are known, what stands against integers for it (program/unsupported.ts). */
+  readonly unsupportedIn?: (graph: Graph) => readonly InputError[];
 }
 
 export interface TensorReport {
@@ -68,6 +71,7 @@ const UNSUPPORTED = new Set([
   'unsupported-operators',
   'unsupported-attribute',
   'unsupported-output',
+  'unsupported-dtype',
   'dynamic-parameter',
 ]);
 
@@ -78,13 +82,33 @@ const HINT = 'replace it in the model, or export it with simpler operators';
  * @throws InputError where the bytes cannot be decoded
  */
 export function inspectModel(bytes: Uint8Array, options: InspectOptions): ModelReport {
-  const model = decodeOnnx(bytes, { externalData: options.externalData });
+  const unread: string[] = [];
+  const model = decodeOnnx(bytes, {
+    externalData: options.externalData,
+    onUnread: (e) => unread.push(issueOf(e)),
+  });
   const issues: string[] = [];
   const unsupported: UnsupportedNode[] = [];
-  let graph = attempt(issues, () => resolveGraph(model, options));
+  let graph = unread.length === 0 ? attempt(issues, () => resolveGraph(model, options)) : undefined;
   if (!graph) {
     issues.length = 0;
     graph = understand(model, options, unsupported, issues);
+  }
+  for (const issue of unread) if (!issues.includes(issue)) issues.push(issue);
+  // What was written out in others is told of under its own name.
+  const own = new Map(nestedNodes(model.graph.nodes).map((n) => [n.name, n]));
+  const told = new Set(unsupported.map((u) => u.node));
+  for (const e of options.unsupportedIn?.(graph) ?? []) {
+    const name = [...own.keys()].find((k) => e.node === k || e.node?.startsWith(`${k}/`));
+    const n = own.get(name ?? '');
+    if (!n || told.has(n.name)) continue;
+    told.add(n.name);
+    unsupported.push({
+      node: n.name,
+      op: n.op,
+      domain: n.domain,
+      hint: e.hint ? `${e.message}: ${e.hint}` : e.message,
+    });
   }
   const nodes = graph.nodes.map((n) => reportNode(n, graph));
   const weights = new Set(graph.nodes.flatMap((n) => n.inputs.filter((i) => isWeight(graph, i))));
@@ -119,13 +143,15 @@ function textLabels(nodes: readonly GraphNode[]): string[] {
   });
 }
 
+const issueOf = (e: InputError): string => (e.hint ? `${e.message} (${e.hint})` : e.message);
+
 /** Runs a pass; what it finds wrong is an issue. */
 function attempt<T>(issues: string[], pass: () => T): T | undefined {
   try {
     return pass();
   } catch (e) {
     if (!(e instanceof InputError)) throw e;
-    issues.push(e.hint ? `${e.message} (${e.hint})` : e.message);
+    issues.push(issueOf(e));
     return undefined;
   }
 }
@@ -146,7 +172,8 @@ function understand(
   // All nodes but those of branches that are not taken.
   const all = nestedNodes(graph.nodes, (n, key) => (inferred.branches.get(n.name) ?? key) === key);
   const unknown = new Set(all.filter((n) => !isKnown(options.semantics, n)));
-  for (const n of unknown) unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: HINT });
+  for (const n of unknown)
+    unsupported.push({ node: n.name, op: n.op, domain: n.domain, hint: reasonAgainst(n) ?? HINT });
   const byName = new Map(all.map((n) => [n.name, n]));
   for (const e of inferred.errors) {
     const n = byName.get(e.node ?? '');

@@ -15,6 +15,7 @@ import { fuseWeightedSums } from './fuse-weighted-sums.js';
 import type { Graph, GraphNode } from './graph.js';
 import { inferShapes, isKnown, type Semantics } from './infer-shapes.js';
 import { INTERNAL_DOMAIN } from './internal.js';
+import { reasonAgainst } from './refusals.js';
 import { splitProducts } from './split-products.js';
 import { nestedNodes } from './subgraphs.js';
 
@@ -51,7 +52,10 @@ function checkOperators(graph: Graph, semantics: Semantics): void {
   const nodes = nestedNodes(graph.nodes, (n) => n.op !== 'If');
   const bad = nodes.filter((n) => !isKnown(semantics, n));
   if (bad.length === 0) return;
-  const list = bad.map((n) => `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op})`);
+  const list = bad.map((n) => {
+    const reason = reasonAgainst(n);
+    return `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op}${reason ? `: ${reason}` : ''})`;
+  });
   const ops = [...new Set(bad.map((n) => n.op))].join(', ');
   throw new InputError(
     'unsupported-operators',

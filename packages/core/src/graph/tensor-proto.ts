@@ -79,6 +79,13 @@ function decodeEntry(data: Uint8Array, to: Map<string, string>): void {
   to.set(key, value);
 }
 
+/** The name alone, of a TensorProto of any type. */
+export function nameOfTensorProto(data: Uint8Array): string {
+  let name = '';
+  for (const f of fields(data)) if (f.number === 8) name = text(f);
+  return name;
+}
+
 /**
  * A TensorProto and its name.
  * @throws InputError where the numbers do not fit the shape, or are of a kind that is not read

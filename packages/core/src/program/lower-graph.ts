@@ -74,6 +74,47 @@ interface Fused {
 const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i]);
 
+const PRODUCTS = new Set(['Conv', 'Gemm', 'MatMul']);
+
+/**
+ * What stands against integers for the nodes of a graph, as far as their shapes are known: each node that has no integer
+ * meaning, whatever its numbers are.
+ */
+export function unsupportedIn(graph: Graph): InputError[] {
+  const known = new Set([...graph.inputs, ...graph.initializers.keys()]);
+  const nodes = graph.nodes.filter((n) => {
+    const isTold =
+      loweringOf(n.op) !== undefined &&
+      [...n.inputs, ...n.outputs].every((i) => i === '' || graph.tensors.has(i) || graph.initializers.has(i)) &&
+      n.inputs.every((i) => i === '' || known.has(i));
+    if (isTold) for (const o of n.outputs) known.add(o);
+    return isTold;
+  });
+  // Products with weights have a meaning, which takes long to make.
+  const light = nodes.filter((n) => !PRODUCTS.has(n.op));
+  const made = light.flatMap((n) => n.outputs.filter((o) => o !== ''));
+  if (made.length === 0) return [];
+  const given = [...graph.inputs, ...nodes.filter((n) => PRODUCTS.has(n.op)).flatMap((n) => n.outputs)];
+  const inputs = given.filter((i) => graph.tensors.has(i));
+  const ranges: Record<string, [number, number]> = Object.create(null);
+  for (const name of [...inputs, ...made]) ranges[name] = [-1, 1];
+  try {
+    lowerGraph({ ...graph, nodes: light, inputs, outputs: [made[made.length - 1]] }, ranges, 'standard');
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    if (error.cause instanceof Failures) return [...error.cause.each];
+    return error.code === 'unsupported-operators' ? [error] : [];
+  }
+  return [];
+}
+
+/** What each of several nodes failed of. */
+class Failures extends Error {
+  constructor(readonly each: readonly InputError[]) {
+    super('several nodes are not supported');
+  }
+}
+
 /** @param floors of inputs that are masks: what stands for all numbers below it (masks.ts) */
 export function lowerGraph(
   graph: Graph,
@@ -259,6 +300,7 @@ function allOf(failures: readonly InputError[]): InputError {
     `${failures.length} nodes are not supported: ${failures.map((f) => f.message).join('; ')}`,
     [...new Set(failures.map((f) => f.hint))].join('; '),
     failures[0].node,
+    { cause: new Failures(failures) },
   );
 }
 
