@@ -25,6 +25,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('market/price-curve.ts', 'MILLION'),
       ...network('market/quote.ts', 'BPS'),
       ...network('scoring/committee.ts', 'ONE'),
+      ...sdk('choose-gateway.ts', 'BPS'),
       ...network('scoring/divide.ts', 'BPS'),
       ...network('scoring/emission.ts', 'BPS', 'YEAR_SECONDS'),
       ...network('scoring/penalties.ts', 'BPS'),
@@ -152,6 +153,10 @@ export const EXCEPTIONS: readonly Exception[] = [
     ],
   },
   {
+    reason: 'how far a gateway trusts its own estimate of the memory that chunks need when it cuts an order',
+    constants: network('roles/gateway/plan-chunks.ts', 'MARGIN'),
+  },
+  {
     reason: 'a refusal before anything is reserved, of an order that could not end in time',
     constants: network('roles/gateway/submit-order.ts', 'MIN_SECONDS'),
   },
@@ -161,7 +166,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     reason: 'a default of a command, which an option changes',
-    constants: cli('network/place-order.ts', 'WEEK_SECONDS'),
+    constants: cli('network/place-order.ts', 'WEEK_SECONDS', 'DEFAULT_OVER_BPS'),
   },
   {
     reason:

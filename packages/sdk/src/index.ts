@@ -3,6 +3,17 @@
 export type { CertifiedChunk } from './certificate-chunk.js';
 export { ChainAccess, type ChainOptions, type ContractName } from './chain-access.js';
 export {
+  type ChosenGateway,
+  type ComparedGateways,
+  capPrice,
+  chooseGateway,
+  compareGateways,
+  type GatewayLimits,
+  type GatewayOffer,
+  type PaidPrice,
+  type SkippedGateway,
+} from './choose-gateway.js';
+export {
   Client,
   type ClientOptions,
   createClient,

@@ -1,19 +1,17 @@
 /** Two gateways on one PostgreSQL and one blob store: they share the orders; a database that goes away; a gateway that dies. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { freePort } from '@dsperse/network/chain';
-import { GATEWAY, passwordFile, REQUESTER } from '@dsperse/network/local';
-import { createKeystore, type Identity, NETWORK_FILE, readPassword } from '@dsperse/network/node';
+import { GATEWAY, REQUESTER } from '@dsperse/network/local';
+import type { Identity } from '@dsperse/network/node';
 import { type Client, createClient, type OrderHandle } from '@dsperse/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ChildNode } from '../../../packages/cli/src/local-network/child-node.js';
+import type { ChildNode } from '../../../packages/cli/src/local-network/child-node.js';
 import { startS3, type TestS3 } from '../../stores/s3-server.js';
 import { findPostgres, startPostgres, type TestPostgres } from '../../stores/start-postgres.js';
 import { readBooks } from './conservation.js';
-import { DSPERSE, PATIENT, settled, sleep, startTestNetwork, type TestNetwork, until } from './test-network.js';
+import { startSecondGateway } from './second-gateway.js';
+import { PATIENT, settled, sleep, startTestNetwork, type TestNetwork, until } from './test-network.js';
 
 const AWAY_MS = 30_000;
-const SECOND = 'gateway-2';
 const found = await findPostgres();
 const reason = 'reason' in found ? found.reason : '';
 
@@ -22,45 +20,6 @@ let s3: TestS3;
 let network: TestNetwork;
 let second: ChildNode;
 let other: Client;
-
-async function startSecond(url: string, settings: Record<string, unknown>): Promise<ChildNode> {
-  const { directory, rpcUrl } = network;
-  const place = join(directory, 'nodes', SECOND);
-  await mkdir(place, { recursive: true });
-  const keystore = join(place, 'keystore.json');
-  const password = await readPassword({ environment: {}, passwordFile: passwordFile(directory) });
-  const identity: Identity = await createKeystore(keystore, password, { strength: 'light' });
-  await network.ledger.publicClient.request({
-    method: 'anvil_setBalance' as never,
-    params: [identity.account.address, '0x56bc75e2d63100000'] as never,
-  });
-  const config = join(place, 'dsperse-node.json');
-  await writeFile(
-    config,
-    JSON.stringify({
-      dataDirectory: place,
-      roles: [GATEWAY],
-      rpcUrl,
-      keystore,
-      passwordFile: passwordFile(directory),
-      networkFile: join(directory, NETWORK_FILE),
-      'listen.port': Number(new URL(url).port),
-      'log.file': join(place, 'log.jsonl'),
-      'log.format': 'json',
-      'gateway.chunkWorkUnits': 1,
-      'gateway.offerSeconds': 2,
-      ...settings,
-    }),
-  );
-  const node = new ChildNode({
-    name: SECOND,
-    config,
-    output: join(place, 'output.log'),
-    program: [DSPERSE, 'node'],
-  });
-  await node.start();
-  return node;
-}
 
 describe.skipIf(reason !== '')(`two gateways on one database${reason && ` (skipped: ${reason})`}`, () => {
   beforeAll(async () => {
@@ -79,7 +38,7 @@ describe.skipIf(reason !== '')(`two gateways on one database${reason && ` (skipp
       terms: PATIENT,
       settings: (name, gatewayUrl) => (name === GATEWAY ? settings : { gateways: [gatewayUrl, url] }),
     });
-    second = await startSecond(url, settings);
+    second = await startSecondGateway(network, url, settings);
     other = await clientOf(url);
   }, 180_000);
   afterAll(async () => {

@@ -14,6 +14,7 @@ export interface OrderOptions extends CommonOptions, NetworkOptions {
   readonly priceMax: string;
   readonly ramp: string;
   readonly deadline: string;
+  readonly over?: string;
   readonly quote?: boolean;
   readonly ownActivations?: boolean;
   readonly clamp?: boolean;
@@ -25,6 +26,7 @@ const EXAMPLES = `
 Examples:
   dsperse order program -i input.json -o run          order, follow, verify here, and keep the run
   dsperse order program -i input.json --quote         what it would cost, and the chance that it is filled
+  dsperse order program -i input.json --gateway http://a --gateway http://b    at the cheaper one
   dsperse order --resume 0x…                          go on with an order whose command was interrupted
 
 Exit codes: 0 accepted, 1 rejected, 2 bad usage or input, 3 not delivered or not to be judged`;
@@ -39,6 +41,7 @@ export function orderCommand(perform: Perform): Command {
     .option('--price-max <amount>', 'price per million work units that it rises to', '0.01')
     .option('--ramp <seconds>', 'in how many seconds it rises', '30')
     .option('--deadline <seconds>', 'when the order ends, from now', '600')
+    .option('--over <percent>', 'sign at most this much over the lowest price expected; 5 where gateways are compared')
     .option('--quote', 'only say what it would cost')
     .option('--own-activations', 'run the model here instead of at the gateway')
     .option('--clamp', 'saturate numbers outside the range that the program was made for')
@@ -47,7 +50,7 @@ export function orderCommand(perform: Perform): Command {
     .addHelpText('after', EXAMPLES);
   withCommonOptions(withNetworkOptions(command)).action((program: string | undefined, options: OrderOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
-      if (options.resume === undefined && (program === undefined || options.input === undefined)) {
+      if (options.resume === undefined && (program === undefined || (options.input === undefined && !options.quote))) {
         throw new InputError('usage', 'give a program and -i <input>, or --resume <id>', 'dsperse order --help');
       }
       const { placeOrder } = await import('../network/place-order.js');

@@ -13,15 +13,17 @@ import {
   readNetworkFile,
   readPassword,
 } from '@dsperse/network/node';
-import { ChainAccess, type Client, createClient, type ExpectedNetwork } from '@dsperse/sdk';
+import { ChainAccess, type Client, type ClientOptions, createClient, type ExpectedNetwork } from '@dsperse/sdk';
 import type { Hex } from './identifiers.js';
-import { LOCAL_NETWORK, type NetworkOptions } from './network-options.js';
+import { LOCAL_NETWORK, listOf, type NetworkOptions } from './network-options.js';
 
 export interface NetworkPlace {
   /** Of the network file; of a local network all lies there. */
   readonly directory?: string;
   readonly file?: NetworkFile;
+  /** The first of those below. */
   readonly gatewayUrl?: string;
+  readonly gatewayUrls?: readonly string[];
   readonly rpcUrl?: string;
 }
 
@@ -34,13 +36,20 @@ export function findNetwork(options: NetworkOptions, environment: NodeJS.Process
   const known = given !== undefined || existsSync(file);
   const directory = known ? dirname(file) : undefined;
   const local = directory === undefined ? {} : localUrls(directory);
-  const gatewayUrl = options.gateway ?? environment.DSPERSE_GATEWAYS?.split(',')[0]?.trim() ?? local.gatewayUrl;
+  const networkFile = directory === undefined ? undefined : readNetworkFile(file);
+  const ofNetwork = [...(local.gatewayUrl === undefined ? [] : [local.gatewayUrl]), ...(networkFile?.gateways ?? [])];
+  const gatewayUrls = options.gateway ?? gatewaysIn(environment) ?? ofNetwork;
   const rpcUrl = options.rpc ?? environment.RPC_URL ?? local.rpcUrl;
   return {
-    ...(directory === undefined ? {} : { directory, file: readNetworkFile(file) }),
-    ...(gatewayUrl ? { gatewayUrl } : {}),
+    ...(directory === undefined || networkFile === undefined ? {} : { directory, file: networkFile }),
+    ...(gatewayUrls.length === 0 ? {} : { gatewayUrl: gatewayUrls[0], gatewayUrls }),
     ...(rpcUrl ? { rpcUrl } : {}),
   };
+}
+
+function gatewaysIn(environment: NodeJS.ProcessEnv): string[] | undefined {
+  const list = listOf(environment.DSPERSE_GATEWAYS ?? '');
+  return list.length === 0 ? undefined : list;
 }
 
 /** What `dsperse up` wrote for the gateway of the network in this directory. */
@@ -90,19 +99,26 @@ export function expectedNetwork(place: NetworkPlace): ExpectedNetwork | undefine
 }
 
 /** @throws InputError `no-gateway` */
-export function openClient(place: NetworkPlace, identity: Identity): Promise<Client> {
-  const { gatewayUrl, rpcUrl } = place;
+export function openClient(
+  place: NetworkPlace,
+  identity: Identity,
+  gatewayUrl: string | undefined = place.gatewayUrl,
+): Promise<Client> {
   if (gatewayUrl === undefined) {
     const hint = 'give --gateway <url>, or start a network of your own with `dsperse up`';
     throw new InputError('no-gateway', 'no gateway is given', hint);
   }
+  return createClient({ ...clientOptions(place, identity), gatewayUrl });
+}
+
+/** Of a client of any gateway of the network. */
+export function clientOptions(place: NetworkPlace, identity: Identity): Omit<ClientOptions, 'gatewayUrl'> {
   const network = expectedNetwork(place);
-  return createClient({
-    gatewayUrl,
+  return {
     account: identity.account,
     ...(network ? { network } : {}),
-    ...(rpcUrl === undefined ? {} : { chain: chainOptions(place) }),
-  });
+    ...(place.rpcUrl === undefined ? {} : { chain: chainOptions(place) }),
+  };
 }
 
 const chainOptions = ({ rpcUrl, file }: NetworkPlace) => ({

@@ -136,16 +136,18 @@ describe('the network', () => {
     const environment = { DSPERSE_GATEWAYS: 'http://a, http://b', RPC_URL: 'http://c' };
     expect(findNetwork({ network: directory }, environment)).toMatchObject({
       gatewayUrl: 'http://a',
+      gatewayUrls: ['http://a', 'http://b'],
       rpcUrl: 'http://c',
     });
-    expect(findNetwork({ network: directory, gateway: 'http://d', rpc: 'http://e' }, environment)).toMatchObject({
+    expect(findNetwork({ network: directory, gateway: ['http://d'], rpc: 'http://e' }, environment)).toMatchObject({
       gatewayUrl: 'http://d',
       rpcUrl: 'http://e',
     });
   });
 
   it('may be missing where its gateway is given', () => {
-    expect(findNetwork({ gateway: 'http://d' }, {})).toEqual({ gatewayUrl: 'http://d' });
+    const gatewayUrls = ['http://d', 'http://e'];
+    expect(findNetwork({ gateway: gatewayUrls }, {})).toEqual({ gatewayUrl: 'http://d', gatewayUrls });
     expect(() => findNetwork({ network: join(directory, 'none.json') }, {})).toThrow(/no network file/);
   });
 

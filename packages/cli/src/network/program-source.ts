@@ -27,13 +27,20 @@ export async function openProgramSource(text: string, client: Client, progress: 
     const { fingerprint, keyBytes, key } = program;
     return { fingerprint, keyBytes, key, readSlice: (i) => readProgramFile(program.directory, sliceFile(i)) };
   }
-  const fingerprint = text.toLowerCase().replace(/^0x/, '');
-  if (!/^[0-9a-f]{64}$/.test(fingerprint)) {
-    const hint = 'give the directory of a compiled program, or a fingerprint that the gateway knows';
-    throw new InputError('not-found', `${text} is neither a program's directory nor a fingerprint`, hint);
-  }
+  const fingerprint = fingerprintIn(text);
   const keyBytes = await client.key(fingerprint);
   return { fingerprint, keyBytes, key: decodeKey(keyBytes) };
+}
+
+/** @throws InputError `not-found`, `bad-artifact` */
+export const fingerprintOfSource = (text: string): string =>
+  statSync(text, { throwIfNoEntry: false }) ? openProgram(text).fingerprint : fingerprintIn(text);
+
+function fingerprintIn(text: string): string {
+  const fingerprint = text.toLowerCase().replace(/^0x/, '');
+  if (/^[0-9a-f]{64}$/.test(fingerprint)) return fingerprint;
+  const hint = 'give the directory of a compiled program, or a fingerprint that the gateway knows';
+  throw new InputError('not-found', `${text} is neither a program's directory nor a fingerprint`, hint);
 }
 
 /** The program's document and its blobs, which are read when they are needed. */

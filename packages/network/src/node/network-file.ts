@@ -21,12 +21,15 @@ const SCHEMA = z.object({
   ),
   /** The block that the first of them is in: logs before it are not read. */
   fromBlock: z.number().int().nonnegative().optional(),
+  /** URLs of gateways that requesters may ask. */
+  gateways: z.array(z.string().url()).optional(),
 });
 
 export interface NetworkFile {
   readonly chainId: number;
   readonly contracts: Readonly<Record<string, Address>>;
   readonly fromBlock?: number;
+  readonly gateways?: readonly string[];
 }
 
 export const networkFilePath = (config: Pick<NodeConfig, 'networkFile' | 'dataDirectory'>): string =>
