@@ -144,22 +144,26 @@ export class ChainAccess {
     return address;
   }
 
-  /** Time of the latest block, in seconds. */
+  /** What a transaction that is sent now would see, in seconds: a chain that mines on demand has an old latest block. */
   async now(): Promise<bigint> {
     try {
-      return (await this.publicClient.getBlock()).timestamp;
+      return (await this.publicClient.getBlock({ blockTag: 'pending' })).timestamp;
     } catch (error) {
-      throw chainError(error, 'the latest block');
+      throw chainError(error, 'the next block');
     }
   }
 
-  /** @throws InputError `refused`, TransportError `chain` */
+  /**
+   * @param at `pending` for what depends on the time: as a transaction that is sent now would see it
+   * @throws InputError `refused`, TransportError `chain`
+   */
   async read<C extends ContractName, F extends Readable<C>, const A extends ReadArgs<C, F>>(
     contract: C,
     functionName: F,
     args: A,
+    at: 'latest' | 'pending' = 'latest',
   ): Promise<ContractFunctionReturnType<Abis[C], 'view' | 'pure', F, A>> {
-    const call: Loose = { address: this.addressOf(contract), abi: ABIS[contract], functionName, args };
+    const call: Loose = { address: this.addressOf(contract), abi: ABIS[contract], functionName, args, blockTag: at };
     try {
       return (await this.publicClient.readContract(call)) as Loose;
     } catch (error) {

@@ -9,18 +9,7 @@ import {
   type Hex,
   InsufficientFundsError,
 } from 'viem';
-
-/** What to do about refusals that people meet. */
-const HINTS: Readonly<Record<string, string>> = {
-  ERC20InsufficientBalance: 'the account holds fewer tokens than that',
-  InsufficientBalance: 'deposit more, or take less',
-  NotRequester: 'only the account that placed the order may do this',
-  NotReserved: 'the order is not reserved on the chain (any more)',
-  NotExitable: 'the time in brackets (seconds since 1970) is the first at which it may leave',
-  GovernorInsufficientProposerVotes:
-    'delegate votes to the account first (`dsperse gov delegate`); they count from the next block on',
-  GovernorUnexpectedProposalState: 'the proposal is at another stage: see its status',
-};
+import { REFUSALS } from './refusals.js';
 
 /** @param abis of contracts that may be called by the one that was called */
 export function chainError(error: unknown, what: string, abis: readonly Abi[] = []): Error {
@@ -30,8 +19,9 @@ export function chainError(error: unknown, what: string, abis: readonly Abi[] = 
     if (revert instanceof ContractFunctionRevertedError) {
       const { name, args } = reasonOf(revert, abis);
       const said = args.length > 0 ? `${name}(${args.map(String).join(', ')})` : name;
-      const hint = HINTS[name] ?? 'see the contract’s documentation for what it demands';
-      return new InputError('refused', `${what}: the contract refuses: ${said}`, hint, undefined, { cause: error });
+      const { message, hint } = REFUSALS[name]?.(args) ?? { hint: `packages/contracts describes what ${what} demands` };
+      const words = message ?? `${what}: the contract refuses: ${said}`;
+      return new InputError('refused', words, hint, undefined, { cause: error });
     }
     if (error.walk((e) => e instanceof InsufficientFundsError)) {
       const hint = 'send it some ether of this chain';

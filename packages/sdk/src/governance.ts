@@ -5,6 +5,7 @@ import {
   type Address,
   decodeFunctionData,
   encodeFunctionData,
+  formatEther,
   type Hex,
   hexToString,
   isAddressEqual,
@@ -13,6 +14,7 @@ import {
   stringToHex,
 } from 'viem';
 import type { ChainAccess } from './chain-access.js';
+import { roleNumber, type StakingRole } from './staking.js';
 
 export interface ParameterRow {
   readonly name: string;
@@ -39,6 +41,10 @@ export async function listParameters(chain: ChainAccess): Promise<ParameterRow[]
   );
 }
 
+/** Token units as tokens, all else as it is. */
+const inUnit = (unit: string, value: bigint): string =>
+  unit === 'token units' ? `${formatEther(value)} tokens` : String(value);
+
 export interface GovernedCall {
   readonly target: Address;
   readonly value?: bigint;
@@ -52,7 +58,7 @@ export interface Proposal {
 
 /**
  * The calls that set parameters.
- * @throws InputError `unknown-parameter`, `out-of-bounds`, `too-large-step`
+ * @throws InputError `unknown-parameter`, `no-change`, `out-of-bounds`, `too-large-step`
  */
 export async function parameterCalls(
   chain: ChainAccess,
@@ -63,15 +69,21 @@ export async function parameterCalls(
     const row = rows.get(name);
     if (!row)
       throw new InputError('unknown-parameter', `there is no parameter ${name}`, '`dsperse gov params` lists them');
-    if (value < row.min || value > row.max) {
-      const hint = `give a value from ${row.min} to ${row.max}`;
-      throw new InputError('out-of-bounds', `${name} = ${value} is outside its bounds`, hint);
+    const said = (x: bigint) => inUnit(row.unit, x);
+    if (value === row.value) {
+      throw new InputError('no-change', `${name} is ${said(value)} already`, 'give another value');
     }
-    const step = (row.value * row.maxStepBps) / 10_000n;
+    if (value < row.min || value > row.max) {
+      const hint = `give a value from ${said(row.min)} to ${said(row.max)}`;
+      throw new InputError('out-of-bounds', `${name} = ${said(value)} is outside its bounds`, hint);
+    }
+    const share = (row.value * row.maxStepBps) / 10_000n;
+    // As the contract: from a small value a step of one is always possible.
+    const step = share === 0n ? 1n : share;
     const change = value > row.value ? value - row.value : row.value - value;
     if (change > step) {
-      const hint = `it is ${row.value} now and may change by ${step} at once`;
-      throw new InputError('too-large-step', `${name} = ${value} is too large a step`, hint);
+      const hint = `it is ${said(row.value)} now and may change by ${said(step)} at once: go there in several proposals`;
+      throw new InputError('too-large-step', `${name} = ${said(value)} is too large a step`, hint);
     }
     const args = [stringToHex(name, { size: 32 }), value] as const;
     return {
@@ -85,8 +97,13 @@ const lists = ({ calls }: Proposal) =>
   [calls.map((c) => c.target), calls.map((c) => c.value ?? 0n), calls.map((c) => c.data)] as const;
 const descriptionHash = ({ description }: Proposal): Hex => keccak256(stringToHex(description));
 
-/** @returns the proposal's id. @throws InputError `refused` without enough votes */
+/** @returns the proposal's id. @throws InputError `refused` without enough votes, `proposed-before` */
 export async function propose(chain: ChainAccess, proposal: Proposal): Promise<bigint> {
+  const id = await chain.read('governor', 'hashProposal', [...lists(proposal), descriptionHash(proposal)]);
+  if ((await chain.read('governor', 'proposalSnapshot', [id])) !== 0n) {
+    const hint = 'give another description, where it is meant anew';
+    throw new InputError('proposed-before', `the same was proposed before: ${id}`, hint);
+  }
   const { logs } = await chain.send('governor', 'propose', [...lists(proposal), proposal.description]);
   const [created] = parseEventLogs({ abi: dsperseGovernorAbi, logs, eventName: 'ProposalCreated' });
   return created.args.proposalId;
@@ -98,6 +115,29 @@ export type Vote = (typeof VOTES)[number];
 export async function castVote(chain: ChainAccess, id: bigint, vote: Vote, reason = ''): Promise<Hex> {
   const support = VOTES.indexOf(vote);
   return (await chain.send('governor', 'castVoteWithReason', [id, support, reason])).transactionHash;
+}
+
+/** The account's own tokens vote by themselves, and no longer through its delegate. */
+export async function overrideDelegate(chain: ChainAccess, id: bigint, vote: Vote, reason = ''): Promise<Hex> {
+  const args = [id, VOTES.indexOf(vote), reason] as const;
+  return (await chain.send('governor', 'castOverrideVote', args)).transactionHash;
+}
+
+/** What the account has staked with an operator votes by itself, and no longer through the pool's owner. */
+export async function overridePool(
+  chain: ChainAccess,
+  id: bigint,
+  vote: Vote,
+  pool: { readonly role: StakingRole; readonly operator: Address },
+  reason = '',
+): Promise<Hex> {
+  const args = [id, VOTES.indexOf(vote), roleNumber(pool.role), pool.operator, reason] as const;
+  return (await chain.send('governor', 'castStakeOverrideVote', args)).transactionHash;
+}
+
+/** What an account's vote on a proposal weighs: its delegates' and its own tokens, and those of its pools. */
+export async function votingWeight(chain: ChainAccess, proposal: ProposalStatus, account: Address): Promise<bigint> {
+  return chain.read('governor', 'getVotes', [account, BigInt(proposal.voteStart)], 'pending');
 }
 
 export async function queueProposal(chain: ChainAccess, proposal: Proposal): Promise<Hex> {
@@ -166,13 +206,13 @@ export async function listProposals(chain: ChainAccess): Promise<ProposalStatus[
     created.map(async ({ args }) => {
       const { proposalId: id, proposer, targets, values, calldatas, description, voteStart } = args;
       const [state, [against, inFavour, abstain], eta, deadline] = await Promise.all([
-        chain.read('governor', 'state', [id]),
+        chain.read('governor', 'state', [id], 'pending'),
         chain.read('governor', 'proposalVotes', [id]),
         chain.read('governor', 'proposalEta', [id]),
         chain.read('governor', 'proposalDeadline', [id]),
       ]);
       const name = PROPOSAL_STATES[state] ?? 'pending';
-      const quorum = name === 'pending' ? undefined : await chain.read('governor', 'quorum', [voteStart]);
+      const quorum = name === 'pending' ? undefined : await chain.read('governor', 'quorum', [voteStart], 'pending');
       const calls = targets.map((target, i) => ({ target, value: values[i], data: calldatas[i] }));
       return {
         id,

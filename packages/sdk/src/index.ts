@@ -42,6 +42,8 @@ export {
   type GovernedCall,
   listParameters,
   listProposals,
+  overrideDelegate,
+  overridePool,
   type ParameterChange,
   type ParameterRow,
   PROPOSAL_STATES,
@@ -53,6 +55,7 @@ export {
   queueProposal,
   VOTES,
   type Vote,
+  votingWeight,
 } from './governance.js';
 export { OrderHandle, type WaitOptions } from './order-handle.js';
 export { hasEnded, isDelivered, type OrderResult, type OutputTensor } from './order-result.js';

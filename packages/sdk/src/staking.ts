@@ -1,7 +1,7 @@
 /** Stake of operators: registering, adding, thawing, withdrawing. The owner's account sends, the operator's key signs once. */
 import { PROVER, REGISTRATION_TYPES, VALIDATOR } from '@dsperse/contracts';
 import { InputError } from '@dsperse/core/verify';
-import type { Address, Hex } from 'viem';
+import { type Address, formatEther, type Hex } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
 import type { ChainAccess } from './chain-access.js';
 
@@ -45,7 +45,7 @@ export async function addStake(chain: ChainAccess, role: StakingRole, operator: 
 
 /**
  * Starts the thawing of an amount; of all where it is not given. It can be withdrawn after `unbondingSeconds`.
- * @throws InputError `too-much`
+ * @throws InputError `nothing-staked`, `too-much`
  */
 export async function undelegate(
   chain: ChainAccess,
@@ -58,8 +58,12 @@ export async function undelegate(
     chain.read('stake', 'sharesOf', key),
     chain.read('stake', 'stakeOf', key),
   ]);
+  if (shares === 0n) {
+    const hint = 'use the key that staked there: `--keystore`';
+    throw new InputError('nothing-staked', `${chain.account.address} has staked nothing with ${operator}`, hint);
+  }
   if (amount !== 'all' && amount > worth) {
-    throw new InputError('too-much', `only ${worth} token units are staked there`, 'take less, or all');
+    throw new InputError('too-much', `only ${formatEther(worth)} tokens are staked there`, 'take less, or all');
   }
   // Rounded up, so that at least the amount leaves.
   const part = amount === 'all' || worth === 0n ? shares : (shares * amount + worth - 1n) / worth;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ProposeOptions } from '../network/govern.js';
+import type { OverrideOptions, ProposeOptions } from '../network/govern.js';
 import { type NetworkOptions, withNetworkOptions } from '../network/network-options.js';
 import { withSubcommands } from '../network/subcommands.js';
 import { type CommonOptions, newCommand, type Perform, withCommonOptions } from './command.js';
@@ -36,6 +36,20 @@ export function govCommand(perform: Perform): Command {
         .option('--reason <text>', 'kept with the vote', ''),
     ).action((id: string, vote: string, options: GovOptions & { reason?: string }) =>
       perform(options, async () => (await govern()).voteOn(id, vote, options)),
+    ),
+    finish(
+      newCommand(
+        'override',
+        undefined,
+        'vote with what the account’s delegate, or an operator it staked with, votes with',
+      )
+        .argument('<id>', 'the proposal')
+        .argument('<vote>', 'for, against or abstain')
+        .option('--operator <operator>', 'whom it staked with; its own wallet otherwise')
+        .option('--role <role>', "prover or validator; told by the operator's name in a local network")
+        .option('--reason <text>', 'kept with the vote', ''),
+    ).action((id: string, vote: string, options: GovOptions & OverrideOptions) =>
+      perform(options, async () => (await govern()).overrideVote(id, vote, options)),
     ),
     finish(
       newCommand('delegate', undefined, "let the account's tokens count as votes").option(

@@ -1,4 +1,5 @@
 /** Parameters and proposals, for people and for programs. */
+import { PARAMETERS } from '@dsperse/contracts';
 import { toJson } from '@dsperse/network/messages';
 import type { GovernedCall, ParameterChange, ParameterRow, ProposalStatus } from '@dsperse/sdk';
 import pc from 'picocolors';
@@ -47,7 +48,12 @@ const NEXT: Partial<Record<ProposalStatus['state'], (p: ProposalStatus) => strin
 };
 
 const callWords = (call: GovernedCall, change: ParameterChange | undefined): string =>
-  change ? `${change.name} = ${change.value}` : `${call.target} ${call.data}`;
+  change ? `${change.name} = ${valueWords(change)}` : `${call.target} ${call.data}`;
+
+function valueWords({ name, value }: ParameterChange): string {
+  const unit = PARAMETERS.find((p) => p.name === name)?.unit;
+  return unit === 'token units' ? formatTokens(value) : String(value);
+}
 
 export function proposalOutcome(p: ProposalStatus): Outcome {
   const next = NEXT[p.state]?.(p);

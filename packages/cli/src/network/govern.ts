@@ -9,21 +9,28 @@ import {
   type GovernedCall,
   listParameters,
   listProposals,
+  overrideDelegate,
+  overridePool,
   parameterCalls,
   propose,
   queueProposal,
   VOTES,
   type Vote,
+  votingWeight,
 } from '@dsperse/sdk';
 import type { Outcome } from '../commands/command.js';
+import { requireStage } from './check-proposal.js';
 import { parameterOutcome, proposalOutcome, proposalsOutcome } from './describe-governance.js';
 import { parseAddress } from './identifiers.js';
 import { findNetwork, openAccount, openChain } from './network-access.js';
 import type { NetworkOptions } from './network-options.js';
 import { parseParameterChanges, parseProposalId } from './parse-governance.js';
+import { type StakeOptions, subjectOf } from './stake-options.js';
 
 /** The key of a local network that holds enough votes to propose. */
 const LOCAL_KEY = 'deployer';
+/** The key of a local network that has tokens to delegate and to stake. */
+const REQUESTER_KEY = 'requester';
 
 const reading = (options: NetworkOptions): Promise<ChainAccess> => openChain(findNetwork(options));
 
@@ -78,10 +85,39 @@ export async function voteOn(
   options: NetworkOptions & { readonly reason?: string },
 ): Promise<Outcome> {
   const id = parseProposalId(text);
-  if (!VOTES.includes(vote as Vote)) throw new InputError('usage', `${vote} is no vote`, `write ${VOTES.join(', ')}`);
+  const word = parseVote(vote);
   const chain = await sending(options);
-  await castVote(chain, id, vote as Vote, options.reason);
+  const proposal = await findProposal(chain, id);
+  requireStage(proposal, 'vote', await chain.now());
+  if ((await votingWeight(chain, proposal, chain.account.address)) === 0n) {
+    const message = `${chain.account.address} had no votes when the vote began`;
+    const hint =
+      'votes are those delegated by then (`dsperse gov delegate`, for proposals to come), and the stake of its operators; what it has staked with others votes by `dsperse gov override`';
+    throw new InputError('no-votes', message, hint);
+  }
+  await castVote(chain, id, word, options.reason);
   return proposalOutcome(await findProposal(chain, id));
+}
+
+export type OverrideOptions = StakeOptions & { readonly reason?: string };
+
+/** With an operator: of what is staked with it. Without: of what the account's delegate votes with. */
+export async function overrideVote(text: string, vote: string, options: OverrideOptions): Promise<Outcome> {
+  const id = parseProposalId(text);
+  const word = parseVote(vote);
+  const place = findNetwork(options);
+  const pool = options.operator === undefined ? undefined : await subjectOf(options, place);
+  const chain = await openChain(place, await openAccount(options, place, REQUESTER_KEY));
+  requireStage(await findProposal(chain, id), 'vote', await chain.now());
+  if (pool) await overridePool(chain, id, word, pool, options.reason);
+  else await overrideDelegate(chain, id, word, options.reason);
+  return proposalOutcome(await findProposal(chain, id));
+}
+
+/** @throws InputError `usage` */
+function parseVote(vote: string): Vote {
+  if (VOTES.includes(vote as Vote)) return vote as Vote;
+  throw new InputError('usage', `${vote} is no vote`, `write ${VOTES.join(', ')}`);
 }
 
 export async function advanceProposal(
@@ -92,6 +128,7 @@ export async function advanceProposal(
   const id = parseProposalId(text);
   const chain = await sending(options);
   const proposal = await findProposal(chain, id);
+  requireStage(proposal, step, await chain.now());
   await (step === 'queue' ? queueProposal : executeProposal)(chain, proposal);
   return proposalOutcome(await findProposal(chain, id));
 }

@@ -76,6 +76,13 @@ export async function openAccount(options: NetworkOptions, place: NetworkPlace, 
   if (path === undefined) {
     throw new InputError('no-keystore', 'no key is given', 'give --keystore; `dsperse node --init` makes one');
   }
+  if (!existsSync(path)) {
+    throw new InputError(
+      'not-found',
+      `there is no keystore at ${path}`,
+      'give its path; `dsperse node --init` makes one',
+    );
+  }
   const localPassword = place.directory === undefined ? undefined : join(place.directory, 'password');
   const isLocal = place.directory !== undefined && dirname(resolve(path)) === join(place.directory, 'keys');
   const passwordFile =

@@ -137,6 +137,7 @@ export async function status(options: StakeOptions): Promise<Outcome> {
 const remarkOf = (p: Pick<StakePool, 'closed' | 'suspended'>): string =>
   [p.closed ? 'closed to others' : '', p.suspended ? 'suspended' : ''].filter(Boolean).join(', ');
 
+/** @param transaction what the chain's account has sent: its open withdrawals are shown then, else the owner's */
 async function poolOutcome(chain: ChainAccess, subject: StakeSubject, transaction?: string): Promise<Outcome> {
   const { role, operator } = subject;
   const key = [roleNumber(role), operator] as const;
@@ -146,7 +147,8 @@ async function poolOutcome(chain: ChainAccess, subject: StakeSubject, transactio
     chain.read('parameters', 'get', [nameOf('unbondingSeconds')]),
   ]);
   const { owner, tokens, thawing, active, closed, suspended } = pool;
-  const thaws = BigInt(owner) === 0n ? [] : await thawsOf(chain, role, operator, owner);
+  const whose = transaction === undefined ? owner : chain.account.address;
+  const thaws = BigInt(whose) === 0n ? [] : await thawsOf(chain, role, operator, whose);
   const described = { role, operator, owner, tokens, thawing, active, least, closed, suspended, thaws, transaction };
   return {
     document: toJson(described) as object,
