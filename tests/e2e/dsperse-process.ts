@@ -26,8 +26,12 @@ export interface Ended {
   readonly json: any;
 }
 
-export function start(words: readonly string[], cwd?: string): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [BIN, ...words], { cwd, env: { ...process.env, NO_COLOR: '1' } });
+export function start(
+  words: readonly string[],
+  cwd?: string,
+  env: Readonly<Record<string, string>> = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [BIN, ...words], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (data) => {
     stdout += data;

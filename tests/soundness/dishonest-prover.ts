@@ -173,7 +173,7 @@ export function attempt(
     relation,
     preset,
     modes,
-    trees.map(({ root }) => ({ oracles, root })),
+    trees.map(({ root }) => ({ oracles, root, ownRoots: [] })),
   );
   const values = executeWith(model, tricks.values ?? new Map());
   const salt = new Uint8Array(32).fill(7);

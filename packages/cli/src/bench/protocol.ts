@@ -61,7 +61,7 @@ export interface OpenReport {
 export interface ProveReport {
   /** From inputs to proof, summed over the proofs; the weights are committed already. */
   readonly proveMs: number;
-  /** Reading packages and committing to weights: once per program where they are held. */
+  /** Reading packages and committing to weights, or reading what that came to: once per program where it is held. */
   readonly prepareMs: number;
   readonly phases: Phases;
   /** Of each proof, in order; of each slice where they are proven one by one. */

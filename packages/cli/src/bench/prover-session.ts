@@ -1,6 +1,8 @@
 /** In a measuring process: proves the slices of a program again and again. */
+import { join } from 'node:path';
 import { createKernels, type Kernels } from '@dsperse/core/kernels';
 import {
+  type ConstantsStore,
   decodeSlicePackage,
   deriveSalt,
   executeSlice,
@@ -14,6 +16,7 @@ import {
   proveUnit,
 } from '@dsperse/core/prove';
 import { decodeKey, fingerprintOf, type SliceProof, verifyRun } from '@dsperse/core/verify';
+import { constantsStore } from '../proving/constants-store.js';
 import { boundaryOf } from '../proving/prove-run.js';
 import { type BenchContents, readBenchContents, readBenchKey, readBenchSlice } from './bench-directory.js';
 import { PhaseClock } from './phase-clock.js';
@@ -48,6 +51,7 @@ export class ProverSession {
     /** Slices by the proof that they are in. */
     private readonly groups: readonly (readonly number[])[],
     private readonly holds: boolean,
+    private readonly store: ConstantsStore,
   ) {}
 
   static async open(request: BenchRequest & { ask: 'open' }): Promise<ProverSession> {
@@ -58,7 +62,10 @@ export class ProverSession {
     // Where memory does not hold one proof of all slices, it holds no weights of others either.
     const one = request.joinedBytes === undefined || groups.length === 1;
     const holds = one && slices.reduce((n, i) => n + contents.packageSizes[i], 0) <= HELD_BYTES;
-    const session = new ProverSession(await createKernels({ threads: workers }), directory, contents, groups, holds);
+    const kernels = await createKernels({ threads: workers });
+    // Of its own: what one session has committed to is not there for the next.
+    const store = await constantsStore(join(directory, `weights-${process.pid}`));
+    const session = new ProverSession(kernels, directory, contents, groups, holds, store as ConstantsStore);
     if (holds) {
       const began = performance.now();
       for (const group of groups) session.held.set(group.join(), session.prepare(group));
@@ -144,6 +151,6 @@ export class ProverSession {
   private prepare(group: readonly number[]): Ready {
     const packages = group.map((index) => decodeSlicePackage(readBenchSlice(this.directory, index)));
     const unit = joinPackages(decodeKey(readBenchKey(this.directory)), packages);
-    return { unit, prepared: prepareUnit(this.kernels, unit) };
+    return { unit, prepared: prepareUnit(this.kernels, unit, this.store) };
   }
 }

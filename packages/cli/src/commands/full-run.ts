@@ -7,6 +7,7 @@ import { checkProgramTarget } from '../artifacts/program-directory.js';
 import { checkRunTarget } from '../artifacts/run-directory.js';
 import { removeIfStopped } from '../artifacts/write-whole.js';
 import { compileArtifacts, saveCompiled } from '../proving/compile-artifacts.js';
+import { constantsStore } from '../proving/constants-store.js';
 import { openProgram } from '../proving/open-program.js';
 import { proveRun } from '../proving/prove-run.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -47,7 +48,8 @@ async function fullRun(model: string, options: FullRunOptions, terminal: Termina
     const program = openProgram(path);
     const { integers } = quantizedInput(program, options, terminal);
     const choice = chooseSlices({ share: options.share, seed: options.seed }, program.key.slices.length);
-    const request = { program, integers, run: options.output, choice, ...words };
+    const store = await constantsStore(options.cache);
+    const request = { program, integers, run: options.output, choice, store, ...words };
     const proven = await proveRun(request, progress);
     const provenOutcome = proveOutcome(options.output, program, proven, choice.drawn);
     progress.done();

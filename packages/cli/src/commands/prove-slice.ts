@@ -9,16 +9,18 @@ import { parseProver, parseWhole } from '../arguments/parse-options.js';
 import { type BoundaryFile, readBoundaryFile } from '../artifacts/boundary-file.js';
 import { jsonText } from '../artifacts/manifest.js';
 import { removeFile, writeWholeFile } from '../artifacts/write-whole.js';
+import { type CacheOption, constantsStore } from '../proving/constants-store.js';
 import { formatBytes, formatMs } from '../terminal/format.js';
 import { renderFacts } from '../terminal/table.js';
 import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonOptions } from './command.js';
-import { peakRssBytes } from './prove.js';
+import { CACHE_HELP, peakRssBytes } from './prove.js';
 
 interface ProveSliceOptions extends CommonOptions {
   readonly boundary: string;
   readonly output: string;
   readonly prover?: string;
   readonly workers?: string;
+  readonly cache?: CacheOption;
 }
 
 export function proveSliceCommand(perform: Perform): Command {
@@ -28,7 +30,9 @@ export function proveSliceCommand(perform: Perform): Command {
       .requiredOption('-b, --boundary <file>', 'boundary values, as dsperse run --boundaries writes them')
       .requiredOption('-o, --output <proof>', 'file to write; statement.json is written beside it')
       .option('--prover <id>', 'who proves, as it shall stand in the statement', '')
-      .option('--workers <n>', 'threads; one for each core where nothing is said'),
+      .option('--workers <n>', 'threads; one for each core where nothing is said')
+      .option('--cache <directory>', CACHE_HELP)
+      .option('--no-cache', 'keep no commitments to weights'),
   ).action((path: string, options: ProveSliceOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
       const prover = parseProver(options.prover ?? '');
@@ -40,13 +44,14 @@ export function proveSliceCommand(perform: Perform): Command {
       const tensors = new Map(
         [...boundary.tensors].map(([name, t]) => [name, { ...t, salt: fromHex(t.salt, 32) as Uint8Array }]),
       );
+      const store = await constantsStore(options.cache);
       const progress = terminal.progress();
       progress.report(`proving slice ${slice.index}`, 0);
       const kernels = await createKernels({ threads: workers });
       try {
         const began = performance.now();
         const nonce = fromHex(boundary.nonce, 32) as Uint8Array;
-        const { statement, proof } = provePackage(kernels, slice, tensors, { nonce, prover });
+        const { statement, proof } = provePackage(kernels, slice, tensors, { nonce, prover, store });
         const proveMs = performance.now() - began;
         const directory = dirname(resolve(options.output));
         mkdirSync(directory, { recursive: true });

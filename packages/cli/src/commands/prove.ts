@@ -5,6 +5,7 @@ import pc from 'picocolors';
 import { chooseSlices } from '../arguments/choose-slices.js';
 import { parseGigabytes, parseHex, parseProver, parseWhole } from '../arguments/parse-options.js';
 import { checkRunTarget } from '../artifacts/run-directory.js';
+import { type CacheOption, constantsStore } from '../proving/constants-store.js';
 import { JOINED_BYTES } from '../proving/joined-memory.js';
 import { type OpenProgram, openProgram } from '../proving/open-program.js';
 import { type ProvenRun, proveRun } from '../proving/prove-run.js';
@@ -24,8 +25,11 @@ export interface ProveOptions extends CommonOptions, InputOptions {
   readonly prover?: string;
   readonly joined?: boolean;
   readonly memory?: string;
+  readonly cache?: CacheOption;
   readonly boundaries?: string;
 }
+
+export const CACHE_HELP = "keep commitments to weights here; in the user's cache where nothing is said";
 
 /** The options of `prove` and `full-run`. */
 export function withProveOptions(command: Command): Command {
@@ -39,7 +43,9 @@ export function withProveOptions(command: Command): Command {
     .option('--nonce <hex>', 'session or order that the proofs are for; random where it is not given')
     .option('--prover <id>', 'who proves, as it shall stand in the statements')
     .option('--joined', 'prove consecutive slices together: as few proofs as memory allows')
-    .option('--memory <GB>', 'of --joined: for one proof; 2.5 where that much is free');
+    .option('--memory <GB>', 'of --joined: for one proof; 2.5 where that much is free')
+    .option('--cache <directory>', CACHE_HELP)
+    .option('--no-cache', 'keep no commitments to weights');
 }
 
 export function proveCommand(perform: Perform): Command {
@@ -56,8 +62,17 @@ export function proveCommand(perform: Perform): Command {
         const program = openProgram(path);
         const { integers } = quantizedInput(program, options, terminal);
         const choice = chooseSlices(options, program.key.slices.length);
+        const store = await constantsStore(options.cache);
         const proven = await proveRun(
-          { program, integers, run: options.output, choice, boundaries: options.boundaries, ...proveWords(options) },
+          {
+            program,
+            integers,
+            run: options.output,
+            choice,
+            boundaries: options.boundaries,
+            store,
+            ...proveWords(options),
+          },
           progress,
         );
         progress.done();

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKernels } from '@dsperse/core/kernels';
 import {
+  type ConstantsStore,
   deriveSalt,
   fromHex,
   groupSlices,
@@ -43,6 +44,8 @@ export interface ProveRequest {
   readonly workers?: number;
   /** Prove consecutive slices together, as many as these bytes of memory allow; one by one where nothing is said. */
   readonly joinedBytes?: number;
+  /** Has the commitments to weights, or takes them. */
+  readonly store?: ConstantsStore;
   /** Directory of `run --boundaries`: its nonce and salts are taken, so that proofs made from it are kept. */
   readonly boundaries?: string;
 }
@@ -144,7 +147,12 @@ async function proveInto(request: ProveRequest, progress: Progress): Promise<Pro
       const { execution, executeMs } = inference.run(unit);
       const began = performance.now();
       const boundary = boundaryOf(unit, values, (name) => deriveSalt(seed, name));
-      const made = proveUnit(kernels, unit, boundary, { nonce, prover: secret.prover, execution });
+      const made = proveUnit(kernels, unit, boundary, {
+        nonce,
+        prover: secret.prover,
+        execution,
+        store: request.store,
+      });
       const proveMs = executeMs + performance.now() - began;
       const check = verifySlice(key, fingerprint, made.statement, made.proof, values);
       if (check.verdict !== 'accepted') throw selfCheckFailed(nameOf(index, count), check.code);

@@ -1,5 +1,7 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
+import { sameBytes } from '../base/codec.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
+import type { ConstantsStore } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
 import { siblingCount, walk } from './merkle.js';
 import { logWord, type OracleShape, treeLeaves } from './oracles.js';
@@ -10,6 +12,15 @@ export interface CommittedOracle {
   readonly data: readonly Int32Array[];
   /** The code words, position-major [2^logWord][stride], where they are held: else they are made again when asked for. */
   readonly word: Ptr | undefined;
+  /** Where they are read from instead. */
+  readonly kept?: KeptOracle;
+}
+
+/** An oracle in a store: the digests of its leaves, then its code words as above. */
+export interface KeptOracle {
+  readonly store: ConstantsStore;
+  /** Of the oracle under a root of its own. */
+  readonly root: Uint8Array;
 }
 
 /** Oracles under one root. */
@@ -32,18 +43,23 @@ const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 export interface OracleData {
   readonly shape: OracleShape;
   readonly data: readonly Int32Array[];
+  /** What it is in a store, or may be. */
+  readonly kept?: KeptOracle;
 }
 
-/** @param parts the tree's oracles in order */
-export function commitTree(kernels: Kernels, parts: readonly OracleData[]): CommittedTree {
+/**
+ * @param parts the tree's oracles in order. The digests of those that a store has are taken from there, right or wrong:
+ *   whoever gives stores compares the root, and calls again, with `anew`, where it is not what it should be
+ */
+export function commitTree(kernels: Kernels, parts: readonly OracleData[], anew = false): CommittedTree {
   const leaves = treeLeaves(parts.map((p) => p.shape));
   const nodes = kernels.alloc(64 * leaves);
   const digests = nodes + 32 * leaves;
   const oracles = parts.map((part, k) => {
-    if (k === 0 && 2 ** logWord(part.shape) === leaves) return commitOracle(kernels, part, digests);
+    if (k === 0 && 2 ** logWord(part.shape) === leaves) return commitOracle(kernels, part, digests, anew);
     const mark = kernels.mark();
     const own = kernels.alloc(32 * leaves);
-    const oracle = commitOracle(kernels, part, own);
+    const oracle = commitOracle(kernels, part, own, anew);
     repeat(kernels, own, 2 ** logWord(part.shape), leaves);
     if (k === 0) kernels.u8(digests, 32 * leaves).set(kernels.u8(own, 32 * leaves));
     else chain(kernels, digests, own, leaves);
@@ -55,10 +71,15 @@ export function commitTree(kernels: Kernels, parts: readonly OracleData[]): Comm
   return { oracles, nodes, leaves, root: kernels.u8(nodes + 32, 32).slice() };
 }
 
-/** Encodes an oracle and writes the digests of its leaves. */
-function commitOracle(kernels: Kernels, { shape, data }: OracleData, digests: Ptr): CommittedOracle {
+/** Encodes an oracle and writes the digests of its leaves; or reads these, where its words are kept. */
+function commitOracle(kernels: Kernels, part: OracleData, digests: Ptr, anew: boolean): CommittedOracle {
+  const { shape, data, kept } = part;
   const leaves = 2 ** logWord(shape);
   const stride = strideOf(shape.rows);
+  const ownDigests = () => kernels.u8(digests, 32 * leaves);
+  if (!anew && kept?.store.read(kept.root, [{ offset: 0, into: ownDigests() }])) {
+    return { shape, data, word: undefined, kept };
+  }
   const before = kernels.mark();
   const word = kernels.alloc(4 * leaves * stride);
   const held = kernels.mark() <= HELD_BYTES;
@@ -66,6 +87,10 @@ function commitOracle(kernels: Kernels, { shape, data }: OracleData, digests: Pt
   encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
   kernels.release(mark);
   kernels.hashLeaves(digests, word, leaves, 4 * shape.rows, 4 * stride);
+  if (kept?.store.write(kept.root, [ownDigests(), kernels.u8(word, 4 * leaves * stride)])) {
+    kernels.release(before);
+    return { shape, data, word: undefined, kept };
+  }
   if (!held) kernels.release(before);
   return { shape, data, word: held ? word : undefined };
 }
@@ -199,6 +224,7 @@ export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly
     copy(o.word, 0, rows);
     return out;
   }
+  if (o.kept && readLeaves(kernels, o.shape, o.kept, leaves, out)) return out;
   const before = kernels.mark();
   const all = messages(kernels, o.shape, o.data);
   for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
@@ -211,6 +237,35 @@ export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly
   }
   kernels.release(before);
   return out;
+}
+
+/** Fills `out` with kept leaves; false, and the entry is removed, where one of them does not have its digest. */
+function readLeaves(
+  kernels: Kernels,
+  shape: OracleShape,
+  { store, root }: KeptOracle,
+  leaves: readonly number[],
+  out: Uint8Array,
+): boolean {
+  const { rows } = shape;
+  const count = 2 ** logWord(shape);
+  const size = 4 * rows;
+  const digests = new Uint8Array(32 * leaves.length);
+  const words = leaves.map((leaf, i) => ({
+    offset: 32 * count + 4 * strideOf(rows) * leaf,
+    into: out.subarray(size * i, size * (i + 1)),
+  }));
+  const theirs = leaves.map((leaf, i) => ({ offset: 32 * leaf, into: digests.subarray(32 * i, 32 * (i + 1)) }));
+  const mark = kernels.mark();
+  const at = kernels.alloc(size * leaves.length);
+  const hashes = kernels.alloc(32 * leaves.length);
+  const isWhole = store.read(root, [...words, ...theirs]);
+  kernels.u8(at, out.length).set(out);
+  kernels.hashLeaves(hashes, at, leaves.length, size, size);
+  const isRight = isWhole && sameBytes(kernels.u8(hashes, digests.length), digests);
+  kernels.release(mark);
+  if (!isRight) store.remove(root);
+  return isRight;
 }
 
 /** The siblings of a multiproof in a tree in heap order. */

@@ -1,5 +1,5 @@
 /** What a prover does with a slice package: run it, commit to its boundary, prove it. */
-
+import type { ConstantsStore } from '../argument/constants-store.js';
 import { commitTree } from '../argument/prove-oracles.js';
 import { concat } from '../argument/transcript.js';
 import { hash } from '../base/blake3.js';
@@ -74,15 +74,28 @@ export function deriveSalt(secret: Uint8Array, tensor: string): Uint8Array {
   return hash(concat([text('dsperse salt'), secret, text(tensor)]));
 }
 
-/** A unit with its constants committed. The memory stays allocated in `kernels` until it is released. */
-export function prepareUnit(kernels: Kernels, unit: ProofUnit): PreparedUnit {
+/**
+ * A unit with its constants committed. The memory stays allocated in `kernels` until it is released.
+ * @param store has what committing to them came to before, or takes it
+ * @throws ProvingError `broken-package` where the constants are not those of their root; what a store has of the root is
+ *   taken in place of asking that of the constants
+ */
+export function prepareUnit(kernels: Kernels, unit: ProofUnit, store?: ConstantsStore): PreparedUnit {
   const shape = unitShape(unit);
-  const constants = unit.committed.map(({ oracles, root }) => {
-    const tree = commitTree(
-      kernels,
-      oracles.map((ids) => constantsData(unit, ids, unit.preset)),
-    );
+  const constants = unit.committed.map(({ oracles, root, ownRoots }) => {
+    const parts = oracles.map((ids, i) => ({
+      ...constantsData(unit, ids, unit.preset),
+      ...(store && { kept: { store, root: ownRoots[i] } }),
+    }));
+    const mark = kernels.mark();
+    let tree = commitTree(kernels, parts);
+    if (store && !sameBytes(tree.root, root)) {
+      // An entry is damaged, or the package is: the constants themselves tell.
+      kernels.release(mark);
+      tree = commitTree(kernels, parts, true);
+    }
     if (!sameBytes(tree.root, root)) {
+      for (const own of ownRoots) store?.remove(own);
       throw new ProvingError(
         'broken-package',
         `the constants of slice ${unit.index} are not those of its root`,
@@ -95,8 +108,8 @@ export function prepareUnit(kernels: Kernels, unit: ProofUnit): PreparedUnit {
 }
 
 /** The slice with its constants committed. The memory stays allocated in `kernels` until it is released. */
-export const prepareSlice = (kernels: Kernels, slice: SlicePackage): PreparedUnit =>
-  prepareUnit(kernels, packageUnit(slice));
+export const prepareSlice = (kernels: Kernels, slice: SlicePackage, store?: ConstantsStore): PreparedUnit =>
+  prepareUnit(kernels, packageUnit(slice), store);
 
 export interface BoundaryValues {
   readonly values: Int32Array;
@@ -137,6 +150,8 @@ export interface ProveContext {
   /** Already run, and already prepared on the same kernels. */
   readonly execution?: SliceExecution;
   readonly prepared?: PreparedUnit;
+  /** For what is not prepared yet. */
+  readonly store?: ConstantsStore;
   readonly onPhase?: PhaseListener;
 }
 
@@ -183,7 +198,7 @@ export function proveUnit(
   const mark = kernels.mark();
   onPhase?.('commit');
   try {
-    const prepared = context.prepared ?? prepareUnit(kernels, unit);
+    const prepared = context.prepared ?? prepareUnit(kernels, unit, context.store);
     const committed = names.map((name, i): CommittedBoundary => {
       const { values: given, salt } = boundary.get(name) as { values?: Int32Array; salt: Uint8Array };
       const values = i < unit.inputs.length ? (given as Int32Array) : (execution.outputs.get(name) as Int32Array);

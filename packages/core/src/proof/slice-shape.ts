@@ -28,12 +28,14 @@ export function witnessValues(relation: Relation): ValueId[] {
 export interface CommittedConstants {
   readonly oracles: readonly (readonly ValueId[])[];
   readonly root: Uint8Array;
+  /** The root that each oracle has by itself. */
+  readonly ownRoots: readonly Uint8Array[];
 }
 
 /** The constants of a slice under its own root, where it has any. */
 export function ownConstants(relation: Relation, root: Uint8Array | undefined): CommittedConstants[] {
   const ids = constantValues(relation);
-  return root && ids.length > 0 ? [{ oracles: [ids], root }] : [];
+  return root && ids.length > 0 ? [{ oracles: [ids], root, ownRoots: [root] }] : [];
 }
 
 /** The oracle of constants: what is committed once per program. */

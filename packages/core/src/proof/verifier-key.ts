@@ -115,13 +115,14 @@ export function unitConstants(
   key: Pick<VerifierKey, 'slices' | 'constantsRoot'>,
 ): CommittedConstants[] {
   const own = slices.flatMap((s, i) =>
-    ownConstants(s.relation, s.constantsRoot).map(({ oracles, root }) => ({
-      oracles: oracles.map((ids) => ids.map((id) => places[i][id])),
-      root,
+    ownConstants(s.relation, s.constantsRoot).map((c) => ({
+      ...c,
+      oracles: c.oracles.map((ids) => ids.map((id) => places[i][id])),
     })),
   );
   if (!key.constantsRoot || slices.length < key.slices.length) return own;
-  return [{ oracles: own.flatMap((c) => c.oracles), root: key.constantsRoot }];
+  const ownRoots = own.flatMap((c) => c.ownRoots);
+  return [{ oracles: own.flatMap((c) => c.oracles), root: key.constantsRoot, ownRoots }];
 }
 
 export function encodeTensor(e: Encoder, t: BoundaryTensor): void {

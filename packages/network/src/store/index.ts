@@ -1,5 +1,6 @@
 export type { BlobStore, ByteStream, PutOptions } from './blobs.js';
 export { type BlobCache, type CachedBlob, type CachedBlobsOptions, cachedBlobs } from './cached-blobs.js';
+export { type ConstantsCacheOptions, openConstantsCache } from './constants-cache.js';
 export { digestHex, digestOf, isDigest } from './digest.js';
 export { type FileBlobs, type FileBlobsOptions, openFileBlobs } from './file-blobs.js';
 export { type Journal, openJournal } from './journal.js';
