@@ -103,6 +103,14 @@ const sliceDocument = (index: number) => ({
   outputs: program.slices[index].outputs,
 });
 
+function programDocument() {
+  const { fingerprint, key, outputs } = program;
+  const slices = program.slices.map((_, index) => sliceDocument(index));
+  const names = { name: 'small', inputs: ['x'], outputs };
+  const format = 'dsperse-network-program/1';
+  return { format, fingerprint, protocolVersion: 1, key: digestOfBytes(key), keyBytes: key.length, ...names, slices };
+}
+
 async function answer(asked: Asked) {
   const { method, path: at } = asked;
   if (at === '/v1/work') return { json: { offers, locks } };
@@ -114,14 +122,7 @@ async function answer(asked: Asked) {
     return { json: { order: await signMessage(requester, network, 'Order', order.order), slices } };
   }
   if (at === `/v1/programs/${program.fingerprint}`) {
-    const { fingerprint, key, outputs } = program;
-    const slices = program.slices.map((_, index) => sliceDocument(index));
-    const names = { name: 'small', inputs: ['x'], outputs };
-    const format = 'dsperse-network-program/1';
-    const keyBytes = key.length;
-    return {
-      json: { format, fingerprint, protocolVersion: 1, key: digestOfBytes(key), keyBytes, ...names, slices },
-    };
+    return { json: programDocument() };
   }
   if (at === `${path()}/boundary`) {
     const context = sealingContext.boundary(order.id, 0, proverAccount.address);
@@ -210,6 +211,29 @@ it('lets an offer below its ask pass at once', async () => {
   await start(undefined, { ask: 10n ** 30n });
   await until(() => releases.length === 1, 'the release');
   expect(fake.times('POST', /lock$/)).toBe(0);
+});
+
+it('lets chunks of several slices pass that its memory does not hold, and takes single ones', async () => {
+  const standard = await smallProgram('standard');
+  await standard.kernels.close();
+  const { fingerprint, key } = standard;
+  let offered = { fingerprint, slices: [0, 1] };
+  let taken = 0;
+  fake.handler = (asked) => {
+    if (asked.path === '/v1/work') return { json: { offers: [offer(offered)], locks } };
+    if (asked.path === `/v1/programs/${fingerprint}`) {
+      return { json: { ...programDocument(), fingerprint, key: digestOfBytes(key), keyBytes: key.length } };
+    }
+    if (asked.path === `/v1/blobs/${digestOfBytes(key)}`) return { bytes: key };
+    if (asked.path.endsWith('/lock')) taken++;
+    return asked.path.endsWith('/lock') ? refusal(409, 'taken') : answer(asked);
+  };
+  await start(undefined, { maxMemoryBytes: 1_000 });
+  await until(() => releases.length === 1, 'the release');
+  expect(releases).toMatchObject([{ reason: 'no-capacity', detail: 'memory' }]);
+  expect(taken).toBe(0);
+  offered = { fingerprint, slices: [0] };
+  await until(() => taken > 0, 'the lock');
 });
 
 it('announces itself again where the gateway has forgotten it', async () => {

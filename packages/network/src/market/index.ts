@@ -6,7 +6,6 @@ export * from './errors.js';
 export * from './match.js';
 export * from './order-state.js';
 export * from './price-curve.js';
-export * from './prover-memory.js';
 export * from './quote.js';
 export * from './types.js';
 export * from './work.js';

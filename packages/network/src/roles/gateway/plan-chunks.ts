@@ -1,9 +1,9 @@
 /** The chunks that a gateway cuts a program into: of each there will be one proof. */
-import { groupMemory } from '@dsperse/core/prove';
-import { decodeKey, type VerifierKey } from '@dsperse/core/verify';
-import { type Chunk, chunkSlices, kernelBytes } from '../../market/index.js';
+import { decodeKey } from '@dsperse/core/verify';
+import { type Chunk, chunkSlices } from '../../market/index.js';
 import type { ProgramDocument } from '../../messages/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { fitsMemory } from '../peer/prover-memory.js';
 import type { GatewayContext } from './gateway-context.js';
 
 const REMEMBERED = 64;
@@ -37,15 +37,4 @@ async function planChunks(g: GatewayContext, program: ProgramDocument): Promise<
     maxChunks,
     isProvable: (index, count) => fitsMemory(key, index, count, proverMemoryBytes),
   });
-}
-
-/** An estimate may be too small by a tenth. */
-const MARGIN = 1.1;
-
-/** Whether a prover with so much memory can prove the slices together. */
-function fitsMemory(key: VerifierKey, index: number, count: number, memoryBytes: number): boolean {
-  const needed = groupMemory(key, { index, count });
-  if (!needed) return false;
-  const { kernelBytes: kernels, numberBytes } = needed;
-  return MARGIN * kernels <= kernelBytes(memoryBytes) && MARGIN * (kernels + numberBytes) <= memoryBytes;
 }

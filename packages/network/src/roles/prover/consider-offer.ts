@@ -18,7 +18,7 @@ export interface ProverTerms {
   readonly deny: readonly string[];
 }
 
-export type DeclineReason = 'stale' | 'program' | 'capacity' | 'price' | 'collateral' | 'time';
+export type DeclineReason = 'stale' | 'program' | 'capacity' | 'price' | 'collateral' | 'time' | 'memory';
 
 const plain = (fingerprint: string) => fingerprint.toLowerCase().replace(/^0x/, '');
 

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createKernels } from '@dsperse/core/kernels';
 import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
-import { kernelBytes } from '../../market/index.js';
 import { digestOf } from '../../store/index.js';
+import { kernelBytes } from '../peer/prover-memory.js';
 import { ChunkError, chunkErrorOf, PreparedChunks, type ProveJob, proveChunk } from './prove-chunk.js';
 import type { ProvingAnswer, ProvingOptions } from './proving-thread.js';
 

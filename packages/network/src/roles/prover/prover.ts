@@ -1,6 +1,7 @@
 /** The prover: takes chunks that gateways offer, proves them, and is paid for what is accepted. */
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
+import { decodeKey } from '@dsperse/core/verify';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
 import { updateRate } from '../../market/index.js';
@@ -24,6 +25,7 @@ import { TransportError } from '../../transport/index.js';
 import { runDutyLoop } from '../peer/duty-loop.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import { ProgramCache } from '../peer/program-cache.js';
+import { fitsMemory } from '../peer/prover-memory.js';
 import { declineReason } from './consider-offer.js';
 import type { ProveChunk } from './prove-chunk.js';
 import { type AttemptKey, keyText, ProverJournal } from './prover-journal.js';
@@ -81,6 +83,7 @@ export interface ProverHooks {
 
 const RATE_POLICY = { weightBps: 3_000, maxStepBps: 5_000 };
 const STAKE_MS = 5_000;
+const CHUNKS_REMEMBERED = 256;
 const judgedSchema = z.object({
   order: z.string(),
   chunk: z.number(),
@@ -112,6 +115,8 @@ class Prover {
   /** Offers that were let pass, with the time until which they stood: a new offer of the same chunk is another. */
   readonly #declined = new Map<string, number>();
   readonly #kept: KeptProofs = new Map();
+  /** By fingerprint, first slice and number of slices. */
+  readonly #tooLarge = new Map<string, Promise<boolean>>();
   readonly #loops: Promise<void>[] = [];
   readonly #stopping = new AbortController();
   readonly #thread: ProvingThread | undefined;
@@ -239,7 +244,7 @@ class Prover {
     if (this.#stopping.signal.aborted || this.#held.has(key) || declined === offer.standsUntilMs) return;
     const { settings, identity, network } = this.options;
     const held = [...this.#held.values()];
-    const reason = declineReason(
+    const refused = declineReason(
       offer,
       {
         ask: settings.ask,
@@ -254,6 +259,7 @@ class Prover {
       },
       link.nowMs(),
     );
+    const reason = refused ?? ((await this.#lacksMemory(offer)) ? 'memory' : undefined);
     // Offered again after all others let it pass: it stands, and is looked at again with the next poll.
     if (reason && declined !== undefined) return;
     if (reason) {
@@ -270,6 +276,29 @@ class Prover {
     const lock = await signMessage(identity.account, network, 'Lock', message);
     await this.#journal.lock(link.url, offer.fingerprint, lock);
     this.#hold(link, lock, offer);
+  }
+
+  /** Whether the chunk is too much for one proof in our memory; what cannot be told is seen when it is proven. */
+  #lacksMemory({ fingerprint, slices }: Offer): Promise<boolean> {
+    const [first] = slices;
+    const name = `${fingerprint} ${first} ${slices.length}`;
+    // A slice alone cannot be cut any more.
+    const known = slices.length === 1 ? Promise.resolve(false) : this.#tooLarge.get(name);
+    if (known) return known;
+    const found = this.#programs
+      .key(fingerprint)
+      .then((key) => !fitsMemory(decodeKey(key), first, slices.length, this.options.settings.maxMemoryBytes))
+      .catch((err) => {
+        this.#log.debug({ err, fingerprint }, 'how much memory a chunk takes cannot be told');
+        this.#tooLarge.delete(name);
+        return false;
+      });
+    this.#tooLarge.set(name, found);
+    for (const oldest of this.#tooLarge.keys()) {
+      if (this.#tooLarge.size <= CHUNKS_REMEMBERED) break;
+      this.#tooLarge.delete(oldest);
+    }
+    return found;
   }
 
   async #freeStake(): Promise<bigint> {
