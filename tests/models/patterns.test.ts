@@ -162,3 +162,23 @@ describe('masked attention', () => {
     checkOperator(kernels, spec, inputs, tolerance);
   });
 });
+
+describe('log Σ exp written out', () => {
+  for (const opset of [11, 13])
+    it(`keeps its precision for numbers of any size, opset ${opset}`, () => {
+      const axes = { axes: ints([1]) };
+      const spec: ModelSpec = {
+        opset,
+        nodes: [
+          node('Exp', ['x'], ['e']),
+          opset < 13 ? node('ReduceSum', ['e'], ['s'], { axes: [1] }) : node('ReduceSum', ['e', 'axes'], ['s']),
+          node('Log', ['s'], ['y']),
+        ],
+        inputs: { x: [2, 4] },
+        outputs: ['y'],
+        initializers: opset < 13 ? {} : axes,
+      };
+      const x = floats([2, 4], [30, -20, 31, 0, -8, -9, -10, -20]);
+      checkOperator(kernels, spec, { x });
+    });
+});

@@ -106,3 +106,22 @@ for (const op of ['HannWindow', 'HammingWindow', 'BlackmanWindow'])
   only(op, [{ x: [wave([5])], constants: [ints([5], [])], order: ['c'], opset: 17 }]);
 only('EyeLike', [{ x: [wave([2, 3])], attributes: { k: 1, dtype: 1 } }]);
 only('NonZero', [{ x: [wave([2])], constants: [floats([2, 2], [1, 0, 3, 4])], order: ['c'] }]);
+const blocks = floats([2, 2], [0.02, 0.05, 0.1, 0.04]);
+only('QuantizeLinear', [
+  {
+    name: 'by blocks',
+    x: [wave([2, 5])],
+    constants: [blocks, typed('uint8', [100, 120, 128, 90], [2, 2])],
+    attributes: { axis: 1, block_size: 3 },
+    opset: 21,
+  },
+]);
+only('DequantizeLinear', [
+  {
+    name: 'by blocks',
+    x: [typed('uint8', [1, 20, 130, 7, 255, 8, 90, 10, 44, 3], [2, 5])],
+    constants: [blocks, typed('uint8', [100, 120, 128, 90], [2, 2])],
+    attributes: { axis: 1, block_size: 3 },
+    opset: 21,
+  },
+]);

@@ -83,6 +83,20 @@ only('BitShift', [
     check: exact,
   },
   {
+    name: 'to the left, beyond the highest bit',
+    x: [typed('uint8', [12, 200, 255])],
+    constants: [typed('uint8', [5], [])],
+    attributes: { direction: 'LEFT' },
+    check: exact,
+  },
+  ...['LEFT', 'RIGHT'].map((direction) => ({
+    name: `past the width, ${direction}`,
+    x: [typed('uint8', [12, 200, 255])],
+    constants: [typed('uint8', [9], [])],
+    attributes: { direction },
+    check: exact,
+  })),
+  {
     name: 'by a tensor',
     x: [typed('uint8', [12, 200, 1]), typed('uint8', [2, 3, 0])],
     attributes: { direction: 'RIGHT' },

@@ -8,6 +8,7 @@ import { askWhatIsHidden, boundMasks, checkFinite, checkNames, dropDead, sortNod
 import type { DecodedModel } from './decode.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { fuseFunctions } from './fuse-functions.js';
+import { fuseLogSums } from './fuse-log-sums.js';
 import { fuseNormalizations } from './fuse-normalizations.js';
 import { fuseSelections } from './fuse-selections.js';
 import { fuseSteps } from './fuse-steps.js';
@@ -30,7 +31,7 @@ export function resolveGraph(model: DecodedModel, options: ResolveOptions): Grap
   checkNames(model.graph);
   let graph = dropDead(sortNodes(model.graph));
   checkOperators(graph, options.semantics);
-  graph = boundMasks(askWhatIsHidden(graph));
+  graph = fuseLogSums(boundMasks(askWhatIsHidden(graph)));
   checkFinite(graph);
   const inferred = inferShapes(graph, bindInputs(model, options.inputShapes), options.semantics);
   throwErrors(inferred.errors);

@@ -1,5 +1,5 @@
 /** Quantised operators of ONNX, in real and whole-number arithmetic. */
-import { normalAxis, numberAttribute } from '../attributes.js';
+import { badShape, normalAxis, numberAttribute } from '../attributes.js';
 import { dtypeCode } from '../dtypes.js';
 import type { DType } from '../graph.js';
 import type { Compose, Composer } from './composer.js';
@@ -14,10 +14,19 @@ const ENDS: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
   int16: [-32768, 32767],
 };
 
-/** A parameter of one number or one for each slice of an axis, in the dims that broadcast along it. */
+/** A parameter of one number, one for each slice of an axis, or one for each block of it, in dims that broadcast. */
 function alongAxis(c: Composer, input: number, rank: number, axis: number): string {
   const dims = c.dims(input);
   const name = c.node.inputs[input];
+  const cells = c.dims(0)[axis];
+  const given = numberAttribute(c.node, 'block_size', 0);
+  if (given > 0 || (rank > 1 && dims.length === rank)) {
+    const block = given || Math.ceil(cells / dims[axis]);
+    const fits = c.dims(0).every((d, i) => dims[i] === (i === axis ? Math.ceil(d / block) : d));
+    if (dims.length !== rank || !fits) throw badShape(c.node, `blocks of ${block} do not fit [${dims}]`);
+    const index = Array.from({ length: cells }, (_, i) => Math.floor(i / block));
+    return c.add('Gather', [name, c.ints(index)], { axis });
+  }
   if (dims.length !== 1 || dims[0] === 1) return dims.length === 0 ? name : c.reshape(name, []);
   return c.reshape(name, [dims[0], ...new Array<number>(rank - axis - 1).fill(1)]);
 }

@@ -94,7 +94,10 @@ export const svmClassifier: Compose = (c) => {
   const [a, b] = [numbers(c, 'prob_a'), numbers(c, 'prob_b')];
   if (a.length > 0) {
     if (perClass.length !== 2)
-      throw c.unsupported('probabilities of more than two classes', 'export it without probabilities');
+      throw c.unsupported(
+        'probabilities of more than two classes (they come of an iteration that ends when its numbers stand still)',
+        'export it without probabilities',
+      );
     // 1 / (1 + exp(a·score + b)) is the first class' probability: what the iteration of ONNX's reference comes close to.
     const margin = c.add('Add', [c.add('Mul', [scores, c.floats([-a[0]])]), c.floats([-b[0]])]);
     const first = c.add('Sigmoid', [margin]);

@@ -96,6 +96,26 @@ function lowerBits(c: LowerContext): ValueId {
   return b.linear(c.name, dims, terms, factor * lift, range);
 }
 
+/** All numbers by the same known shift: what passes the highest bit of the type is dropped before. */
+function shiftBy(c: LowerContext, x: ValueId, by: number, left: boolean): ValueId {
+  const b = c.builder;
+  const [{ dims }] = c.outputs;
+  const map = identityMap(dims.length);
+  const type = c.inputs[0]?.dtype ?? 'uint32';
+  const bits = unsignedBits(type);
+  const { lo, hi } = b.get(x);
+  if (!(by >= 0)) throw unsupported(c.node, `it shifts by ${by}`, 'shift in the other direction');
+  if (by === 0) return x;
+  if (by >= (bits ?? 32) || (!left && lo >= 0 && hi < 2 ** by))
+    return b.linear(c.name, dims, [{ src: x, coef: 0, map }], 0, { lo: 0, hi: 0 });
+  if (!left) return floorShift(b, c.name, x, by).y;
+  const keeps = (bits ?? 32) - by;
+  const kept = bits !== undefined && hi >= 2 ** keeps ? floorShift(b, `${c.name}/dropped`, x, keeps).rest : x;
+  const range = { lo: b.get(kept).lo * 2 ** by, hi: b.get(kept).hi * 2 ** by };
+  if (Math.max(-range.lo, range.hi) > 2 ** 29) throw overflow(c);
+  return b.linear(c.name, dims, [{ src: kept, coef: 2 ** by, map }], 0, range);
+}
+
 function lowerShift(c: LowerContext): ValueId {
   const b = c.builder;
   const [{ dims }] = c.outputs;
@@ -103,7 +123,7 @@ function lowerShift(c: LowerContext): ValueId {
   const x = spread(c, 0);
   const by = c.constant(1);
   const [first] = by?.data ?? [];
-  if (by && !left && by.data.every((s) => s === first)) return first === 0 ? x : floorShift(b, c.name, x, first).y;
+  if (by?.data.every((s) => s === first)) return shiftBy(c, x, first, left);
   let power: ValueId;
   if (by) {
     const constant = b.constant(
