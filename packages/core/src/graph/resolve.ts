@@ -55,12 +55,12 @@ function checkOperators(graph: Graph, semantics: Semantics): void {
   if (bad.length === 0) return;
   const list = bad.map((n) => {
     const reason = reasonAgainst(n);
-    return `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op}${reason ? `: ${reason}` : ''})`;
+    return `${n.name} (${n.domain ? `${n.domain}.` : ''}${n.op})${reason ? `, as ${reason}` : ''}`;
   });
   const ops = [...new Set(bad.map((n) => n.op))].join(', ');
   throw new InputError(
     'unsupported-operators',
-    `${bad.length} node${bad.length > 1 ? 's are' : ' is'} not supported: ${list.join(', ')}`,
+    `${bad.length} node${bad.length > 1 ? 's are' : ' is'} not supported: ${list.join('; ')}`,
     `replace ${ops} in the model, or export it with simpler operators (dsperse inspect lists what is there)`,
     bad[0].name,
   );
