@@ -36,7 +36,9 @@ export interface DemoRequest {
   readonly kept: boolean;
 }
 
-const SLICES = '4';
+const SLICES = 'layers';
+/** Four chunks: the largest layers by themselves, the rest in one proof. */
+const CHUNK_WORK_UNITS = 1_500_000;
 /** The cheapest asks get the first chunks: those who do not do their work ask for the least. */
 const CHEAT = 'prover-1';
 const VANISHING = 'prover-2';
@@ -146,7 +148,7 @@ function startDemoNetwork(directory: string, tell: (step: string) => void): Prom
       },
     },
     settings: (name) => ({
-      'gateway.chunkWorkUnits': 1_000_000,
+      'gateway.chunkWorkUnits': CHUNK_WORK_UNITS,
       'prover.ask': name in kinds ? '1000' : '1000000000000000',
       'prover.workers': 1,
     }),
