@@ -33,7 +33,7 @@ export const resultName = (model: string): string => basename(model);
 
 /** What is cut into 1, 2, 4, … slices. */
 export const SLICED_MODELS = ['squeezenet'];
-export const ALL_SLICED_MODELS = ['vgg16-cifar', 'resnet18'];
+export const ALL_SLICED_MODELS = ['squeezenet', 'vgg16-cifar', 'resnet18'];
 export const SLICE_COUNTS = [1, 2, 4, 8];
 
 /** Those of which the results say nothing yet, neither a figure nor a failure. */

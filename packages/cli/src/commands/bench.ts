@@ -108,11 +108,15 @@ function planOf(models: readonly string[], options: BenchOptions): BenchPlan {
   }
   const known = missing ? readResults(RESULTS_FILE) : undefined;
   const sliced = options.all ? ALL_SLICED_MODELS : models.length > 0 ? models.slice(0, 1) : SLICED_MODELS;
-  const cut = new Set(known?.slicing.map((s) => s.model));
+  const sliceCounts = options.all || models.length === 0 ? SLICE_COUNTS : SLICE_COUNTS.slice(0, 3);
+  const isCut = (model: string): boolean => {
+    const found = known?.slicing.find((s) => s.model === model);
+    return sliceCounts.every((n) => [...(found?.plans ?? []), ...(found?.failed ?? [])].some((p) => p.slices === n));
+  };
   return {
     models: missing ? missingOf(named, known) : named,
-    sliced: options.slicing ? sliced.filter((m) => !cut.has(m)) : [],
-    sliceCounts: options.all ? SLICE_COUNTS : SLICE_COUNTS.slice(0, 3),
+    sliced: options.slicing ? sliced.filter((m) => !isCut(m)) : [],
+    sliceCounts,
     runs: parseWhole('--runs', options.runs, 1, 1000),
     workers: [...new Set([1, Math.min(2, most), most])].sort((a, b) => a - b),
     budgetMs: options.all ? BUDGET_OF_ALL_MS : BUDGET_MS,
