@@ -153,8 +153,8 @@ export const EXCEPTIONS: readonly Exception[] = [
     ],
   },
   {
-    reason: 'how far a gateway trusts its own estimate of the memory that chunks need when it cuts an order',
-    constants: network('roles/gateway/plan-chunks.ts', 'MARGIN'),
+    reason: 'how far a node trusts its own estimate of the memory that a proof needs',
+    constants: network('roles/peer/prover-memory.ts', 'MARGIN'),
   },
   {
     reason: 'a refusal before anything is reserved, of an order that could not end in time',

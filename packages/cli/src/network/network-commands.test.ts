@@ -145,6 +145,15 @@ describe('the network', () => {
     });
   });
 
+  it('names gateways in its file, which are asked where none is given', () => {
+    aNetwork({ gateways: ['http://f', 'http://g'] });
+    const gatewayUrls = ['http://f', 'http://g'];
+    expect(findNetwork({ network: directory }, {})).toMatchObject({ gatewayUrl: 'http://f', gatewayUrls });
+    expect(findNetwork({ network: directory, gateway: ['http://d'] }, {})).toMatchObject({ gatewayUrls: ['http://d'] });
+    aNetwork({ gateways: ['no url'] });
+    expect(() => findNetwork({ network: directory }, {})).toThrow(/gateways/);
+  });
+
   it('may be missing where its gateway is given', () => {
     const gatewayUrls = ['http://d', 'http://e'];
     expect(findNetwork({ gateway: gatewayUrls }, {})).toEqual({ gatewayUrl: 'http://d', gatewayUrls });
