@@ -106,6 +106,16 @@ for (const op of ['HannWindow', 'HammingWindow', 'BlackmanWindow'])
   only(op, [{ x: [wave([5])], constants: [ints([5], [])], order: ['c'], opset: 17 }]);
 only('EyeLike', [{ x: [wave([2, 3])], attributes: { k: 1, dtype: 1 } }]);
 only('NonZero', [{ x: [wave([2])], constants: [floats([2, 2], [1, 0, 3, 4])], order: ['c'] }]);
+only('QuantizeLinear', [
+  {
+    name: 'to a type that is named',
+    x: [wave([2, 5])],
+    constants: [floats([], [0.01])],
+    attributes: { output_dtype: 3 },
+    opset: 21,
+    check: { tolerance: { standard: 0.01, high: 0.01 } },
+  },
+]);
 const blocks = floats([2, 2], [0.02, 0.05, 0.1, 0.04]);
 only('QuantizeLinear', [
   {

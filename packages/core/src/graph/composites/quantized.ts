@@ -1,6 +1,6 @@
 /** Quantised operators of ONNX, in real and whole-number arithmetic. */
 import { badShape, normalAxis, numberAttribute } from '../attributes.js';
-import { dtypeCode } from '../dtypes.js';
+import { dtypeCode, dtypeOf } from '../dtypes.js';
 import type { DType } from '../graph.js';
 import type { Compose, Composer } from './composer.js';
 
@@ -66,7 +66,8 @@ function quantized(
 const quantizeLinear: Compose = (c) => {
   const rank = c.dims(0).length;
   const axis = rank === 0 ? 0 : normalAxis(c.node, numberAttribute(c.node, 'axis', rank > 1 ? 1 : 0), rank);
-  const dtype = c.has(2) ? c.info(2).dtype : 'uint8';
+  const named = numberAttribute(c.node, 'output_dtype', 0);
+  const dtype = c.has(2) ? c.info(2).dtype : named === 0 ? 'uint8' : dtypeOf(named);
   const zero = c.has(2) ? alongAxis(c, 2, rank, axis) : undefined;
   return [quantized(c, c.node.inputs[0], alongAxis(c, 1, rank, axis), zero, dtype, c.valueOf(2))];
 };
