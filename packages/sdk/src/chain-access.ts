@@ -36,6 +36,7 @@ import {
 } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
 import { chainError } from './chain-error.js';
+import { minedReceipt } from './mined-receipt.js';
 
 const ABIS = {
   token: dsperseTokenAbi,
@@ -83,6 +84,8 @@ export interface ChainOptions {
 /** How many blocks are asked for in one call. */
 const BLOCKS_PER_CALL = 5_000n;
 const PERMIT_SECONDS = 3600n;
+/** A chain that does not answer a call in this time is away. */
+const ANSWER_MS = 6_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: the types are those of the method's signature.
 type Loose = any;
@@ -103,7 +106,7 @@ export class ChainAccess {
     if (rpcUrl === undefined && !options.publicClient) {
       throw new InputError('no-rpc', 'the chain’s RPC is not known', 'give the URL of its JSON-RPC');
     }
-    const transport = http(rpcUrl, { retryCount: 2, timeout: 20_000 });
+    const transport = http(rpcUrl, { retryCount: 1, timeout: ANSWER_MS });
     let chainId: number;
     try {
       chainId = await (options.publicClient ?? createPublicClient({ transport })).getChainId();
@@ -252,7 +255,7 @@ export class ChainAccess {
       // The state may have moved on when it is mined; what is not used costs nothing.
       const hash = await wallet.writeContract({ ...call, gas: (estimate * 13n) / 10n });
       const timeout = this.options.confirmMs ?? 120_000;
-      const receipt = await this.publicClient.waitForTransactionReceipt({ hash, timeout });
+      const receipt = await minedReceipt(this.publicClient, hash, timeout);
       if (receipt.status === 'success') return receipt;
     } catch (error) {
       throw chainError(error, `${contract}.${functionName}`, Object.values(ABIS) as Abi[]);

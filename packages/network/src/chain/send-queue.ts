@@ -30,6 +30,8 @@ export async function gasFor(publicClient: PublicClient, call: ContractCall): Pr
 /** A transaction that the chain did not know this often in a row is lost: a chain may lose its last blocks. */
 const LOST_AFTER = 3;
 const LOOK_MS = 1_500;
+/** A chain that has not answered for so long is away: what was sent is looked for by the next call. */
+const AWAY_MS = 15_000;
 
 export class SendQueue {
   #last: Promise<unknown> = Promise.resolve();
@@ -59,14 +61,21 @@ export class SendQueue {
     throw new LedgerError('reverted', `${call.functionName} was reverted when it was mined`, true, 'try again');
   }
 
-  /** @throws LedgerError `lost` */
+  /** @throws LedgerError `lost`, `unreachable` */
   async #receiptOf(hash: Hex): Promise<TransactionReceipt> {
     const confirmed = this.publicClient.waitForTransactionReceipt({ hash, timeout: this.confirmMs });
     let isDone = false;
     const lost = (async () => {
+      let answeredMs = Date.now();
       for (let missing = 0; !isDone; ) {
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS).unref());
-        missing = isDone || (await this.#isKnown(hash)) ? 0 : missing + 1;
+        const isKnown = isDone || (await this.#isKnown(hash));
+        if (isKnown !== undefined) answeredMs = Date.now();
+        else if (Date.now() - answeredMs >= AWAY_MS) {
+          const why = `the chain has not answered since the transaction ${hash} was sent`;
+          throw new LedgerError('unreachable', why, true, 'is the chain’s RPC running?');
+        }
+        missing = isKnown === false ? missing + 1 : 0;
         if (missing >= LOST_AFTER) {
           throw new LedgerError('lost', `the chain does not know the transaction ${hash} any more`, true, 'try again');
         }
@@ -81,13 +90,13 @@ export class SendQueue {
     }
   }
 
-  /** A chain that does not answer may know it. */
-  async #isKnown(hash: Hex): Promise<boolean> {
+  /** undefined where the chain does not answer. */
+  async #isKnown(hash: Hex): Promise<boolean | undefined> {
     try {
       await this.publicClient.getTransaction({ hash });
       return true;
     } catch (error) {
-      return !(error instanceof TransactionNotFoundError);
+      return error instanceof TransactionNotFoundError ? false : undefined;
     }
   }
 }
