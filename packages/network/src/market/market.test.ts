@@ -2,28 +2,19 @@ import fc from 'fast-check';
 import { type Address, numberToHex, pad } from 'viem';
 import { describe, expect, it } from 'vitest';
 import {
-  CHUNK_TRANSITIONS,
   type ChunkDemand,
   checkCurve,
   chunkPrice,
   chunkSlices,
   clearBatch,
   earliestTimeFor,
-  hasEnded,
-  InvariantError,
   lockCollateral,
   lockDeadline,
   type MarketPolicy,
   matchChunk,
   type Offer,
-  ORDER_TRANSITIONS,
-  orderMoney,
   priceAt,
   quote,
-  refundable,
-  transitionChunk,
-  transitionOrder,
-  updateCapacity,
   updateRate,
 } from './index.js';
 
@@ -308,36 +299,7 @@ describe('terms of a lock', () => {
   });
 });
 
-describe('states', () => {
-  it('refuses what cannot happen', () => {
-    expect(transitionOrder('running', 'deliver')).toBe('delivered');
-    expect(() => transitionOrder('settled', 'cancel')).toThrow(InvariantError);
-    expect(() => transitionOrder('delivered', 'cancel')).toThrow(InvariantError);
-    expect(() => transitionChunk('accepted', 'reject')).toThrow(InvariantError);
-    expect(() => transitionChunk('waiting', 'prove')).toThrow(InvariantError);
-  });
-  it('lets every order end from every state, and every chunk but an accepted one wait again', () => {
-    for (const [state, events] of Object.entries(ORDER_TRANSITIONS)) {
-      if (!hasEnded(state as keyof typeof ORDER_TRANSITIONS)) expect(events.expire).toBe('expired');
-    }
-    for (const state of ['offered', 'locked', 'proven'] as const) {
-      expect(Object.values(CHUNK_TRANSITIONS[state])).toContain('waiting');
-    }
-    expect(CHUNK_TRANSITIONS.accepted).toEqual({});
-  });
-  it('keeps spent + held + free = reserved', () => {
-    const chunks = [
-      { state: 'accepted', price: 5n },
-      { state: 'locked', price: 7n },
-      { state: 'waiting', price: 0n },
-    ] as const;
-    expect(orderMoney('running', 20n, chunks)).toEqual({ spent: 5n, held: 7n, free: 8n });
-    expect(refundable(20n, chunks)).toBe(15n);
-    expect(() => orderMoney('running', 11n, chunks)).toThrow(InvariantError);
-  });
-});
-
-describe('rate and capacity', () => {
+describe('rate', () => {
   const rates = { weightBps: 2_000, maxStepBps: 2_500 };
   it('comes near to a steady rate without ever passing it', () => {
     let rate = updateRate(undefined, { workUnits: 1_000, seconds: 1 }, rates);
@@ -351,12 +313,6 @@ describe('rate and capacity', () => {
   it('moves by at most a quarter for one receipt', () => {
     expect(updateRate(1_000, { workUnits: 1, seconds: 1_000 }, rates)).toBe(800);
     expect(updateRate(1_000, { workUnits: 10 ** 9, seconds: 1 }, rates)).toBe(1_250);
-  });
-  it('gives back one place for a failure, not half', () => {
-    const steps = { successesPerStep: 3, maxCapacity: 10 };
-    expect(updateCapacity({ capacity: 8, successes: 2 }, 'failed', 8, steps)).toEqual({ capacity: 7, successes: 0 });
-    expect(updateCapacity({ capacity: 7, successes: 2 }, 'accepted', 8, steps)).toEqual({ capacity: 8, successes: 0 });
-    expect(updateCapacity({ capacity: 1, successes: 0 }, 'failed', 8, steps).capacity).toBe(1);
   });
 });
 

@@ -165,8 +165,6 @@ export const manifestSchema = z.strictObject({
   commitments: z.record(name, hex64Schema),
 });
 export type OrderManifest = z.infer<typeof manifestSchema>;
-export const sealedManifestSchema = z.strictObject({ manifest: manifestSchema, seal: signedSchema('Manifest') });
-export type SealedManifest = z.infer<typeof sealedManifestSchema>;
 
 // ——— provers
 

@@ -133,13 +133,11 @@ export type Cancel = Message<'Cancel'>;
 export type Endpoint = Message<'Endpoint'>;
 export type ManifestSeal = Message<'Manifest'>;
 export type Lock = Message<'Lock'>;
-export type ReleaseMessage = Message<'Release'>;
 export type Receipt = Message<'Receipt'>;
 export type Acknowledgement = Message<'Acknowledgement'>;
 export type VerdictCommit = Message<'VerdictCommit'>;
 export type VerdictMessage = Message<'Verdict'>;
 export type EpochRoot = Message<'EpochRoot'>;
-export type RequestMessage = Message<'Request'>;
 
 /** A message with its signature (65 bytes). */
 export interface Signed<M> {

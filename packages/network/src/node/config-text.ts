@@ -29,15 +29,6 @@ export function configMarkdown(): string {
   return ['| setting | environment | default | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
-/** Lines for `--help`. */
-export function configHelp(): string {
-  const rows = configRows().map((r) => {
-    const fallback = r.fallback === '-' ? '' : ` (default ${r.fallback})`;
-    return `  ${(r.flag ?? '').padEnd(40)}${r.meaning}${fallback} [${r.environment}]`;
-  });
-  return `${rows.join('\n')}\n`;
-}
-
 /** The settings by name, for dumps and logs: secrets and credentials are hidden, amounts are decimal strings. */
 export function describeConfig(config: NodeConfig): Record<string, unknown> {
   const shown: Record<string, unknown> = {};

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keystorePath, loadConfig } from './config.js';
 import { CONFIG_KEYS, flagOf } from './config-keys.js';
-import { configHelp, configMarkdown, configRows, describeConfig } from './config-text.js';
+import { configMarkdown, configRows, describeConfig } from './config-text.js';
 import { networkOf, readNetworkFile, writeNetworkFile } from './network-file.js';
 
 let directory: string;
@@ -113,10 +113,10 @@ describe('the settings', () => {
     );
   });
 
-  it('are all in the help and in the docs, under names that differ', () => {
-    const [help, markdown, rows] = [configHelp(), configMarkdown(), configRows()];
+  it('are all in the docs, under names that differ', () => {
+    const [markdown, rows] = [configMarkdown(), configRows()];
     for (const [name, { environment, meaning }] of Object.entries(CONFIG_KEYS)) {
-      expect(help).toContain(meaning);
+      expect(markdown).toContain(meaning);
       expect(markdown).toContain(`\`${name}\``);
       expect(markdown).toContain(`\`${environment}\``);
     }

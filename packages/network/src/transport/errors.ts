@@ -32,8 +32,3 @@ export class TransportError extends Error {
     this.hint = options.hint ?? '';
   }
 }
-
-/** The body of every answer that is a refusal. */
-export interface ErrorBody {
-  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
-}

@@ -1,4 +1,4 @@
-/** How fast a prover is, and how much it is given at once: moved by its receipts, gently. */
+/** How fast a prover is: moved by its receipts, gently. */
 import { InputError } from '@dsperse/core/verify';
 
 export interface RatePolicy {
@@ -39,34 +39,4 @@ export function updateRate(rate: number | undefined, done: WorkDone, policy: Rat
   const change = wanted > most ? most : wanted < -most ? -most : wanted;
   const after = before + change;
   return Number(after < 1n ? 1n : after);
-}
-
-export interface CapacityPolicy {
-  /** Successes in a row that earn one more chunk at once. */
-  readonly successesPerStep: number;
-  readonly maxCapacity: number;
-}
-
-export interface CapacityState {
-  /** Chunks at once: at least 1, at most what the prover declares. */
-  readonly capacity: number;
-  /** Successes since the last change. */
-  readonly successes: number;
-}
-
-/**
- * One up after a run of successes, one down after a failure, never to less than 1: a disconnection costs one place,
- * not an epoch, and there is no halving to climb back from.
- */
-export function updateCapacity(
-  state: CapacityState,
-  outcome: 'accepted' | 'failed',
-  declared: number,
-  policy: CapacityPolicy,
-): CapacityState {
-  const most = Math.max(1, Math.min(declared, policy.maxCapacity));
-  if (outcome === 'failed') return { capacity: Math.max(1, Math.min(state.capacity, most) - 1), successes: 0 };
-  const successes = state.successes + 1;
-  if (successes < policy.successesPerStep) return { capacity: Math.min(state.capacity, most), successes };
-  return { capacity: Math.min(most, state.capacity + 1), successes: 0 };
 }
