@@ -12,7 +12,7 @@ export type AttemptResult =
   | 'disputed'
   /** No receipt by the deadline. */
   | 'missed'
-  /** Given back for a reason that was found true. */
+  /** Given back for a reason that was found true, or missed while the gateway was away. */
   | 'excused'
   | 'released'
   /** The order ended before anything was due. */
@@ -73,5 +73,6 @@ function resultOf(attempt: AttemptTrace, endedAt: number, quorum: QuorumResult):
   if (release) return release.attested && release.reason !== 'given-back' ? 'excused' : 'released';
   const isLate = acknowledgement !== undefined && acknowledgement.message.receivedAt > lock.message.deadline;
   if (receipt && !isLate) return 'disputed';
-  return lock.message.deadline < endedAt ? 'missed' : 'open';
+  if (lock.message.deadline >= endedAt) return 'open';
+  return attempt.excused ? 'excused' : 'missed';
 }

@@ -417,3 +417,24 @@ describe('settleEpoch', () => {
     expect(settle({ emission: { ...minting.emission, feeMultipleBps: 10_000 } })).toThrow(/feeMultipleBps/);
   });
 });
+
+describe('a lock that was missed while the gateway was away', () => {
+  const missed = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'missed', votes: [] });
+  const late = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'late', votes: [] });
+
+  it('costs nothing, and one that was missed while it was there does', () => {
+    for (const attempt of [missed, late]) {
+      expect(judgeAttempt(attempt, 300, VALIDATORS, parameters).result).toBe('missed');
+      expect(judgeAttempt({ ...attempt, excused: true }, 300, VALIDATORS, parameters).result).toBe('excused');
+      expect(judgeAttempt({ ...attempt, excused: true }, 200, VALIDATORS, parameters).result).toBe('open');
+    }
+  });
+
+  it('is no excuse for a proof that is rejected, and takes nothing from one that is accepted', () => {
+    const votes = (accepted: boolean) => VALIDATORS.map(() => accepted);
+    const rejected = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'verdicts', votes: votes(false) });
+    const accepted = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'verdicts', votes: votes(true) });
+    expect(judgeAttempt({ ...rejected, excused: true }, 300, VALIDATORS, parameters).result).toBe('convicted');
+    expect(judgeAttempt({ ...accepted, excused: true }, 300, VALIDATORS, parameters).result).toBe('accepted');
+  });
+});

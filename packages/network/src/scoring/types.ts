@@ -51,6 +51,8 @@ export interface AttemptTrace {
   readonly release?: Release;
   readonly receipt?: Signed<Receipt>;
   readonly acknowledgement?: Signed<Acknowledgement>;
+  /** The gateway says that it was not there for a part of the lock's time: then a missed lock is not held against anybody. */
+  readonly excused?: true;
   readonly commits: readonly Signed<VerdictCommit>[];
   readonly verdicts: readonly Signed<VerdictMessage>[];
 }

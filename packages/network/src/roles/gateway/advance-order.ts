@@ -14,7 +14,8 @@ import { getPrivate, putPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
 import { offerChunks } from './offer-chunks.js';
-import { loadAttempts, loadChunks, loadOrder, type OrderRow, orderRow } from './order-rows.js';
+import { type AttemptRow, loadAttempts, loadChunks, loadOrder, type OrderRow, orderRow } from './order-rows.js';
+import { wasAway } from './outages.js';
 import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
 import { endAttempt } from './take-work.js';
@@ -160,13 +161,7 @@ export class OrderRunner {
           next = Math.min(next, missedAt);
           continue;
         }
-        await g.sql.transaction(async (tx) => {
-          if (!(await endAttempt(tx, attempt, 'missed', 'no proof came before the deadline of the lock', now))) return;
-          const key = { chunk: chunk.index, attempt: attempt.attempt };
-          await tellOrder(tx, 'missed', order.id, now, { ...key, prover: attempt.prover });
-          await tellProver(tx, attempt.prover, 'released', { order: order.id, ...key, outcome: 'missed' }, now);
-        });
-        g.metrics.attempts.inc({ outcome: 'missed' });
+        await this.#endMissed(attempt, now);
         changed = true;
       } else if (order.manifest) {
         const at = await judgeChunk(g, order.manifest, chunk, attempt);
@@ -176,6 +171,31 @@ export class OrderRunner {
     }
     if (changed) return now;
     return Math.min(next, await offerChunks(g, order, chunks, attempts));
+  }
+
+  /** No proof came in time: the prover's fault only where there was a gateway for it all the time. */
+  async #endMissed(attempt: AttemptRow, now: number): Promise<void> {
+    const { g } = this;
+    const { order, prover } = attempt;
+    const isExcused = await wasAway(g, attempt.lockedMs, attempt.deadline * 1000 + GRACE_MS);
+    const outcome = isExcused ? 'ended' : 'missed';
+    const why = isExcused
+      ? 'no gateway was there for a part of its time'
+      : 'no proof came before the deadline of the lock';
+    await g.sql.transaction(async (tx) => {
+      if (!(await endAttempt(tx, attempt, outcome, why, now))) return;
+      const key = { chunk: attempt.index, attempt: attempt.attempt };
+      if (isExcused) {
+        await tx.execute('update attempts set excused = true where order_id = $1 and idx = $2 and attempt = $3', [
+          order,
+          attempt.index,
+          attempt.attempt,
+        ]);
+      }
+      await tellOrder(tx, isExcused ? 'released' : 'missed', order, now, { ...key, prover, detail: why });
+      await tellProver(tx, prover, 'released', { order, ...key, outcome }, now);
+    });
+    g.metrics.attempts.inc({ outcome });
   }
 
   /** A reserve that a chain lost is made again. @returns why it cannot be, where the order must end */

@@ -134,6 +134,7 @@ function attemptTrace(a: AttemptRow): Omit<AttemptTrace, 'commits' | 'verdicts'>
     ...(releaseOf(a) ? { release: releaseOf(a) } : {}),
     ...(a.delivery ? { receipt: a.delivery.receipt } : {}),
     ...(a.acknowledgement ? { acknowledgement: a.acknowledgement } : {}),
+    ...(a.excused ? { excused: true } : {}),
   };
 }
 

@@ -16,6 +16,7 @@ import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
 import { NonceTable } from './nonce-table.js';
+import { BEAT_MS, beat } from './outages.js';
 import { gatewayRoutes } from './routes.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
@@ -152,12 +153,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function runLoop(): Promise<void> {
+    const beating = { at: 0 };
     const listing = { at: 0 };
     const sweepMs = Math.min(SWEEP_MS, settings.retainMs);
     const sweeping = { at: Date.now() + sweepMs };
     const settling = { at: 0 };
     let epochWork: Promise<void> | undefined;
     while (!stopping) {
+      // Before locks are found missed.
+      await every(BEAT_MS, beating, 'saying that a gateway is there', () => beat(g));
       await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
       await every(sweepMs, sweeping, 'sweeping', () => sweep(g));
       epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {

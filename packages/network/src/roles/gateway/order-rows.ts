@@ -76,6 +76,8 @@ export interface AttemptRow {
   readonly canary: Hex | undefined;
   /** A committee did not accept it: all validators judge. */
   readonly everyone: boolean;
+  /** Its deadline passed while no gateway was there, or one was not for a part of its time. */
+  readonly excused: boolean;
   readonly outcome: AttemptOutcome | undefined;
   readonly reason: string | undefined;
   readonly endedMs: number | undefined;
@@ -163,6 +165,7 @@ export function attemptRow(r: Raw): AttemptRow {
     revealingMs: absent(r.revealing_ms),
     canary: absent(r.canary),
     everyone: r.everyone,
+    excused: r.excused,
     outcome: absent(r.outcome),
     reason: absent(r.reason),
     endedMs: absent(r.ended_ms),

@@ -176,4 +176,11 @@ export const MIGRATIONS = [
       alter table attempts add column everyone boolean not null default false;
     `,
   },
+  {
+    id: '0004-outages',
+    sql: `
+      create table outages (from_ms bigint primary key, until_ms bigint not null);
+      alter table attempts add column excused boolean not null default false;
+    `,
+  },
 ];

@@ -1,6 +1,7 @@
 /** Forgetting: what nobody needs any more goes, so that tables and blobs stay bounded. */
 import type { SqlValue } from '../../store/index.js';
 import type { GatewayContext } from './gateway-context.js';
+import { forgetOutages } from './outages.js';
 
 const UPLOAD_MS = 3_600_000;
 const OPERATORS_MS = 7 * 24 * 3_600_000;
@@ -28,6 +29,7 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute(`delete from events where at_ms < $1 and topic not like 'order:%'`, [since]);
   await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
+  await forgetOutages(g);
   while ((await sweepOrders(g, since)) === BATCH);
   await deleteBlobs(g, `kind = 'uploaded' and created_ms < $1`, [now - UPLOAD_MS]);
   await sweepEpochs(g, now);

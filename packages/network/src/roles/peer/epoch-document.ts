@@ -38,6 +38,7 @@ const attemptTraceSchema = z.strictObject({
     .optional(),
   receipt: signedSchema('Receipt').optional(),
   acknowledgement: signedSchema('Acknowledgement').optional(),
+  excused: z.literal(true).optional(),
   commits,
   verdicts,
 });
