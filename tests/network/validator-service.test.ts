@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SliceProof } from '@dsperse/core/verify';
@@ -22,7 +22,7 @@ import { seal } from '@dsperse/network/transport';
 import { type Hex, zeroHash } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { settlementParameters } from '../../packages/network/src/chain/network-parameters.js';
-import type { EpochDocument } from '../../packages/network/src/roles/peer/epoch-document.js';
+import { type EpochDocument, epochDocumentSchema } from '../../packages/network/src/roles/peer/epoch-document.js';
 import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
 import { createValidator } from '../../packages/network/src/roles/validator/validator.js';
 import { wrongProof } from './dishonest-provers.js';
@@ -126,6 +126,7 @@ function answer(asked: Asked) {
     duties = duties.filter((d) => d.kind !== 'reveal');
     return { json: {} };
   }
+  if (path === '/v1/epochs/1' && asked.method === 'PUT') return { json: {} };
   if (path === '/v1/epochs/1' && epoch) return { json: epoch };
   if (path === '/v1/epochs/1/signatures') {
     const signed = jsonOf(asked) as Signed<EpochRoot>;
@@ -357,6 +358,49 @@ describe('epochs', () => {
     await refused();
     cancelled = true;
     await until(() => signatures.length === 1, 'the signature on the other root');
+  });
+
+  const given = () =>
+    fake.asked
+      .filter((a) => a.method === 'PUT' && a.path === '/v1/epochs/1')
+      .map((a) => epochDocumentSchema.parse(jsonOf(a)));
+
+  it('are given, as they were signed, to a gateway that lacks them', async () => {
+    const trace = await judged();
+    duties = [{ kind: 'document', epoch: 1 }];
+    await until(() => fake.times('GET', '/v1/duties') > 3, 'a look at the duties');
+    expect(given()).toEqual([]);
+    propose(trace);
+    await until(() => signatures.length === 1, 'the signature');
+    await crash(services[0]);
+    await start();
+    duties = [{ kind: 'document', epoch: 1 }];
+    await until(() => given().length > 0, 'the document');
+    expect(given()[0]).toEqual(epoch);
+  });
+
+  it('that nobody posted for a minute are offered to gateways unasked, and signed again for them', async () => {
+    propose(await judged());
+    await until(() => signatures.length === 1, 'the signature');
+    await crash(services[0]);
+    const minutesAgo = Date.now() / 1000 - 120;
+    utimesSync(join(directory, 'validator', 'epochs', '1.json'), minutesAgo, minutesAgo);
+    await start();
+    await until(() => given().length > 0, 'the document');
+    signatures = [];
+    // The stakes have changed since: what was signed stands.
+    stakes[0].stake = 11n;
+    duties = [{ kind: 'epoch', epoch: 1 }];
+    await until(() => signatures.length === 1, 'the signature again').finally(() => {
+      stakes[0].stake = 10n;
+    });
+    const posted = given().length;
+    head = { last: 1, next: 2, root: signatures[0].message.root };
+    await crash(services[0]);
+    await start();
+    await until(() => fake.times('GET', '/v1/duties') > 6, 'looks at the duties');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(given().length).toBe(posted);
   });
 
   it('are not signed with a verdict that is not ours', async () => {

@@ -231,6 +231,8 @@ export const dutySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('verify'), ...chunkKey }),
   z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
   z.strictObject({ kind: z.literal('epoch'), epoch: count }),
+  /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
+  z.strictObject({ kind: z.literal('document'), epoch: count }),
 ]);
 export type Duty = z.infer<typeof dutySchema>;
 export const dutiesSchema = z.strictObject({ duties: z.array(dutySchema) });

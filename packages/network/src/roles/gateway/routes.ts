@@ -43,6 +43,9 @@ import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js
 
 const SEALED = 'application/octet-stream';
 const EVENT_SECONDS = 15;
+/** Of an epoch's document: some hundreds of orders. */
+const EPOCH_BYTES = 128 << 20;
+const EPOCH_VALUES = 10_000_000;
 
 const index = z.coerce.number().int().min(0).max(0xffffffff);
 const orderParams = z.strictObject({ id: bytes32Schema });
@@ -355,7 +358,10 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       auth: 'signed',
       summary: 'what a validator has still to do',
       response: dutiesSchema,
-      handle: async ({ sender }) => ({ duties: await dutiesOf(g, await validator(sender)) }),
+      handle: async ({ sender }) => {
+        const duties = await dutiesOf(g, await validator(sender));
+        return { duties: [...duties, ...epochs.adoption.duties()] };
+      },
     }),
     jsonRoute({
       method: 'GET',
@@ -413,6 +419,22 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       handle: async ({ sender, params }) => {
         await validator(sender);
         return epochs.document(params.epoch);
+      },
+    }),
+    jsonRoute({
+      method: 'PUT',
+      path: '/v1/epochs/{epoch}',
+      auth: 'signed',
+      summary: 'an epoch that a validator signed, where this gateway does not have it',
+      params: epochParams,
+      request: epochDocumentSchema,
+      response: done,
+      limits: { bodyBytes: EPOCH_BYTES, bodyTimeoutMs: 300_000, handlerTimeoutMs: 300_000, jsonValues: EPOCH_VALUES },
+      handle: async ({ sender, params, body }) => {
+        if (body.epoch !== params.epoch)
+          throw new Refusal(400, 'wrong-epoch', 'it is another epoch', 'correct the path');
+        await epochs.adoption.offer(await validator(sender), body);
+        return {};
       },
     }),
     jsonRoute({

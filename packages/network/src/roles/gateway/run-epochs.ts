@@ -19,8 +19,9 @@ import {
 } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { type EpochDocument, epochDocumentSchema, settlementSchema } from '../peer/epoch-document.js';
+import { type EpochDocument, epochDocumentSchema, rootOf, settlementSchema } from '../peer/epoch-document.js';
 import { traceContext } from '../validator/check-epoch.js';
+import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
 import { tellOrder, tellValidators } from './event-log.js';
@@ -64,13 +65,17 @@ export class EpochRunner {
   /** Epochs that were settled lately: since when, and how often they were looked up since. */
   #settled: Map<number, { readonly atMs: number; looks: number }> | undefined;
 
+  readonly adoption: EpochAdoption;
+
   /** Orders whose trace does not hold, and until when they are left out. */
   readonly #setAside = new Map<Hex, number>();
 
   constructor(
     private readonly g: GatewayContext,
     private readonly onSettled: (settlement: Settlement) => void = () => {},
-  ) {}
+  ) {
+    this.adoption = new EpochAdoption(g);
+  }
 
   /** Moves the open epoch on, or opens one where orders wait to be settled. */
   async advance(): Promise<void> {
@@ -88,6 +93,7 @@ export class EpochRunner {
     await g.sql.execute(`update epochs set state = 'collecting' where state in ('posted', 'settled') and epoch > $1`, [
       head.last,
     ]);
+    await this.adoption.look(head);
     await this.#lookAgain();
     const [open] = await g.sql.query<EpochRow>(
       `select * from epochs where state in ('collecting', 'posted') order by epoch limit 1`,
@@ -106,7 +112,7 @@ export class EpochRunner {
       ? settlementSchema.parse(last.settlement).state
       : emptyState((await g.ledger.emission()).closedAt);
     if (head.root.toLowerCase() !== previous.root) {
-      g.log.warn({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
+      g.log.debug({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
       return;
     }
     const ids = await this.#settleable();
@@ -188,15 +194,7 @@ export class EpochRunner {
     const { g } = this;
     const { epoch, trace, previous } = document;
     const settlement = settleEpoch(trace, await settlementParameters(g.ledger, trace.closedAt), previous);
-    const message: EpochRoot = {
-      epoch,
-      previous: previous.root,
-      root: settlement.root,
-      spent: settlement.totals.spent,
-      minted: settlement.totals.minted,
-      leaves: settlement.leaves.length,
-      closedAt: trace.closedAt,
-    };
+    const message = rootOf(document, settlement);
     const bytes = canonicalBytes(document);
     const digest = await g.blobs.put(bytes);
     await recordBlob(g, digest, 'private', bytes.length, g.identity.account.address.toLowerCase());
@@ -222,8 +220,7 @@ export class EpochRunner {
     }
     const posted = await g.ledger.epoch(row.epoch);
     if (!posted || posted.root.toLowerCase() !== row.root) {
-      g.log.error({ epoch: row.epoch }, 'the chain has another root for this epoch');
-      return;
+      return this.#reopen(row, 'the chain has another epoch under its number');
     }
     if (posted.cancelled) return this.#reopen(row, 'it was cancelled on the chain');
     if ((await g.ledger.now()) >= posted.finalAt) await this.#apply(row);

@@ -5,6 +5,7 @@ import {
   amountSchema,
   bytes32Schema,
   chunkProofSchema,
+  type EpochRoot,
   signatureSchema,
   signedSchema,
 } from '../../messages/index.js';
@@ -108,6 +109,19 @@ export const epochDocumentSchema = z.strictObject({
   previous: settlementStateSchema,
 });
 export type EpochDocument = z.infer<typeof epochDocumentSchema>;
+
+/** What validators sign of an epoch. */
+export function rootOf({ epoch, trace, previous }: EpochDocument, { root, totals, leaves }: Settlement): EpochRoot {
+  return {
+    epoch,
+    previous: previous.root,
+    root,
+    spent: totals.spent,
+    minted: totals.minted,
+    leaves: leaves.length,
+    closedAt: trace.closedAt,
+  };
+}
 
 export const leafSchema: z.ZodType<Leaf> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal(1), order: bytes32Schema, spent: amount, delivered: z.boolean() }),

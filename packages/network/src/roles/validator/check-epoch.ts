@@ -16,7 +16,7 @@ import {
   settleEpoch,
   type TraceContext,
 } from '../../scoring/index.js';
-import type { EpochDocument } from '../peer/epoch-document.js';
+import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
 import type { ValidatorJournal } from './validator-journal.js';
 
 export interface EpochContext {
@@ -60,19 +60,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
     return refuse(code, `${path}: ${message} (${faults.length} in all)`);
   }
   const settlement = settleEpoch(trace, parameters, previous);
-  const { root, totals, leaves } = settlement;
-  return {
-    root: {
-      epoch,
-      previous: previous.root,
-      root,
-      spent: totals.spent,
-      minted: totals.minted,
-      leaves: leaves.length,
-      closedAt: trace.closedAt,
-    },
-    settlement,
-  };
+  return { root: rootOf(document, settlement), settlement };
 }
 
 /** What a trace is held against, looked up here: by validators, and by the gateway before it proposes. */

@@ -9,6 +9,7 @@ import type { Ledger } from '../../chain/ledger.js';
 import { networkTiming } from '../../chain/network-parameters.js';
 import {
   type CaseDocument,
+  canonicalJson,
   caseSchema,
   commitmentOf,
   type Duty,
@@ -21,6 +22,7 @@ import {
   sealingContext,
   signMessage,
   type TensorBundle,
+  toJson,
   type VerdictCommit,
   type VerdictMessage,
 } from '../../messages/index.js';
@@ -30,10 +32,11 @@ import { open, TransportError } from '../../transport/index.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { settlementOf } from '../peer/claim-earnings.js';
 import { runDutyLoop } from '../peer/duty-loop.js';
-import { epochDocumentSchema } from '../peer/epoch-document.js';
+import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import { ProgramCache } from '../peer/program-cache.js';
 import { checkEpoch } from './check-epoch.js';
+import { SignedEpochs } from './signed-epochs.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
 import { type VerifyCase, VerifyPool } from './verify-pool.js';
 
@@ -65,6 +68,9 @@ export interface ValidatorOptions {
 const VALUES_BYTES = 1 << 30;
 const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
+const EPOCH_TIMEOUT_MS = 5 * 60_000;
+/** Far longer than signatures are collected for. */
+const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
 /** Orders whose public values are at hand. */
@@ -108,6 +114,9 @@ class Validator {
   readonly #epochs;
   #programs!: ProgramCache;
   #journal!: ValidatorJournal;
+  #signed!: SignedEpochs;
+  /** Epochs that the chain has gone beyond. */
+  readonly #posted = new Set<number>();
 
   constructor(private readonly options: ValidatorOptions) {
     const { metrics, settings } = options;
@@ -128,6 +137,7 @@ class Validator {
     const { dataDirectory, links, settings } = this.options;
     const directory = join(dataDirectory, 'validator');
     this.#journal = await ValidatorJournal.open(join(directory, 'journal'));
+    this.#signed = await SignedEpochs.open(join(directory, 'epochs'));
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
     this.#pool?.warm();
     for (const link of links) {
@@ -165,9 +175,11 @@ class Validator {
     for (const duty of duties) {
       if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
       else if (duty.kind === 'reveal') reveals.push(duty);
-      else this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+      else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+      else this.#give(link, duty.epoch);
     }
     if (reveals.length > 0) await this.#reveal(link, reveals);
+    await this.#offerUnposted(link);
   }
 
   /** A duty is begun without asking for it; where that fails, the next poll finds it still to be done. */
@@ -175,6 +187,7 @@ class Validator {
     const duty = dutySchema.parse({ kind: event, ...(data as object) });
     if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
     else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+    else if (duty.kind === 'document') this.#give(link, duty.epoch);
     // It may be about a case that we have not judged.
     else if (this.#journal.verdict(duty)) this.#begin(`reveal ${caseText(duty)}`, () => this.#reveal(link, [duty]));
     return true;
@@ -387,12 +400,13 @@ class Validator {
   }
 
   async #signEpoch(link: GatewayLink, epoch: number): Promise<void> {
-    const { identity, network, ledger, links } = this.options;
+    const { ledger, links } = this.options;
     const signal = this.#stopping.signal;
     const document = await link.get(`/v1/epochs/${epoch}`, epochDocumentSchema, {
       signal,
       maxResponseBytes: EPOCH_BYTES,
     });
+    if (await this.#hasSigned(document)) return this.#sendRoot(link, document);
     const outcome = await checkEpoch(document, epoch, {
       ledger,
       validator: this.#operator,
@@ -410,7 +424,23 @@ class Validator {
       if (error instanceof InputError) return this.#refuse(epoch, error.code, error.message);
       throw error;
     }
-    const signed = await signMessage(identity.account, network, 'EpochRoot', outcome.root);
+    await this.#signed.keep(document, Date.now());
+    return this.#sendRoot(link, document);
+  }
+
+  /** Whether it is what we checked and signed before: then we sign it again, for whichever gateway posts it. */
+  async #hasSigned(document: EpochDocument): Promise<boolean> {
+    const before = this.#journal.epoch(document.epoch) && (await this.#signed.get(document.epoch));
+    return before !== undefined && canonicalJson(before) === canonicalJson(document);
+  }
+
+  /** @param document whose root stands in the journal */
+  async #sendRoot(link: GatewayLink, { epoch, trace }: EpochDocument): Promise<void> {
+    const { identity, network } = this.options;
+    const bound = this.#journal.epoch(epoch);
+    if (!bound) throw new Error(`the root of epoch ${epoch} is not in the journal`);
+    const signed = await signMessage(identity.account, network, 'EpochRoot', bound.root);
+    const signal = this.#stopping.signal;
     try {
       await link.post(`/v1/epochs/${epoch}/signatures`, signed, nothing, { idempotent: true, signal });
     } catch (error) {
@@ -419,8 +449,35 @@ class Validator {
     }
     this.#abstained.delete(`epoch ${epoch}`);
     this.#epochs.inc({ outcome: 'signed' });
-    const { root, spent } = outcome.root;
-    this.#log.info({ epoch, root, spent: spent.toString(), orders: document.trace.orders.length }, 'epoch signed');
+    const { root, spent } = bound.root;
+    this.#log.info({ epoch, root, spent: spent.toString(), orders: trace.orders.length }, 'epoch signed');
+  }
+
+  /** Sends a gateway an epoch that we signed. */
+  #give(link: GatewayLink, epoch: number): void {
+    const name = `document ${epoch} ${link.url}`;
+    this.#begin(name, async () => {
+      const document = await this.#signed.get(epoch);
+      // Again after a while, longer each time: others may not have sent it yet.
+      this.#rest(name);
+      if (!document) return;
+      const options = { signal: this.#stopping.signal, timeoutMs: EPOCH_TIMEOUT_MS };
+      await link.call(
+        (client) => client.put(`/v1/epochs/${epoch}`, toJson(document), nothing, options),
+        options.signal,
+      );
+    });
+  }
+
+  /** What was signed a while ago and not posted: the gateway that proposed it may be gone, and another can post it. */
+  async #offerUnposted(link: GatewayLink): Promise<void> {
+    const old = this.#signed.signedBefore(Date.now() - UNPOSTED_MS).filter((epoch) => !this.#posted.has(epoch));
+    if (old.length === 0) return;
+    const { next } = await this.options.ledger.settlementHead();
+    for (const epoch of old) {
+      if (epoch < next) this.#posted.add(epoch);
+      else this.#give(link, epoch);
+    }
   }
 
   #refuse(epoch: number, code: string, detail: string): void {

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Hex, zeroHash } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { OnChainEpoch, SettlementHead } from '../../chain/ledger.js';
+import { settlementParameters } from '../../chain/network-parameters.js';
+import { type NetworkId, signMessage } from '../../messages/index.js';
+import { emptyState, settleEpoch } from '../../scoring/index.js';
+import { migrate, openFileBlobs, openSql, type SqlStore } from '../../store/index.js';
+import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
+import type { GatewayContext } from './gateway-context.js';
+import { EpochRunner } from './run-epochs.js';
+import { MIGRATIONS } from './schema.js';
+
+const word = (k: number): Hex => `0x${k.toString(16).padStart(64, '0')}`;
+const accounts = [1, 2, 3, 4].map((k) => privateKeyToAccount(word(k)));
+const names = accounts.map((a) => a.address.toLowerCase() as Hex).sort();
+const validators = names.map((operator) => ({ operator, account: operator, stake: 100n }));
+const network: NetworkId = { chainId: 1, market: `0x${'11'.repeat(20)}`, settlement: `0x${'22'.repeat(20)}` };
+const PARAMETERS: Record<string, bigint> = {
+  feeBps: 1_000n,
+  feeValidatorBps: 5_000n,
+  feeBurnBps: 2_500n,
+  stakeCapBps: 10_000n,
+  missedLockBps: 10_000n,
+  rejectedProofBps: 20_000n,
+  releaseBps: 1_000n,
+  rememberEpochs: 100n,
+  recallFloorBps: 5_000n,
+  canaryMemory: 20n,
+  canaryBps: 500n,
+  committeeSeats: 64n,
+  epochSeconds: 10n,
+  commitSeconds: 5n,
+  clockSkewSeconds: 300n,
+  emissionYearBps: 1_000n,
+  emissionProverBps: 6_000n,
+  emissionValidatorBps: 3_000n,
+  emissionFeeMultipleBps: 8_000n,
+};
+
+/** An epoch without orders: emission alone is settled. */
+const documentOf = (epoch: number, previous = emptyState()): EpochDocument => ({
+  epoch,
+  trace: { epoch, closedAt: 1_000 * epoch, validators, provers: [], orders: [], canaries: [] },
+  previous,
+});
+
+let directory: string;
+let sql: SqlStore;
+let head: SettlementHead;
+let posted: Map<number, OnChainEpoch>;
+let sent: number[];
+let g: GatewayContext;
+let runner: EpochRunner;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dsperse-adopt-'));
+  sql = await openSql({ directory: join(directory, 'database') });
+  await migrate(sql, MIGRATIONS);
+}, 120_000);
+afterAll(async () => {
+  await sql.close();
+  await rm(directory, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  await sql.script('delete from epochs; delete from orders; delete from events; delete from leases');
+  head = { last: -1, next: 1, root: zeroHash };
+  posted = new Map();
+  sent = [];
+  const quiet = () => {};
+  g = {
+    sql,
+    blobs: await openFileBlobs({ directory: join(directory, 'blobs') }),
+    network,
+    holder: 'here',
+    identity: { account: accounts[0] },
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    settings: { maxOrdersPerEpoch: 10 },
+    timing: async () => ({ epochSeconds: 10, commitSeconds: 5, clockSkewSeconds: 300 }),
+    ledger: {
+      network,
+      contracts: { treasury: `0x${'33'.repeat(20)}` },
+      now: async () => 10_000,
+      parameters: async (of: readonly string[]) => Object.fromEntries(of.map((n) => [n, PARAMETERS[n] ?? 0n])),
+      emission: async () => ({ cap: 10n ** 27n, minted: 0n, closedAt: 0 }),
+      validators: async () => validators,
+      settlementHead: async () => head,
+      epoch: async (n: number) => posted.get(n),
+      settleOrders: async () => {},
+      penalise: async () => {},
+      postEpoch: async (message: { epoch: number }) => void sent.push(message.epoch),
+    },
+    nowMs: () => 10_000_000,
+  } as unknown as GatewayContext;
+  runner = new EpochRunner(g);
+});
+
+const settled = async (document: EpochDocument) =>
+  settleEpoch(document.trace, await settlementParameters(g.ledger, document.trace.closedAt), document.previous);
+
+/** As the chain has it when another gateway posted it. */
+async function post(document: EpochDocument): Promise<void> {
+  const { epoch } = document;
+  const { root } = await settled(document);
+  posted.set(epoch, { epoch, root, postedAt: 1, finalAt: 2, cancelled: false });
+  head = { last: epoch, next: epoch + 1, root };
+}
+const rows = () => sql.query<{ epoch: number; state: string }>('select epoch, state from epochs order by epoch');
+
+test('an epoch that only another database has is taken over from more than a third of the validators, and built upon', async () => {
+  const document = documentOf(1);
+  await post(document);
+  await runner.advance();
+  expect(runner.adoption.duties()).toEqual([{ kind: 'document', epoch: 1 }]);
+  await runner.adoption.offer(names[0], document);
+  await runner.adoption.offer(names[0], document);
+  expect(await rows()).toEqual([]);
+  await runner.adoption.offer(names[1], document);
+  expect(await rows()).toEqual([{ epoch: 1, state: 'posted' }]);
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'settled' }]);
+  await runner.advance();
+  expect(runner.adoption.duties()).toEqual([]);
+  // Others can claim from it, and look how it came about.
+  expect(await runner.document(1)).toEqual(document);
+  const { settlement } = await runner.settlement(1);
+  expect(settlement).toEqual(await settled(document));
+});
+
+test('what does not have the root of the chain is refused, whoever says it', async () => {
+  await post(documentOf(1));
+  const other = { ...documentOf(1), trace: { ...documentOf(1).trace, closedAt: 999 } };
+  for (const name of names) {
+    await expect(runner.adoption.offer(name, other)).rejects.toMatchObject({ code: 'other-root' });
+  }
+  expect(await rows()).toEqual([]);
+});
+
+test('a remembered order that is not in the root is not taken from a third of the validators', async () => {
+  const document = documentOf(1);
+  await post(document);
+  const lie = { ...document, previous: { ...emptyState(), orders: [{ id: word(9), epoch: 0 }] } };
+  expect((await settled(lie)).root).toBe((await settled(document)).root);
+  await runner.adoption.offer(names[0], lie);
+  await runner.adoption.offer(names[1], document);
+  await runner.adoption.offer(names[2], document);
+  expect((await runner.settlement(1)).settlement.state.orders).toEqual([]);
+});
+
+test('an epoch that was signed and never posted is posted from here, once validators have signed it again', async () => {
+  const document = documentOf(1);
+  await runner.adoption.offer(names[0], document);
+  await runner.adoption.offer(names[1], document);
+  expect(await rows()).toEqual([{ epoch: 1, state: 'collecting' }]);
+  const told = await sql.query<{ kind: string }>(`select kind from events where topic = 'validators'`);
+  expect(told).toEqual([{ kind: 'epoch' }]);
+  const message = rootOf(document, await settled(document));
+  for (const account of accounts.slice(0, 3)) {
+    const signed = await signMessage(account, network, 'EpochRoot', message);
+    await runner.takeSignature(account.address.toLowerCase() as Hex, 1, signed);
+  }
+  await runner.advance();
+  expect(sent).toEqual([1]);
+});
+
+test('one that the chain has gone on without is refused', async () => {
+  await post(documentOf(1));
+  await expect(runner.adoption.offer(names[0], documentOf(2))).rejects.toMatchObject({ code: 'void-epoch' });
+  const next = documentOf(2, (await settled(documentOf(1))).state);
+  await expect(runner.adoption.offer(names[0], next)).resolves.toBeUndefined();
+});
+
+test('a proposal of ours whose number another gateway took is proposed anew upon the other', async () => {
+  const ours = { ...documentOf(1), trace: { ...documentOf(1).trace, closedAt: 500 } };
+  for (const name of names.slice(0, 2)) await runner.adoption.offer(name, ours);
+  await sql.execute(
+    `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,
+       budget, created_ms, epoch) values ('mine', 'r', '{}', 'k', 'f', 'delivered', true, 'd', 's', 1, 1, 1, 1)`,
+  );
+  await post(documentOf(1));
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'abandoned' }]);
+  expect(await sql.query('select epoch from orders')).toEqual([{ epoch: null }]);
+  await runner.advance();
+  expect(runner.adoption.duties()).toEqual([{ kind: 'document', epoch: 1 }]);
+  for (const name of names.slice(0, 2)) await runner.adoption.offer(name, documentOf(1));
+  expect(await rows()).toEqual([{ epoch: 1, state: 'posted' }]);
+});
