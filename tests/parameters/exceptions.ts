@@ -20,7 +20,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     constants: [
       ...solidity('Emission.sol', 'BPS', 'YEAR'),
       ...solidity('StakeManager.sol', 'RAY'),
-      ...network('market/capacity.ts', 'BPS'),
+      ...network('market/prover-rate.ts', 'BPS'),
       ...network('market/deadlines.ts', 'BPS'),
       ...network('market/price-curve.ts', 'MILLION'),
       ...network('market/quote.ts', 'BPS'),
@@ -83,7 +83,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       room('transport/server'),
       ...network('chain/local-anvil.ts', 'DUMP_SECONDS', 'COPY_MS', 'RESTART_DELAY_MS', 'POLL_MS', '#process'),
       ...network('chain/process-identity.ts', 'POLL_MS'),
-      ...network('chain/send-queue.ts', 'LOST_AFTER', 'LOOK_MS'),
+      ...network('chain/send-queue.ts', 'LOST_AFTER', 'LOOK_MS', 'AWAY_MS'),
       ...network('chain/evm-ledger.ts', 'KNOWN_ALREADY'),
       ...network('node/run-services.ts', '[DONE, BUG]', 'SIGNALS'),
       ...network('node/lifecycle.ts', 'stopTimeoutMs'),
@@ -96,6 +96,8 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('messages/known-signers.ts', 'SIGNERS', 'WINDOW_BITS', 'USES_FOR_TABLE'),
       ...network('node/endpoint-record.ts', 'MAX_URL'),
       ...network('roles/gateway/gateway.ts', 'MAX_INFERENCE_THREADS'),
+      ...network('roles/gateway/adopt-epoch.ts', 'WANTED', 'HELD'),
+      ...network('roles/gateway/routes.ts', 'EPOCH_VALUES'),
       ...network('roles/gateway/run-epochs.ts', 'EPOCHS_AT_START'),
       ...network('roles/peer/epoch-document.ts', 'MANY'),
       ...network('roles/validator/verify-worker.ts', 'KEYS'),
@@ -110,6 +112,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason:
       'how often one looks, and how long before one looks or sends again: the outcome is the same, a little later',
     constants: [
+      ...network('roles/gateway/adopt-epoch.ts', 'KNOWN_MS'),
       ...network('roles/gateway/advance-order.ts', 'LEASE_MS', 'RESERVE_CHECK_MS'),
       ...network('roles/gateway/disk-room.ts', 'REMEMBER_MS', 'retryAfterSeconds'),
       ...network('roles/gateway/event-log.ts', 'POLL_MS'),
@@ -125,10 +128,18 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/peer/program-cache.ts', 'BLOB_TIMEOUT_MS'),
       ...network('roles/prover/prover.ts', 'STAKE_MS'),
       ...network('roles/prover/work-chunk.ts', 'UPLOAD_TIMEOUT_MS', 'RETRY'),
-      ...network('roles/validator/validator.ts', 'GATHER_MS', '[FIRST_RETRY_MS, LAST_RETRY_MS]'),
+      ...network(
+        'roles/validator/validator.ts',
+        'GATHER_MS',
+        '[FIRST_RETRY_MS, LAST_RETRY_MS]',
+        'EPOCH_TIMEOUT_MS',
+        'UNPOSTED_MS',
+      ),
       ...network('roles/watch-gas.ts', 'EVERY_MS'),
+      ...sdk('chain-access.ts', 'ANSWER_MS'),
       ...sdk('client.ts', 'SUBMIT_TIMEOUT_MS'),
       ...sdk('gateway-blobs.ts', 'BLOB_TIMEOUT_MS'),
+      ...sdk('mined-receipt.ts', 'LOOK_MS', 'AWAY_MS'),
       ...sdk('order-handle.ts', 'POLL_MS', 'AFTER_END_MS'),
       ...cli('network/network-access.ts', 'pollingMs'),
     ],
@@ -155,6 +166,11 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     reason: 'how far a node trusts its own estimate of the memory that a proof needs',
     constants: network('roles/peer/prover-memory.ts', 'MARGIN'),
+  },
+  {
+    reason:
+      'when a gateway says of itself that it was not there: its word can excuse a missed lock at any time, and never blames one',
+    constants: network('roles/gateway/outages.ts', 'BEAT_MS', 'OUTAGE_MS', 'REMEMBERED_MS'),
   },
   {
     reason: 'a refusal before anything is reserved, of an order that could not end in time',

@@ -78,7 +78,13 @@ beforeEach(async () => {
     identity: { account: accounts[0] },
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     settings: { maxOrdersPerEpoch: 10 },
-    timing: async () => ({ epochSeconds: 10, commitSeconds: 5, clockSkewSeconds: 300 }),
+    timing: async () => ({
+      epochSeconds: 10,
+      commitSeconds: 5,
+      clockSkewSeconds: 300,
+      collectSeconds: 30,
+      exitMarginSeconds: 30,
+    }),
     ledger: {
       network,
       contracts: { treasury: `0x${'33'.repeat(20)}` },
@@ -90,6 +96,7 @@ beforeEach(async () => {
       epoch: async (n: number) => posted.get(n),
       settleOrders: async () => {},
       penalise: async () => {},
+      claim: async () => {},
       postEpoch: async (message: { epoch: number }) => void sent.push(message.epoch),
     },
     nowMs: () => 10_000_000,

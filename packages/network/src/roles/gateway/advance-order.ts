@@ -161,7 +161,7 @@ export class OrderRunner {
           next = Math.min(next, missedAt);
           continue;
         }
-        await this.#endMissed(attempt, now);
+        await this.#endMissed(attempt, missedAt, now);
         changed = true;
       } else if (order.manifest) {
         const at = await judgeChunk(g, order.manifest, chunk, attempt);
@@ -174,10 +174,10 @@ export class OrderRunner {
   }
 
   /** No proof came in time: the prover's fault only where there was a gateway for it all the time. */
-  async #endMissed(attempt: AttemptRow, now: number): Promise<void> {
+  async #endMissed(attempt: AttemptRow, missedAtMs: number, now: number): Promise<void> {
     const { g } = this;
     const { order, prover } = attempt;
-    const isExcused = await wasAway(g, attempt.lockedMs, attempt.deadline * 1000 + GRACE_MS);
+    const isExcused = await wasAway(g, attempt.lockedMs, missedAtMs);
     const outcome = isExcused ? 'ended' : 'missed';
     const why = isExcused
       ? 'no gateway was there for a part of its time'

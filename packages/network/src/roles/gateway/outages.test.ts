@@ -28,6 +28,8 @@ const g = {
     parameters: async () => ({ canaryBps: 0n, committeeSeats: 64n }),
   },
   policy: async () => ({}),
+  timing: async () => ({ lockGraceSeconds: 1, judgingGraceSeconds: 15, commitSeconds: 1 }),
+  provers: async () => ({ failureWindowSeconds: 60, restSeconds: 5 }),
   nowMs: () => now,
 } as unknown as GatewayContext;
 
