@@ -97,6 +97,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('node/endpoint-record.ts', 'MAX_URL'),
       ...network('roles/gateway/gateway.ts', 'MAX_INFERENCE_THREADS'),
       ...network('roles/gateway/adopt-epoch.ts', 'WANTED', 'HELD'),
+      ...network('roles/gateway/plan-chunks.ts', 'MARGIN'),
       ...network('roles/gateway/routes.ts', 'EPOCH_VALUES'),
       ...network('roles/gateway/run-epochs.ts', 'EPOCHS_AT_START'),
       ...network('roles/peer/epoch-document.ts', 'MANY'),
@@ -147,7 +148,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     reason: 'how long a node keeps what it no longer needs for any settlement, on its own disk',
     constants: [
-      ...network('roles/gateway/sweep.ts', 'UPLOAD_MS', 'OPERATORS_MS', 'EPOCHS_MS'),
+      ...network('roles/gateway/sweep.ts', 'UPLOAD_MS', 'OPERATORS_MS', 'EPOCHS_MS', 'LATE_MS'),
       ...network('roles/prover/prover-journal.ts', 'KEEP_MS'),
       ...network('roles/validator/validator-journal.ts', 'KEEP_MS'),
     ],

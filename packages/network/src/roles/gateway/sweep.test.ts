@@ -95,3 +95,27 @@ test('proposals that came to nothing are forgotten once a later epoch is settled
   expect(rows.map((r) => r.epoch)).toEqual([1, 3, 4]);
   expect(deleted.filter((d) => d.startsWith('trace')).sort()).toEqual(['trace 1', 'trace 2']);
 });
+
+test('a reserve that was mined after its order had ended is settled with it; what cannot be is left', async () => {
+  const now = 50_000_000;
+  const chain: Record<string, { state: string; exitAt: number }> = {
+    late: { state: 'reserved', exitAt: now },
+    leaving: { state: 'reserved', exitAt: now / 1000 + 60 },
+    never: { state: 'none', exitAt: 0 },
+    ended: { state: 'exited', exitAt: 0 },
+  };
+  for (const id of Object.keys(chain)) await order(id, 'expired', false, now - 1_000);
+  await order('long-ago', 'expired', false, now - 3_600_000);
+  const asked: string[] = [];
+  const ledger = {
+    order: async (id: string) => {
+      asked.push(id);
+      return chain[id];
+    },
+  };
+  const log = { warn() {} };
+  await sweep({ sql, ledger, log, settings: GATEWAY_DEFAULTS, nowMs: () => now } as unknown as GatewayContext);
+  expect(asked.sort()).toEqual(Object.keys(chain).sort());
+  const rows = await sql.query<{ id: string }>('select id from orders where reserved and ended_ms = $1', [now - 1_000]);
+  expect(rows).toEqual([{ id: 'late' }]);
+});

@@ -1,4 +1,5 @@
 /** Forgetting: what nobody needs any more goes, so that tables and blobs stay bounded. */
+import type { Hex } from 'viem';
 import type { SqlValue } from '../../store/index.js';
 import type { GatewayContext } from './gateway-context.js';
 import { forgetOutages } from './outages.js';
@@ -8,6 +9,9 @@ const OPERATORS_MS = 7 * 24 * 3_600_000;
 /** Traces of epochs explain penalties, and show what was signed: longer than stake can be thawing. */
 const EPOCHS_MS = 60 * 24 * 3_600_000;
 const BATCH = 500;
+/** For so long after an order ended without a reserve, one is looked for. */
+const LATE_MS = 600_000;
+const LATE_AT_ONCE = 100;
 const CHANGING = [
   'nonces',
   'events',
@@ -30,11 +34,31 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
   await forgetOutages(g);
+  await findLateReserves(g);
   while ((await sweepOrders(g, since)) === BATCH);
   await deleteBlobs(g, `kind = 'uploaded' and created_ms < $1`, [now - UPLOAD_MS]);
   await sweepEpochs(g, now);
   // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back.
   if (g.sql.kind === 'pglite') for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
+}
+
+/**
+ * A transaction that was not waited for any longer may have been mined after all: the reserve of an order that ended without
+ * one is settled, and so returned, like any other.
+ */
+async function findLateReserves(g: GatewayContext): Promise<void> {
+  const ended = await g.sql.query<{ id: Hex }>(
+    `select id from orders where not reserved and epoch is null and ended_ms > $1
+     and state in ('failed', 'cancelled', 'expired') order by ended_ms desc limit $2`,
+    [g.nowMs() - LATE_MS, LATE_AT_ONCE],
+  );
+  for (const { id } of ended) {
+    const { state, exitAt } = await g.ledger.order(id);
+    // One that the requester can take back already is left to it.
+    if (state !== 'reserved' || exitAt * 1000 < g.nowMs() + LATE_MS) continue;
+    g.log.warn({ order: id }, 'an order that had ended was reserved after all: it is settled');
+    await g.sql.execute('update orders set reserved = true where id = $1 and epoch is null', [id]);
+  }
 }
 
 /** @returns how many were forgotten */
