@@ -5,6 +5,7 @@ export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
 export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
 export { groupMemory, groupSlices, type SliceGroup } from './group-slices.js';
+export { packageFault } from './package-fault.js';
 export { joinPackages, type ProofUnit, packageUnit } from './proof-unit.js';
 export type { PhaseListener, PreparedUnit, ProvePhase } from './prove.js';
 export {

@@ -10,7 +10,15 @@ export interface WorkerRequest {
   readonly packages: readonly string[];
 }
 
+/** Whether the packages are of the program whose key has this digest. */
+export interface CheckRequest {
+  readonly id: number;
+  readonly key: string;
+  readonly packages: readonly string[];
+}
+
 export type WorkerAnswer =
+  | { readonly id: number; readonly kind: 'checked'; readonly fault: string | undefined }
   | { readonly id: number; readonly kind: 'chunk'; readonly index: number; readonly bundle: Uint8Array }
   | ({ readonly id: number; readonly kind: 'done' } & Activations)
   | { readonly id: number; readonly kind: 'failed'; readonly code: string; readonly message: string };
@@ -39,6 +47,10 @@ export class ActivationPool {
   #next = 0;
   #stopped = false;
   readonly #pending = new Map<number, Pending>();
+  readonly #checks = new Map<
+    number,
+    { resolve: (fault: string | undefined) => void; reject: (error: Error) => void }
+  >();
 
   constructor(private readonly options: { blobs: BlobLocation; cacheBytes: number; threads: number }) {}
 
@@ -56,6 +68,23 @@ export class ActivationPool {
     });
   }
 
+  /** @returns what is wrong with the packages of a program; undefined where nothing is */
+  check(key: string, packages: readonly string[]): Promise<string | undefined> {
+    if (this.#stopped) return Promise.reject(new ActivationError('worker-died', 'the gateway is stopping'));
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#checks.set(id, { resolve, reject });
+      this.#started().postMessage({ id, key, packages } satisfies CheckRequest);
+    });
+  }
+
+  #failAll(why: string): void {
+    for (const p of [...this.#pending.values(), ...this.#checks.values()])
+      p.reject(new ActivationError('worker-died', why));
+    this.#pending.clear();
+    this.#checks.clear();
+  }
+
   #started(): Worker {
     if (this.#worker) return this.#worker;
     const worker = new Worker(new URL('./activation-worker.js', import.meta.url), { workerData: this.options });
@@ -64,8 +93,7 @@ export class ActivationPool {
     const died = (why: string) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      for (const p of this.#pending.values()) p.reject(new ActivationError('worker-died', why));
-      this.#pending.clear();
+      this.#failAll(why);
     };
     worker.on('error', (error) => died(error.message));
     worker.on('exit', (code) => died(`the inference thread ended with ${code}`));
@@ -73,6 +101,14 @@ export class ActivationPool {
   }
 
   #take(answer: WorkerAnswer): void {
+    const check = this.#checks.get(answer.id);
+    if (check) {
+      this.#checks.delete(answer.id);
+      if (answer.kind === 'checked') check.resolve(answer.fault);
+      else check.reject(new ActivationError('failed', answer.kind === 'failed' ? answer.message : 'no answer'));
+      return;
+    }
+    if (answer.kind === 'checked') return;
     const pending = this.#pending.get(answer.id);
     if (!pending) return;
     if (answer.kind === 'chunk') {
@@ -93,8 +129,7 @@ export class ActivationPool {
     this.#stopped = true;
     const worker = this.#worker;
     this.#worker = undefined;
-    for (const p of this.#pending.values()) p.reject(new ActivationError('worker-died', 'the gateway is stopping'));
-    this.#pending.clear();
+    this.#failAll('the gateway is stopping');
     await worker?.terminate();
   }
 }

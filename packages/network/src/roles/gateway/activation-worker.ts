@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createKernels } from '@dsperse/core/kernels';
 import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
 import { type BlobLocation, openBlobs } from '../../store/index.js';
-import type { WorkerAnswer, WorkerRequest } from './activation-pool.js';
+import type { CheckRequest, WorkerAnswer, WorkerRequest } from './activation-pool.js';
+import { packagesFault } from './check-packages.js';
 import { runActivations } from './run-activations.js';
 
 const {
@@ -63,8 +64,24 @@ async function run({ id, job, packages }: WorkerRequest): Promise<void> {
   }
 }
 
+async function bytesOf(digest: string): Promise<Uint8Array> {
+  const bytes = await blobs.get(digest);
+  if (!bytes) throw new Error(`${digest} is not here`);
+  return bytes;
+}
+
+async function check({ id, key, packages }: CheckRequest): Promise<void> {
+  try {
+    const read = (index: number) => bytesOf(packages[index]);
+    const fault = await packagesFault(await bytesOf(key), packages.length, read, kernels);
+    tell({ id, kind: 'checked', fault });
+  } catch (error) {
+    tell({ id, kind: 'failed', code: 'internal', message: (error as Error).message });
+  }
+}
+
 // One after another: each uses all threads.
 let last = Promise.resolve();
-port.on('message', (request: WorkerRequest) => {
-  last = last.then(() => run(request));
+port.on('message', (request: WorkerRequest | CheckRequest) => {
+  last = last.then(() => ('key' in request ? check(request) : run(request)));
 });

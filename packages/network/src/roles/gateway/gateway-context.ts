@@ -74,6 +74,8 @@ export interface GatewayContext {
   timing(): Promise<NetworkTiming>;
   judging(): Promise<JudgingPolicy>;
   provers(): Promise<ProverPolicy>;
+  /** What is wrong with the packages of a program, by digests; undefined where nothing is. */
+  checkPackages(key: string, packages: readonly string[]): Promise<string | undefined>;
   /** Nothing new is taken while the disk is nearly full: what runs needs the rest. @throws Refusal `disk-full` */
   requireRoom(): Promise<void>;
   readonly log: Log;

@@ -96,6 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     timing: () => networkTiming(ledger),
     judging: () => judgingPolicy(ledger),
     provers: () => proverPolicy(ledger),
+    checkPackages: (key, packages) => pool.check(key, packages),
     requireRoom: () => room.require(),
     log,
     metrics: {

@@ -65,6 +65,10 @@ export async function publishProgram(g: GatewayContext, publisher: Address, docu
     }) &&
     isEqual(outputs, document.outputs);
   if (!isSame) throw bad('its slices or outputs are not those of its key');
+  const packages = document.slices.map((s) => s.package);
+  const isKnown = (await readProgram(g, document.fingerprint)) !== undefined;
+  const fault = isKnown ? undefined : await g.checkPackages(document.key, packages);
+  if (fault) throw bad(fault);
   await g.sql.execute(
     `insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, $3, $4)
      on conflict (fingerprint) do nothing`,
@@ -72,6 +76,6 @@ export async function publishProgram(g: GatewayContext, publisher: Address, docu
   );
   // Only what was uploaded: a digest that somebody names does not make private data public.
   await g.sql.execute(`update blobs set kind = 'program' where digest = any($1) and kind = 'uploaded'`, [
-    [document.key, ...document.slices.map((s) => s.package)],
+    [document.key, ...packages],
   ]);
 }

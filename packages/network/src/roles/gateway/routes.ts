@@ -131,6 +131,7 @@ function publicRoutes(g: GatewayContext, node: () => z.infer<typeof nodeSchema>)
       params: z.strictObject({ fingerprint: hex64Schema }),
       request: programSchema,
       response: done,
+      limits: { handlerTimeoutMs: 600_000 },
       handle: async ({ sender, params, body }) => {
         if (body.fingerprint !== params.fingerprint) {
           throw new Refusal(400, 'bad-program', 'the document is of another program', 'correct the path');
