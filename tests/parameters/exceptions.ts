@@ -97,7 +97,6 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('node/endpoint-record.ts', 'MAX_URL'),
       ...network('roles/gateway/gateway.ts', 'MAX_INFERENCE_THREADS'),
       ...network('roles/gateway/adopt-epoch.ts', 'WANTED', 'HELD'),
-      ...network('roles/gateway/plan-chunks.ts', 'MARGIN'),
       ...network('roles/gateway/routes.ts', 'EPOCH_VALUES'),
       ...network('roles/gateway/run-epochs.ts', 'EPOCHS_AT_START'),
       ...network('roles/peer/epoch-document.ts', 'MANY'),
