@@ -3,11 +3,11 @@
  * public vectors. Lengths in the names count entries, not limbs.
  */
 import { invariant } from '../base/errors.js';
-import { mul as mulM31, P } from '../field/m31.js';
+import { P } from '../field/m31.js';
 import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import { eqTable } from '../field/qm31-array.js';
 
-export { dot, hadamard, outer } from '../field/qm31-array.js';
+export { dot, dotSigned, hadamard, outer } from '../field/qm31-array.js';
 
 export type ExtVector = Uint32Array;
 
@@ -86,26 +86,6 @@ export function identityAt(r: readonly Ext[]): Ext {
   let v: Ext = ZERO;
   for (const x of r) v = add(add(v, v), x);
   return v;
-}
-
-/** Σ_i v[i]·x[i] for signed integers x. */
-export function dotSigned(v: ExtVector, x: Int32Array, offset: number, stride: number): Ext {
-  const n = lengthOf(v);
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  for (let i = 0; i < n; i++) {
-    const y = x[offset + i * stride];
-    if (y === 0) continue;
-    const m = y < 0 ? y + P : y;
-    const o = 4 * i;
-    a += mulM31(v[o], m);
-    b += mulM31(v[o + 1], m);
-    c += mulM31(v[o + 2], m);
-    d += mulM31(v[o + 3], m);
-  }
-  return [a % P, b % P, c % P, d % P];
 }
 
 /** The element of the field that a signed integer |x| < 2^53 stands for. */

@@ -404,7 +404,7 @@ export function evaluate(f: Functional, dims: readonly number[], data: Int32Arra
       dims.map((_, i) => i),
       dims,
     );
-    return mul(f.coef, dotSigned(dense, data, 0, 1));
+    return mul(f.coef, dotSigned(dense, data, 0));
   }
   const inner = lengthOf(last.values);
   const rest = { coef: f.coef, blocks: f.blocks.filter((b) => b !== last) };
@@ -416,6 +416,6 @@ export function evaluate(f: Functional, dims: readonly number[], data: Int32Arra
   );
   invariant(lengthOf(lead) === rows, 'blocks of a functional do not cover the tensor');
   let s: Ext = ZERO;
-  for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values, data, r * inner, 1)));
+  for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values, data, r * inner)));
   return mul(f.coef, s);
 }

@@ -73,6 +73,31 @@ export function dotBase(base: Uint32Array, ext: Uint32Array): Ext {
   return [reduceSplit(x0, y0), reduceSplit(x1, y1), reduceSplit(x2, y2), reduceSplit(x3, y3)];
 }
 
+/** Σ ext[i]·x[from + i] over all entries of `ext`, for signed 32-bit integers x. */
+export function dotSigned(ext: Uint32Array, x: Int32Array, from: number): Ext {
+  let [x0, x1, x2, x3, y0, y1, y2, y3] = [0, 0, 0, 0, 0, 0, 0, 0];
+  const n = ext.length / 4;
+  for (let i = 0; i < n; ) {
+    // As in dotBase; x = low + 2^16·high with a signed high half.
+    for (const end = Math.min(n, i + 16); i < end; i++) {
+      const low = x[from + i] & 0xffff;
+      const high = x[from + i] >> 16;
+      const o = 4 * i;
+      x0 += ext[o] * low;
+      y0 += ext[o] * high;
+      x1 += ext[o + 1] * low;
+      y1 += ext[o + 1] * high;
+      x2 += ext[o + 2] * low;
+      y2 += ext[o + 2] * high;
+      x3 += ext[o + 3] * low;
+      y3 += ext[o + 3] * high;
+    }
+    [x0, x1, x2, x3] = [slim(x0), slim(x1), slim(x2), slim(x3)];
+    [y0, y1, y2, y3] = [slim(y0), slim(y1), slim(y2), slim(y3)];
+  }
+  return [reduceSplit(x0, y0), reduceSplit(x1, y1), reduceSplit(x2, y2), reduceSplit(x3, y3)];
+}
+
 /** Entry i is scale·eq(point, i), point[0] being the most significant bit of i; 2^point.length entries. */
 export function eqTable(point: readonly Ext[], scale: Ext = ONE): Uint32Array {
   const table = new Uint32Array(4 * 2 ** point.length);

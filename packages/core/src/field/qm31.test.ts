@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { P } from './m31.js';
 import { add, type Ext, equal, fromBase, inv, isCanonical, mul, mulBase, neg, ONE, square, sub, ZERO } from './qm31.js';
-import { dot, dotBase, eqTable } from './qm31-array.js';
+import { dot, dotBase, dotSigned, eqTable } from './qm31-array.js';
 
 const p = BigInt(P);
 const mod = (x: bigint): number => Number(((x % p) + p) % p);
@@ -86,6 +86,22 @@ describe('flat arrays over QM31', () => {
     const many = new Array<Ext>(3001).fill(largest);
     expect(dot(flat(many), flat(many))).toEqual(product(product(largest, largest), fromBase(3001)));
     expect(dotBase(new Uint32Array(3001).fill(P - 1), flat(many))).toEqual(product(largest, fromBase(P - 3001)));
+  });
+
+  it('takes dot products with signed integers', () => {
+    const signed = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(element, signed), { maxLength: 40 }), fc.nat(3), (pairs, from) => {
+        const x = Int32Array.from([...new Array<number>(from).fill(7), ...pairs.map((pair) => pair[1])]);
+        const expected = pairs.map(([e, y]) => product(e, fromBase(((y % P) + P) % P)));
+        expect(dotSigned(flat(pairs.map((pair) => pair[0])), x, from)).toEqual(sum(expected));
+      }),
+    );
+    for (const y of [-(2 ** 31), 2 ** 31 - 1]) {
+      const many = flat(new Array<Ext>(3001).fill(largest));
+      const factor = Number((((BigInt(y) * 3001n) % BigInt(P)) + BigInt(P)) % BigInt(P));
+      expect(dotSigned(many, new Int32Array(3001).fill(y), 0)).toEqual(product(largest, fromBase(factor)));
+    }
   });
 
   it('tabulates eq, the first coordinate being the most significant bit', () => {
