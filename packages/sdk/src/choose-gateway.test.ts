@@ -133,8 +133,8 @@ describe('an order', () => {
     const { options } = world({ a: { operator: one }, b: { operator: two, quote: { unitPrice: 1_200n } } });
     return compareGateways(options, ['http://a', 'http://b'], request);
   };
-  const refusal = (status?: number, cause?: unknown) =>
-    new TransportError('x', 'no', { retryable: true, ...(status === undefined ? {} : { status }), cause });
+  const refusal = (status?: number, cause?: unknown, code = 'x') =>
+    new TransportError(code, 'no', { retryable: true, ...(status === undefined ? {} : { status }), cause });
 
   it('goes to the best gateway, at most five percent over the lowest price', async () => {
     const signed: bigint[] = [];
@@ -147,7 +147,7 @@ describe('an order', () => {
 
   it('goes to the next one where the best refuses it or is gone', async () => {
     const gone = new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) });
-    for (const error of [refusal(429), refusal(503), refusal(undefined, gone)]) {
+    for (const error of [refusal(429), refusal(503, undefined, 'busy'), refusal(undefined, gone)]) {
       const tried: string[] = [];
       const placed = await chooseGateway(await compared(), request, async ({ gatewayUrl }) => {
         tried.push(gatewayUrl);
@@ -158,8 +158,24 @@ describe('an order', () => {
     }
   });
 
+  it('is worth at the next one what that one is expected to take', async () => {
+    const signed: bigint[] = [];
+    const place = async ({ gatewayUrl }: { gatewayUrl: string }, terms: { price: { max: bigint } }) => {
+      signed.push(terms.price.max);
+      if (gatewayUrl === 'http://a') throw refusal(409);
+    };
+    await chooseGateway(await compared(), request, place, 500);
+    expect(signed).toEqual([1_050n, 1_260n]);
+  });
+
   it('is not placed twice where one fell silent with it, nor where the caller is at fault', async () => {
-    for (const error of [refusal(), refusal(504), new InputError('bad-input', 'out of range', '')]) {
+    for (const error of [
+      refusal(),
+      refusal(500),
+      refusal(503),
+      refusal(504),
+      new InputError('bad-input', 'out of range', ''),
+    ]) {
       const tried: string[] = [];
       const placing = chooseGateway(await compared(), request, async ({ gatewayUrl }) => {
         tried.push(gatewayUrl);

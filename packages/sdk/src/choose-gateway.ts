@@ -117,7 +117,7 @@ function limitFault(quote: QuoteDocument, { budget, minChanceBps = 0 }: GatewayL
   return undefined;
 }
 
-/** The price that is signed: at most `overBps` above the lowest that any gateway is expected to take. */
+/** The price that is signed: at most `overBps` above the lowest that a gateway is expected to take, of those that are left. */
 export function capPrice(price: PriceTerms, lowest: bigint, overBps: number): PriceTerms {
   const cap = (lowest * (BPS + BigInt(overBps)) + BPS - 1n) / BPS;
   const max = cap < price.max ? cap : price.max;
@@ -144,10 +144,9 @@ export async function chooseGateway<T, Terms extends OrderTerms>(
   overBps?: number,
 ): Promise<ChosenGateway<T>> {
   const skipped = [...compared.skipped];
-  const [best] = compared.offers;
-  const signed =
-    best && overBps !== undefined ? { ...terms, price: capPrice(terms.price, best.expected, overBps) } : terms;
   for (const offer of compared.offers) {
+    // Those before it refused: it is the cheapest that is left.
+    const signed = overBps === undefined ? terms : { ...terms, price: capPrice(terms.price, offer.expected, overBps) };
     try {
       return { offer, placed: await place(offer, signed), skipped };
     } catch (error) {
@@ -167,10 +166,13 @@ export async function chooseGateway<T, Terms extends OrderTerms>(
 function wasRefused(error: unknown): boolean {
   if (error instanceof InputError) return ['unknown-program', 'other-program'].includes(error.code);
   if (!(error instanceof TransportError)) return false;
-  return error.status !== undefined
-    ? error.status >= 400 && error.status !== 408 && error.status !== 504
-    : isRefusedConnection(error);
+  if (error.status === undefined) return isRefusedConnection(error);
+  if (error.status >= 500) return error.status === 503 && BEFORE_TAKING.includes(error.code);
+  return error.status >= 400 && error.status !== 408;
 }
+
+/** Codes of a gateway that refuses before it looks at an order; another fault of its own may come after it took it. */
+const BEFORE_TAKING: readonly string[] = ['busy', 'stopping', 'missing-blobs'];
 
 function isRefusedConnection(error: TransportError): boolean {
   for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {

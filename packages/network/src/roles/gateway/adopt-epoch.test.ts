@@ -28,6 +28,7 @@ const PARAMETERS: Record<string, bigint> = {
   rejectedProofBps: 20_000n,
   releaseBps: 1_000n,
   rememberEpochs: 100n,
+  skippedEpochsMax: 2n,
   recallFloorBps: 5_000n,
   canaryMemory: 20n,
   canaryBps: 500n,
@@ -177,6 +178,25 @@ test('one that the chain has gone on without is refused', async () => {
   await expect(runner.adoption.offer(names[0], documentOf(2))).rejects.toMatchObject({ code: 'void-epoch' });
   const next = documentOf(2, (await settled(documentOf(1))).state);
   await expect(runner.adoption.offer(names[0], next)).resolves.toBeUndefined();
+});
+
+test('a number that the chain would not take is refused', async () => {
+  await expect(runner.adoption.offer(names[0], documentOf(3))).resolves.toBeUndefined();
+  await expect(runner.adoption.offer(names[0], documentOf(4))).rejects.toMatchObject({ code: 'void-epoch' });
+});
+
+test('a signed proposal that another epoch came before is proposed anew, not posted', async () => {
+  const document = documentOf(2);
+  for (const name of names.slice(0, 2)) await runner.adoption.offer(name, document);
+  const message = rootOf(document, await settled(document));
+  for (const account of accounts) {
+    const signed = await signMessage(account, network, 'EpochRoot', message);
+    await runner.takeSignature(account.address.toLowerCase() as Hex, 2, signed);
+  }
+  await post(documentOf(1));
+  await runner.advance();
+  expect(sent).toEqual([]);
+  expect(await rows()).toEqual([{ epoch: 2, state: 'abandoned' }]);
 });
 
 test('a proposal of ours whose number another gateway took is proposed anew upon the other', async () => {

@@ -95,12 +95,18 @@ export class EpochAdoption {
 
   /** @throws Refusal where the chain shows that it is not, and cannot become, an epoch of the network */
   async #isPosted({ epoch, previous }: EpochDocument, { root }: Settlement): Promise<boolean> {
-    const [posted, head] = await Promise.all([this.g.ledger.epoch(epoch), this.g.ledger.settlementHead()]);
+    const { ledger } = this.g;
+    const [posted, head, { skippedEpochsMax }] = await Promise.all([
+      ledger.epoch(epoch),
+      ledger.settlementHead(),
+      ledger.parameters(['skippedEpochsMax']),
+    ]);
     if (posted && !posted.cancelled) {
       if (posted.root.toLowerCase() === root) return true;
       throw new Refusal(409, 'other-root', 'the chain has another root for this epoch', 'send the one that it has');
     }
-    if (epoch >= head.next && head.root.toLowerCase() === previous.root) return false;
+    const isNext = epoch >= head.next && epoch <= head.next + Number(skippedEpochsMax);
+    if (isNext && head.root.toLowerCase() === previous.root) return false;
     throw new Refusal(409, 'void-epoch', 'the chain has gone on without this epoch', 'nothing can be done with it');
   }
 
@@ -125,7 +131,8 @@ export class EpochAdoption {
       );
       if (taken === 0) return;
       await tx.execute('delete from epoch_signatures where epoch = $1 and root <> $2', [epoch, settlement.root]);
-      await tx.execute('update orders set epoch = $2 where id = any($1) and epoch is null', [
+      // An order that still runs here ends by itself: what the chain says of it is seen then.
+      await tx.execute('update orders set epoch = $2 where id = any($1) and epoch is null and ended_ms is not null', [
         trace.orders.map((o) => o.id),
         epoch,
       ]);

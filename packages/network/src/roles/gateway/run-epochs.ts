@@ -214,7 +214,11 @@ export class EpochRunner {
   async #continue(row: EpochRow, head: SettlementHead): Promise<void> {
     const { g } = this;
     const message = rootSchema.parse(row.message);
-    if (head.last < row.epoch) return this.#post(row, message, head.next);
+    if (head.last < row.epoch) {
+      // Another gateway's epoch came first: the chain takes none that builds on an earlier one.
+      const isNext = message.previous.toLowerCase() === head.root.toLowerCase();
+      return isNext ? this.#post(row, message, head.next) : this.#reopen(row, 'another epoch was settled meanwhile');
+    }
     if (row.state === 'collecting') {
       await g.sql.execute(`update epochs set state = 'posted' where epoch = $1`, [row.epoch]);
     }

@@ -45,10 +45,15 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (document.epoch !== epoch || trace.epoch !== epoch) return refuse('wrong-epoch', `it is about ${trace.epoch}`);
   const { clockSkewSeconds } = await networkTiming(c.ledger);
   if (trace.closedAt > c.now + clockSkewSeconds) return refuse('wrong-times', 'it was closed in the future');
-  const { epochOrdersMax } = await c.ledger.parameters(['epochOrdersMax'], trace.closedAt);
+  const { epochOrdersMax, skippedEpochsMax } = await c.ledger.parameters(
+    ['epochOrdersMax', 'skippedEpochsMax'],
+    trace.closedAt,
+  );
   if (trace.orders.length > epochOrdersMax) return refuse('too-many-orders', `${trace.orders.length} in one epoch`);
   const head = await c.ledger.settlementHead();
   if (epoch < head.next) return refuse('wrong-epoch', `the chain expects ${head.next} or later`);
+  // The chain would not take it, and whoever signed it or took it over would wait for that.
+  if (epoch > head.next + Number(skippedEpochsMax)) return refuse('wrong-epoch', `far beyond ${head.next}`);
   const parameters = await settlementParameters(c.ledger, trace.closedAt);
   const other = await checkPrevious(previous, head, parameters, c);
   if (other) return refuse('wrong-previous', other);
