@@ -10,13 +10,14 @@ import {
   type EpochRoot,
   encodeBundle,
   isSignedBy,
+  type Receipt,
   type Signed,
   sealingContext,
   signMessage,
   type VerdictCommit,
   type VerdictMessage,
 } from '@dsperse/network/messages';
-import { type Service, silentLogger } from '@dsperse/network/node';
+import { createLogger, type Service } from '@dsperse/network/node';
 import { type AttemptTrace, type EpochTrace, emptyState, settleEpoch } from '@dsperse/network/scoring';
 import { seal } from '@dsperse/network/transport';
 import { type Hex, zeroHash } from 'viem';
@@ -69,6 +70,7 @@ let signatures: Signed<EpochRoot>[];
 let epoch: EpochDocument | undefined;
 let head: { last: number; next: number; root: Hex };
 let cancelled: boolean;
+let logged: { msg: string; code?: string; detail?: string }[];
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'dsperse-validator-'));
   fake = new FakeGateway();
@@ -82,6 +84,7 @@ beforeEach(async () => {
   epoch = undefined;
   head = { last: 0, next: 1, root: zeroHash };
   cancelled = false;
+  logged = [];
 });
 afterEach(async () => {
   for (const service of services) await service.stop();
@@ -186,7 +189,7 @@ async function start(): Promise<Service> {
     links: [fake.link(KEY, ['validator'])],
     settings: { workers: 1, cacheBytes: 1 << 26, pollSeconds: 0.03, preset: 'tiny' },
     dataDirectory: directory,
-    log: silentLogger(),
+    log: createLogger({ level: 'debug', format: 'json', to: { write: (line) => void logged.push(JSON.parse(line)) } }),
     metrics: metrics(),
     verify: async ({ keyBytes, ...rest }) => ({
       outcome: await checkCase({ ...rest, key: keyBytes && openCaseKey(keyBytes, 'tiny') }),
@@ -317,10 +320,15 @@ describe('epochs', () => {
     epoch = { epoch: 1, trace, previous: emptyState() };
     duties = [{ kind: 'epoch', epoch: 1 }];
   };
-  const refused = async () => {
+  /** @param why the code and a part of the detail */
+  const refused = async (code?: string, why = '') => {
     await until(() => fake.times('GET', '/v1/epochs/1') > 0, 'the look at the epoch');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(signatures).toEqual([]);
+    if (code === undefined) return;
+    expect(logged.filter((line) => line.msg === 'the epoch is not signed')).toEqual([
+      expect.objectContaining({ code, detail: expect.stringContaining(why) }),
+    ]);
   };
 
   it('are signed with the root that follows from the trace', async () => {
@@ -346,10 +354,7 @@ describe('epochs', () => {
     const trace = await judged();
     propose(trace);
     await until(() => signatures.length === 1, 'the signature');
-    const other = {
-      ...trace,
-      orders: trace.orders.map((o) => ({ ...o, chunks: o.chunks.map((c) => ({ ...c, attempts: [] })) })),
-    };
+    const other = { ...trace, closedAt: trace.closedAt + 1 };
     signatures = [];
     await crash(services[0]);
     await start();
@@ -423,7 +428,61 @@ describe('epochs', () => {
     const missed = ({ lock, lockedAt }: AttemptTrace): AttemptTrace => ({ lock, lockedAt, commits: [], verdicts: [] });
     const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map(missed) }));
     propose({ ...trace, orders: [{ ...only, chunks }] });
-    await refused();
+    await refused('foreign-verdict', `${order.id}/0/0 is left out`);
+  });
+
+  it('are not signed where an attempt that we judged is left out as a whole', async () => {
+    const trace = await judged();
+    const [only] = trace.orders;
+    propose({ ...trace, orders: [{ ...only, chunks: only.chunks.map((c) => ({ ...c, attempts: [] })) }] });
+    await refused('foreign-verdict', `${order.id}/0/0 is left out`);
+  });
+
+  it('are not signed where an order of which we judged proofs is settled at nothing, as if it had never been cut', async () => {
+    const trace = await judged();
+    propose({ ...trace, provers: [], orders: [{ ...trace.orders[0], outcome: 'failed', chunks: [] }] });
+    await refused('foreign-verdict', `${order.id}/0/0 is left out`);
+  });
+
+  it('are not signed where another proof of the attempt stands in the place of that which we judged', async () => {
+    const trace = await judged();
+    const [only] = trace.orders;
+    const [attempt] = only.chunks[0].attempts;
+    const other = { ...request.document.delivery.receipt.message, proofDigest: `0x${'66'.repeat(32)}` as Hex };
+    const { acknowledgement: _, ...rest } = attempt;
+    const receipt = await signMessage(prover, network, 'Receipt', other);
+    const swapped: AttemptTrace = { ...rest, receipt, commits: [], verdicts: [] };
+    const chunks = only.chunks.map((c, k) => (k === 0 ? { ...c, attempts: [swapped] } : c));
+    propose({ ...trace, orders: [{ ...only, chunks }] });
+    await refused('foreign-verdict', `${order.id}/0/0 is left out`);
+  });
+
+  it('are not signed where a proof that we verified is called a canary that was seen through', async () => {
+    const trace = await judged();
+    const [only] = trace.orders;
+    const [{ lock, receipt, commits: c, verdicts: v }] = only.chunks[0].attempts;
+    const { proof } = request.document.delivery;
+    const canary = { lock, receipt: receipt as Signed<Receipt>, proof, salt: zeroHash, commits: c, verdicts: v };
+    const others = await Promise.all(
+      [6, 7].map((k) => {
+        const message = { ...v[0].message, validator: accountOf(k).address, accepted: false };
+        return signMessage(accountOf(k), network, 'Verdict', message);
+      }),
+    );
+    const chunks = only.chunks.map((chunk) => ({ ...chunk, attempts: [] }));
+    const hidden = { ...trace, orders: [{ ...only, chunks }], canaries: [canary] };
+    const all = [
+      ...trace.validators,
+      ...[6, 7].map((k) => ({ ...trace.validators[0], operator: accountOf(k).address })),
+    ];
+    propose({ ...hidden, validators: all, canaries: [{ ...canary, verdicts: [...v, ...others] }] });
+    await refused('foreign-verdict', `canary of ${order.id}/0/0`);
+    logged = [];
+    fake.asked.length = 0;
+    // Nobody is held to it, and the receipt, which opens no mark, is turned down by the next check.
+    propose(hidden);
+    await until(() => logged.some((line) => line.code !== undefined), 'another refusal');
+    await refused('no-canary');
   });
 
   it('are not signed with more orders than the network settles at once', async () => {

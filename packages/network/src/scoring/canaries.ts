@@ -4,7 +4,8 @@
  * sign for; that of a canary opens with a salt, and nobody can open another one afterwards.
  */
 import { type Address, encodeAbiParameters, type Hex, keccak256 } from 'viem';
-import type { CanaryTrace, ValidatorRecall } from './types.js';
+import { judgeQuorum } from './quorum.js';
+import type { CanaryTrace, ValidatorRecall, ValidatorStake } from './types.js';
 
 /** One verdict that validators are to give. */
 export interface Duty {
@@ -47,6 +48,17 @@ export function answersTo(canary: CanaryTrace): Map<string, boolean> {
     answers.set(key, (answers.get(key) ?? true) && !message.accepted);
   }
   return answers;
+}
+
+/**
+ * Whether its answers count: only where more than a third of the stake rejects it. Where its prover did not break the proof
+ * after all, or a committee accepted it unseen, it stands in the trace and nobody is held to it.
+ */
+export function isSeenThrough(canary: CanaryTrace, validators: readonly ValidatorStake[]): boolean {
+  const verdicts = [...answersTo(canary)].map(([validator, isRight]) => {
+    return { validator: validator as Address, accepted: !isRight };
+  });
+  return judgeQuorum(verdicts, validators).decision === 'rejected';
 }
 
 const keyOf = ({ lock: { message } }: CanaryTrace) =>

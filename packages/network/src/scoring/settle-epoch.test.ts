@@ -317,7 +317,11 @@ describe('settleEpoch', () => {
     expect(first.state.recalls.map(({ answers }) => answers)).toEqual(['0', '1', '1']);
     const second = settle(2, [], first.state);
     expect(riseOf(second, address(101))).toBe(0n);
-    const right = Array.from({ length: 4 }, (_, chunk) => canaryOf([[1, false]], chunk));
+    const seen = [
+      [1, false],
+      [2, false],
+    ] as const;
+    const right = Array.from({ length: 4 }, (_, chunk) => canaryOf(seen, chunk));
     const third = settle(3, right, second.state);
     expect(third.state.recalls[0]).toEqual({ validator: address(1), answered: 5, answers: '1111' });
     expect(riseOf(third, address(101))).toBeGreaterThan(0n);
@@ -330,11 +334,25 @@ describe('settleEpoch', () => {
     const other = { ...canary, verdicts: canary.verdicts.map((v) => sign({ ...v.message, proofDigest: word(8) })) };
     expect(settleEpoch(traceOf([], { canaries: [other] }), parameters, emptyState()).state.recalls).toEqual([]);
     const both = canaryOf([
+      [1, false],
       [2, false],
       [2, true],
+      [3, false],
     ]);
     const { recalls } = settleEpoch(traceOf([], { canaries: [both] }), parameters, emptyState()).state;
-    expect(recalls).toEqual([{ validator: address(2), answered: 1, answers: '0' }]);
+    expect(recalls.map(({ answers }) => answers)).toEqual(['1', '0', '1']);
+  });
+
+  it('holds nobody to a canary that a third of the stake or less rejects: its prover may not have broken the proof', () => {
+    const valid = canaryOf([
+      [1, true],
+      [2, true],
+      [3, true],
+      [4, false],
+    ]);
+    const orders = [orderOf(1, [[plan({ price: 1_000_000n })]])];
+    const without = settleEpoch(traceOf(orders), parameters, emptyState());
+    expect(settleEpoch(traceOf(orders, { canaries: [valid] }), parameters, emptyState())).toEqual(without);
   });
 
   it('counts stake up to the cap', () => {

@@ -6,7 +6,7 @@
 import { InputError } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
 import { InvariantError } from '../market/index.js';
-import { answersTo, recallScoreBps, rememberAnswers } from './canaries.js';
+import { answersTo, isSeenThrough, recallScoreBps, rememberAnswers } from './canaries.js';
 import { checkParameters } from './check-parameters.js';
 import { cappedStakes, divideByWeight, dividePrice } from './divide.js';
 import {
@@ -24,6 +24,7 @@ import { chainEvidence, penaltyOf } from './penalties.js';
 import {
   type AccountCredit,
   type AttemptTrace,
+  type CanaryTrace,
   type EpochTrace,
   type Leaf,
   type OperatorPenalty,
@@ -94,6 +95,7 @@ class EpochBooks {
     readonly trace: EpochTrace,
     readonly parameters: SettlementParameters,
     recalls: readonly ValidatorRecall[],
+    canaries: readonly CanaryTrace[],
   ) {
     const name = (role: SlashableRole, from: { operator: Address; account: Address; toPool?: boolean }) => {
       const key = from.toPool ? payeeKey(from.operator, role) : payeeKey(from.account);
@@ -106,7 +108,7 @@ class EpochBooks {
     this.scores = new Map(
       [...this.capped.keys()].map((key) => [key, recallScoreBps(answers.get(key), parameters.recallFloorBps)]),
     );
-    for (const canary of trace.canaries) {
+    for (const canary of canaries) {
       const right = [...answersTo(canary)].filter(([, isRight]) => isRight).map(([key]) => key);
       this.note(this.capped.keys(), right);
     }
@@ -296,8 +298,9 @@ export function settleEpoch(
 ): Settlement {
   checkParameters(parameters);
   checkSequence(trace, previous);
-  const recalls = rememberAnswers(previous.recalls, trace.canaries, parameters.canaryMemory);
-  const books = new EpochBooks(trace, parameters, recalls);
+  const canaries = trace.canaries.filter((canary) => isSeenThrough(canary, trace.validators));
+  const recalls = rememberAnswers(previous.recalls, canaries, parameters.canaryMemory);
+  const books = new EpochBooks(trace, parameters, recalls, canaries);
   const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));
   books.mint(previous);
   const { credits, risen } = raiseCredits(previous.credits, books.rises);

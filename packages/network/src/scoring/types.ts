@@ -78,7 +78,10 @@ export interface OrderTrace {
   readonly chunks: readonly ChunkTrace[];
 }
 
-/** An attempt whose proof was broken on purpose: right is who rejected it. Of an order that ended in the epoch. */
+/**
+ * An attempt whose proof was to be broken on purpose: right is who rejected it, where more than a third of the stake did. Of
+ * an order that ended in the epoch; all of them are listed.
+ */
 export interface CanaryTrace {
   readonly lock: Signed<Lock>;
   readonly receipt: Signed<Receipt>;

@@ -4,12 +4,10 @@ import { type JudgingPolicy, judgingPolicy } from '../../chain/network-parameter
 import { signedSchema } from '../../messages/index.js';
 import {
   type AttemptTrace,
-  answersTo,
   type CanaryTrace,
   type ChunkTrace,
   type EpochTrace,
   judgeAttempt,
-  judgeQuorum,
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
@@ -38,7 +36,7 @@ export async function buildTrace(
   for (const id of ids) {
     const found = await orderTrace(g.sql, id, validators);
     orders.push(judged(found.order, validators, judging));
-    canaries.push(...found.canaries.filter((canary) => isSeenThrough(canary, validators)));
+    canaries.push(...found.canaries);
   }
   const operators = [
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
@@ -65,17 +63,6 @@ function judged(order: OrderTrace, validators: readonly ValidatorStake[], judgin
   const isDelivered = order.chunks.length > 0 && order.chunks.every((c) => c.attempts.some(isAccepted));
   const { outcome } = order;
   return { ...order, outcome: isDelivered ? 'delivered' : outcome === 'delivered' ? 'failed' : outcome };
-}
-
-/**
- * Only what validators reject is shown to be a canary. Where its prover did not break the proof after all, whoever verified
- * it would be taken for blind.
- */
-function isSeenThrough(canary: CanaryTrace, validators: readonly ValidatorStake[]): boolean {
-  const verdicts = [...answersTo(canary)].map(([validator, isRight]) => {
-    return { validator: validator as Address, accepted: !isRight };
-  });
-  return judgeQuorum(verdicts, validators).decision === 'rejected';
 }
 
 async function orderTrace(

@@ -8,6 +8,7 @@ import {
   checkTrace,
   type EpochTrace,
   emptyState,
+  isSeenThrough,
   type Leaf,
   PROVER_ROLE,
   type Settlement,
@@ -17,12 +18,12 @@ import {
   type TraceContext,
 } from '../../scoring/index.js';
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
-import type { ValidatorJournal } from './validator-journal.js';
+import { caseText, type ValidatorJournal } from './validator-journal.js';
 
 export interface EpochContext {
   readonly ledger: Ledger;
   readonly validator: Address;
-  readonly journal: Pick<ValidatorJournal, 'verdict' | 'epoch'>;
+  readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'epoch'>;
   /** The verifier key of a program. */
   readonly keyOf: (fingerprint: string) => Promise<Uint8Array>;
   /** The leaves of an earlier epoch, checked against the root that the chain has. */
@@ -136,34 +137,38 @@ async function checkStateByLeaves(
   return text(previous.orders) === text(orders) ? undefined : 'its orders are not those of the leaves';
 }
 
-/** A verdict or commitment in our name that we did not sign. */
+/**
+ * A verdict or commitment in our name that we did not sign, or a proof that we judged and that the trace does not have. All that
+ * we judged of an order is settled with it: so nobody settles it without the proofs that were delivered for it, nor hides one
+ * that was wrong, be it the order's gateway or another.
+ */
 function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContext): string | undefined {
   const isOurs = (address: Address) => lower(address) === lower(validator);
-  for (const { chunks } of trace.orders) {
-    for (const { commits, verdicts, lock, receipt } of chunks.flatMap((chunk) => chunk.attempts)) {
-      const own = journal.verdict(lock.message);
-      const where = `${lock.message.order}/${lock.message.chunk}/${lock.message.attempt}`;
-      // We judged a proof of this lock: whoever leaves the receipt out makes it look missed.
-      if (own && !receipt) return `receipt of ${where}`;
-      for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
-        if (!own || commitmentOf(own) !== message.commitment) return `commitment on ${where}`;
-      }
-      for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
-        if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on ${where}`;
-      }
-    }
-  }
-  for (const { lock, receipt, commits, verdicts } of trace.canaries) {
+  /** Digest of the proof, by attempt. */
+  const listed = new Map<string, Hex>();
+  const attempts = trace.orders.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.attempts));
+  for (const { lock, receipt, commits, verdicts } of [...attempts, ...trace.canaries]) {
     const own = journal.verdict(lock.message);
-    const where = `${lock.message.order}/${lock.message.chunk}/${lock.message.attempt}`;
-    // We verified this proof and it holds: whoever calls it broken would take income from all who said so.
-    if (own?.accepted && lower(own.proofDigest) === lower(receipt.message.proofDigest)) return `canary of ${where}`;
+    const where = caseText(lock.message);
+    if (receipt) listed.set(where, lower(receipt.message.proofDigest));
     for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
-      if (!own || commitmentOf(own) !== message.commitment) return `commitment on the canary ${where}`;
+      if (!own || commitmentOf(own) !== message.commitment) return `commitment on ${where}`;
     }
     for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
-      if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on the canary ${where}`;
+      if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on ${where}`;
     }
+  }
+  for (const canary of trace.canaries) {
+    const own = journal.verdict(canary.lock.message);
+    const isSame = own && lower(own.proofDigest) === lower(canary.receipt.message.proofDigest);
+    // We verified this proof and it holds: whoever calls it broken would take income from all who said so.
+    if (isSame && own.accepted && isSeenThrough(canary, trace.validators)) {
+      return `canary of ${caseText(canary.lock.message)}`;
+    }
+  }
+  for (const { id } of trace.orders) {
+    const missing = journal.verdictsOn(id).find((own) => listed.get(caseText(own)) !== lower(own.proofDigest));
+    if (missing) return `the proof that we judged of ${caseText(missing)} is left out`;
   }
   return undefined;
 }

@@ -32,6 +32,7 @@ export const caseText = ({ order, chunk, attempt }: CaseKeyParts): string =>
 
 export class ValidatorJournal {
   readonly #verdicts = new Map<string, VerdictMessage>();
+  readonly #ofOrder = new Map<string, VerdictMessage[]>();
   readonly #epochs = new Map<number, { readonly root: EpochRoot; readonly state: SettlementState | undefined }>();
   /** Being written: a second one meanwhile is refused all the same. */
   readonly #pending = new Map<string, Promise<VerdictMessage>>();
@@ -55,7 +56,12 @@ export class ValidatorJournal {
     if (record.kind === 'verdict') {
       const verdict = verdictSchema.parse(record.verdict);
       // The first counts, whatever comes behind it.
-      if (!this.#verdicts.has(caseText(verdict))) this.#verdicts.set(caseText(verdict), verdict);
+      if (this.#verdicts.has(caseText(verdict))) return;
+      this.#verdicts.set(caseText(verdict), verdict);
+      const order = verdict.order.toLowerCase();
+      const others = this.#ofOrder.get(order);
+      if (others) others.push(verdict);
+      else this.#ofOrder.set(order, [verdict]);
       return;
     }
     const root = rootSchema.parse(record.root);
@@ -65,6 +71,11 @@ export class ValidatorJournal {
 
   verdict(key: CaseKeyParts): VerdictMessage | undefined {
     return this.#verdicts.get(caseText(key));
+  }
+
+  /** All verdicts on attempts at the order. */
+  verdictsOn(order: Hex): readonly VerdictMessage[] {
+    return this.#ofOrder.get(order.toLowerCase()) ?? [];
   }
 
   /**
@@ -138,6 +149,7 @@ export class ValidatorJournal {
     await this.journal.compact(kept);
     this.#records = kept;
     this.#verdicts.clear();
+    this.#ofOrder.clear();
     this.#epochs.clear();
     for (const record of kept) this.#take(record);
   }
