@@ -63,8 +63,8 @@ export const EXCEPTIONS: readonly Exception[] = [
     constants: solidity('Settlement.sol', 'if (stake * 3 <= total * 2) revert NoQuorum(stake, total);'),
   },
   {
-    reason: 'dust below which the shares of a pool are rounded; a step against rounding attacks, of no worth',
-    constants: solidity('StakeManager.sol', 'MIN_SHARES'),
+    reason: 'how finely the shares of a pool are rounded: a step against rounding attacks, of no worth',
+    constants: solidity('StakeVotes.sol', 'VIRTUAL_SHARES'),
   },
   {
     reason: 'what a new local network of one machine is given; a real genesis states its own',

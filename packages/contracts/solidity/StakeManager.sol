@@ -27,9 +27,6 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
 
     uint8 public constant PROVER = 1;
     uint8 public constant VALIDATOR = 2;
-    /// A pool has no shares or at least this many: otherwise one share could be made worth more than a small stake, and
-    /// rounding would take that stake.
-    uint256 private constant MIN_SHARES = 1e15;
     uint256 private constant RAY = 1e27;
 
     struct Pool {
@@ -129,7 +126,6 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
     error PoolClosed(uint8 role, address operator);
     error StakeTooSmall(uint256 amount, uint256 min);
     error TooFewShares(uint256 has, uint256 wants);
-    error TooFewSharesLeft(uint256 left, uint256 min);
     error NoSuchThaw(uint256 id);
     error StillThawing(uint256 availableAt);
 
@@ -224,7 +220,7 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
         if (pool.closed) revert PoolClosed(role, operator);
         uint256 min = _parameter("delegationMin");
         if (amount < min) revert StakeTooSmall(amount, min);
-        shares = pool.shares == 0 ? amount : Math.mulDiv(amount, pool.shares, pool.tokens);
+        shares = Math.mulDiv(amount, pool.shares + VIRTUAL_SHARES, uint256(pool.tokens) + 1);
         if (shares == 0) revert StakeTooSmall(amount, min);
         pool.tokens += amount.toUint128();
         pool.shares += shares;
@@ -250,7 +246,7 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
         return stake(role, operator, amount);
     }
 
-    /// Shares begin to thaw; `withdraw(id)` after `unbondingSeconds`.
+    /// Shares begin to thaw; `withdraw(id)` after `unbondingSeconds`. Never refused to whoever has the shares.
     function undelegate(uint8 role, address operator, uint256 shares) external returns (uint256 id) {
         bytes32 key = Leaves.keyOf(role, operator);
         Pool storage pool = _registered(role, operator);
@@ -378,8 +374,7 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
     /// What the account's shares are worth now.
     function stakeOf(uint8 role, address operator, address account) external view returns (uint256) {
         Pool storage pool = _pools[Leaves.keyOf(role, operator)];
-        if (pool.shares == 0) return 0;
-        return Math.mulDiv(sharesOf(role, operator, account), pool.tokens, pool.shares);
+        return _worthOf(sharesOf(role, operator, account), pool.tokens, pool.shares);
     }
 
     /// The account's open withdrawals with what they are worth now.
@@ -455,10 +450,9 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
         uint256 has = _sharesOf(key, pool.generation, msg.sender);
         if (shares == 0 || shares > has) revert TooFewShares(has, shares);
         _setShares(key, pool.generation, msg.sender, has - shares);
-        amount = Math.mulDiv(shares, pool.tokens, pool.shares);
+        amount = _worthOf(shares, pool.tokens, pool.shares);
         pool.tokens -= amount.toUint128();
         pool.shares -= shares;
-        if (pool.shares != 0 && pool.shares < MIN_SHARES) revert TooFewSharesLeft(pool.shares, MIN_SHARES);
     }
 
     function _takeActive(Pool storage pool, uint256 amount) private {

@@ -25,6 +25,11 @@ abstract contract StakeVotes is IStakeVotes, IERC6372 {
         mapping(uint256 generation => mapping(address => Checkpoints.Trace208)) sharesOf;
     }
 
+    /// Shares that every pool has besides those of accounts: nobody's, worth one unit of the token in an empty pool. Whoever
+    /// raises the price of a share by gifts, so that rounding takes from the next stake, gives away 10^6 times what it
+    /// takes. Source: OpenZeppelin's ERC-4626 (virtual shares and assets).
+    uint256 internal constant VIRTUAL_SHARES = 1e6;
+
     mapping(bytes32 key => History) private _history;
     mapping(address owner => Checkpoints.Trace208) private _votes;
 
@@ -62,10 +67,14 @@ abstract contract StakeVotes is IStakeVotes, IERC6372 {
         uint48 time = _past(timepoint);
         History storage history = _history[Leaves.keyOf(role, operator)];
         uint256 total = history.shares.upperLookupRecent(time);
-        if (total == 0) return 0;
         uint256 generation = history.generation.upperLookupRecent(time);
         uint256 shares = history.sharesOf[generation][account].upperLookupRecent(time);
-        return Math.mulDiv(shares, history.tokens.upperLookupRecent(time), total);
+        return _worthOf(shares, history.tokens.upperLookupRecent(time), total);
+    }
+
+    /// What `shares` of a pool with `tokens` and `total` shares are worth, rounded down: all of them at most `tokens`.
+    function _worthOf(uint256 shares, uint256 tokens, uint256 total) internal pure returns (uint256) {
+        return Math.mulDiv(shares, tokens + 1, total + VIRTUAL_SHARES);
     }
 
     function _sharesOf(bytes32 key, uint256 generation, address account) internal view returns (uint256) {

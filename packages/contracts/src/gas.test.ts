@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type Hex, keccak256, stringToHex } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROVER, VALIDATOR } from './encoding.js';
-import { ACTORS, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
+import { ACTORS, SHARES_PER_UNIT, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
 import {
   creditLeaf,
   depositAs,
@@ -65,7 +65,7 @@ async function stake() {
   const pool = [PROVER, prover.address];
   await measure(group, 'stake, first of a pool', prover, 'stake', 'stake', [...pool, 1_000n * TOKEN]);
   await measure(group, 'stake, a delegator', delegator, 'stake', 'stake', [...pool, 1_000n * TOKEN]);
-  await measure(group, 'undelegate', delegator, 'stake', 'undelegate', [...pool, 10n * TOKEN]);
+  await measure(group, 'undelegate', delegator, 'stake', 'undelegate', [...pool, 10n * TOKEN * SHARES_PER_UNIT]);
   await net.pass(1_000);
   await measure(group, 'withdraw', delegator, 'stake', 'withdraw', [...pool, 0n]);
   await measure(group, 'reward', delegator, 'stake', 'reward', [...pool, TOKEN]);

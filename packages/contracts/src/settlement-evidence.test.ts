@@ -1,7 +1,7 @@
 import { type Hex, zeroHash } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PROVER, VALIDATOR } from './encoding.js';
-import { ACTORS, type Actor, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
+import { ACTORS, type Actor, SHARES_PER_UNIT, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
 import {
   ascending,
   creditLeaf,
@@ -84,7 +84,7 @@ describe('challengeOrder', () => {
     const leaf = orderLeaf(freshHash(), 1n);
     const at = await post([leaf, creditLeaf(prover.address, 1n)]);
     for (const validator of validators) {
-      await net.send(validator, 'stake', 'undelegate', [VALIDATOR, validator.address, STAKE]);
+      await net.send(validator, 'stake', 'undelegate', [VALIDATOR, validator.address, STAKE * SHARES_PER_UNIT]);
     }
     const before = await balance(hunter.address);
     await net.send(hunter, 'settlement', 'challengeOrder', challenge(at, leaf));

@@ -1,7 +1,7 @@
 import { type Hex, keccak256, zeroAddress, zeroHash } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PROVER, VALIDATOR } from './encoding.js';
-import { ACTORS, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
+import { ACTORS, SHARES_PER_UNIT, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
 import {
   creditLeaf,
   depositAs,
@@ -180,7 +180,8 @@ describe('claim', () => {
     const args = [at.epoch, VALIDATOR, a.address, 1_000n, at.tree.proof(leaf)];
     await net.send(anyone, 'settlement', 'claimToPool', args);
     expect(await balance(a)).toBe(before + 200n);
-    expect(await net.read('stake', 'stakeOf', [VALIDATOR, a.address, a.address])).toBe(10_000n * TOKEN + 800n);
+    // Less a unit, rounded down: of nobody's shares.
+    expect(await net.read('stake', 'stakeOf', [VALIDATOR, a.address, a.address])).toBe(10_000n * TOKEN + 799n);
     expect(await net.read('settlement', 'claimedByPool', [VALIDATOR, a.address])).toBe(1_000n);
     expect(await net.refusal(anyone, 'settlement', 'claimToPool', args)).toBe('NothingToClaim');
     expect(await balance(net.at.settlement)).toBe(0n);
@@ -247,7 +248,7 @@ describe('penalise', () => {
   });
 
   it('reaches stake that thaws', async () => {
-    await net.send(prover, 'stake', 'undelegate', [PROVER, prover.address, STAKE]);
+    await net.send(prover, 'stake', 'undelegate', [PROVER, prover.address, STAKE * SHARES_PER_UNIT]);
     const one = penalty(100n * TOKEN);
     const at = await finalEpoch([one.leaf, filler()]);
     await net.send(anyone, 'settlement', 'penalise', args(at, 100n * TOKEN, one.evidence));

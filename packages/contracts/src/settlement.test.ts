@@ -1,7 +1,7 @@
 import { type Hex, stringToHex, zeroHash } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PROVER, VALIDATOR } from './encoding.js';
-import { ACTORS, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
+import { ACTORS, SHARES_PER_UNIT, startNetwork, type TestNetwork, TOKEN } from './testing/network.js';
 import {
   ascending,
   creditLeaf,
@@ -82,7 +82,7 @@ describe('post', () => {
     const posting = async (actors: typeof validators) =>
       net.refusal(anyone, 'settlement', 'post', [message, await signEpoch(net, actors, message)]);
     expect(await posting([a, b, prover])).toBe('NoQuorum');
-    await net.send(c, 'stake', 'undelegate', [VALIDATOR, c.address, 9_500n * TOKEN]);
+    await net.send(c, 'stake', 'undelegate', [VALIDATOR, c.address, 9_500n * TOKEN * SHARES_PER_UNIT]);
     expect(await posting([a, b])).toBeUndefined();
     expect(await posting([a, c])).toBe('NoQuorum');
     await net.send(a, 'stake', 'setClosed', [VALIDATOR, a.address, true]);

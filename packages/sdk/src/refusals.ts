@@ -81,6 +81,5 @@ export const REFUSALS: Readonly<Record<string, Words>> = {
     hint: `stake at least ${tokens(least)} at once`,
   }),
   TooFewShares: hint('nothing, or less than that, is staked there by this account: `dsperse stake status`'),
-  TooFewSharesLeft: hint('what would be left is too little for a pool: take all, or leave more'),
   NothingToClaim: hint('it has been claimed already, or the epoch’s orders are not settled yet: try again later'),
 };

@@ -36,6 +36,8 @@ import { LOCAL_PARAMETERS, type ParameterName, type ParameterOverride } from '..
 import { type LocalChain, startChain } from './anvil.js';
 
 export const TOKEN = 10n ** 18n;
+/** Shares that a unit of stake is given in a pool that has neither gained nor lost. */
+export const SHARES_PER_UNIT = 10n ** 6n;
 const MNEMONIC = 'test test test test test test test test test test test junk';
 
 export const ABIS = {

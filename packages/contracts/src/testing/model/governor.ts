@@ -1,4 +1,5 @@
 import { type Address, encodeAbiParameters, type Hex, keccak256, toHex, zeroAddress } from 'viem';
+import { worthOf } from './stake.js';
 import { BPS, type Call, type Handler, type Model, type ModelProposal, type ModelWeights, need } from './state.js';
 
 /** What everybody's vote would weigh now. */
@@ -23,7 +24,7 @@ export const poolVotes = (w: ModelWeights, of: Address): bigint =>
 
 export function stakeVotes(w: ModelWeights, role: number, operator: Address, of: Address): bigint {
   const pool = w.pools.find((p) => p.role === role && p.operator === operator);
-  return pool && pool.shares > 0n ? ((pool.shareOf.get(of) ?? 0n) * pool.tokens) / pool.shares : 0n;
+  return pool ? worthOf(pool.shareOf.get(of) ?? 0n, pool) : 0n;
 }
 
 /** Before anything happens at `now`: what votes weigh is kept for proposals whose snapshot is over. */

@@ -2,7 +2,12 @@ import type { Address } from 'viem';
 import { VALIDATOR } from '../../encoding.js';
 import { BPS, type Handler, isPaused, type Model, type ModelPool, need, RAY } from './state.js';
 
-const MIN_SHARES = 10n ** 15n;
+/** Nobody's shares, beside the pool's own. */
+const VIRTUAL_SHARES = 10n ** 6n;
+
+/** All shares of a pool are worth at most its tokens, exactly or rounded down. */
+export const worthOf = (shares: bigint, pool: { readonly tokens: bigint; readonly shares: bigint }): bigint =>
+  (shares * (pool.tokens + 1n)) / (pool.shares + VIRTUAL_SHARES);
 
 function known(m: Model, role: number, operator: Address): ModelPool {
   const pool = m.poolOf(role, operator);
@@ -96,7 +101,7 @@ export const stakeHandlers: Record<string, Handler> = {
     const pool = known(m, role, operator);
     need(!pool.closed, 'closed');
     need(amount >= m.parameter('delegationMin'), 'too small');
-    const shares = pool.shares === 0n ? amount : (amount * pool.shares) / pool.tokens;
+    const shares = (amount * (pool.shares + VIRTUAL_SHARES)) / (pool.tokens + 1n);
     need(shares > 0n, 'no shares');
     m.transfer(sender, m.at.stake, amount);
     pool.tokens += amount;
@@ -108,12 +113,10 @@ export const stakeHandlers: Record<string, Handler> = {
     const pool = known(m, role, operator);
     const has = pool.shareOf.get(sender) ?? 0n;
     need(shares > 0n && shares <= has, 'shares');
-    const left = pool.shares - shares;
-    need(left === 0n || left >= MIN_SHARES, 'too few left');
-    const amount = (shares * pool.tokens) / pool.shares;
+    const amount = worthOf(shares, pool);
     pool.shareOf.set(sender, has - shares);
     pool.tokens -= amount;
-    pool.shares = left;
+    pool.shares -= shares;
     pool.thawing += amount;
     const thaws = pool.thaws.get(sender) ?? [];
     pool.thaws.set(sender, thaws);
