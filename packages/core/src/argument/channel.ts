@@ -38,12 +38,14 @@ export abstract class Channel {
 
   /** Little-endian words, each a canonical element of M31. */
   decodeWords(data: Uint8Array, path: string): Uint32Array {
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const out = new Uint32Array(data.length >>> 2);
-    for (let i = 0; i < out.length; i++) {
-      out[i] = view.getUint32(4 * i, true);
-      this.check(out[i] < P, 'non-canonical', path);
+    let valid = true;
+    for (let i = 0, o = 0; i < out.length; i++, o += 4) {
+      const word = (data[o] | (data[o + 1] << 8) | (data[o + 2] << 16) | (data[o + 3] << 24)) >>> 0;
+      if (word >= P) valid = false;
+      out[i] = word;
     }
+    this.check(valid, 'non-canonical', path);
     return out;
   }
 

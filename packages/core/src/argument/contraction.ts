@@ -14,10 +14,11 @@ import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Value } from '../relation/relation.js';
 import type { Channel } from './channel.js';
 import type { EqTables } from './eq-tables.js';
-import { hadamard, mulInteger, ones, outer } from './ext-vector.js';
+import { mulInteger, outer } from './ext-vector.js';
 import type { Functional } from './functional.js';
 import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';
+import { Vector } from './vector.js';
 
 export type ContractValue = Extract<Value, { kind: 'contract' }>;
 
@@ -45,7 +46,7 @@ export function contractionShape(value: ContractValue, f: Functional): Contracti
   const inB = new Set(value.axesB.flatMap((x) => x.terms.map((t) => t.index)));
   const blocks: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
   value.sums.forEach((n, i) => {
-    blocks.push({ indices: [value.dims.length + i], values: ones(n) });
+    blocks.push({ indices: [value.dims.length + i], values: Vector.ones(n) });
   });
   const joint: number[] = [];
   const privateA: Weights[] = [];
@@ -137,7 +138,13 @@ export function contractions(
     const own = point.slice(numVars - shape.numVars);
     const eqs = jointEq(shape, own, tables);
     const [dimsA, dimsB] = operandDims(c);
-    const f = pullWeights(shape.coef, [...shape.privateA, ...weighted(shape, eqs)], shape.sizes, c.value.axesA, dimsA);
+    const f = pullWeights(
+      shape.coef,
+      [...shape.privateA, ...weighted(shape, eqs, tables)],
+      shape.sizes,
+      c.value.axesA,
+      dimsA,
+    );
     const g = pullWeights(ONE, [...shape.privateB, ...eqs], shape.sizes, c.value.axesB, dimsB);
     return { a: { f, claim: ends[2 * i] }, b: { f: g, claim: ends[2 * i + 1] } };
   });
@@ -162,12 +169,13 @@ function jointEq(shape: ContractionShape, point: readonly Ext[], tables: EqTable
 }
 
 /** eq·F: f's joint blocks multiplied into the eq of their indices. */
-function weighted(shape: ContractionShape, eqs: readonly Weights[]): Weights[] {
+function weighted(shape: ContractionShape, eqs: readonly Weights[], tables: EqTables): Weights[] {
   const taken = new Set<number>();
   const out = shape.jointWeights.map((w): Weights => {
     for (const i of w.indices) taken.add(i);
     const parts = w.indices.map((i) => (eqs.find((e) => e.indices[0] === i) as Weights).values);
-    return { indices: w.indices, values: hadamard(w.values, parts.reduce(outer)) };
+    const eq = parts.length === 1 ? parts[0] : Vector.of(parts.map((p) => p.entries).reduce(outer));
+    return { indices: w.indices, values: tables.product(w.values, eq) };
   });
   return [...out, ...eqs.filter((e) => !taken.has(e.indices[0]))];
 }

@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { add, type Ext, ZERO } from '../field/qm31.js';
 import { extVector } from './ext-vector.js';
 import { axisFunctional, evaluate, type Functional, merged } from './functional.js';
+import { Vector } from './vector.js';
 
 const element = (seed: number): Ext => [seed * 7 + 1, seed * 11 + 2, seed * 13 + 3, seed * 17 + 4];
-const vector = (n: number, seed: number) => extVector(Array.from({ length: n }, (_, i) => element(seed + i)));
+const vector = (n: number, seed: number) =>
+  Vector.of(extVector(Array.from({ length: n }, (_, i) => element(seed + i))));
 
 describe('functionals on one tensor', () => {
   const dims = [3, 4];

@@ -22,17 +22,16 @@ import {
   getExt,
   lengthOf,
   mulInteger,
-  ones,
   outer,
   setExt,
-  total,
 } from './ext-vector.js';
+import { Vector } from './vector.js';
 
 export interface Block {
   /** Increasing axis numbers of the tensor. */
   readonly axes: readonly number[];
   /** One entry per cell of those axes, row-major. */
-  readonly values: ExtVector;
+  readonly values: Vector;
 }
 
 export interface Functional {
@@ -41,21 +40,21 @@ export interface Functional {
 }
 
 /** A functional whose block i weighs axis i alone. */
-export function axisFunctional(vectors: readonly ExtVector[], coef: Ext = ONE): Functional {
+export function axisFunctional(vectors: readonly Vector[], coef: Ext = ONE): Functional {
   return { coef, blocks: vectors.map((values, i) => ({ axes: [i], values })) };
 }
 
 /** ⟨f, 1⟩: the sum of all weights. */
 export function weightOf(f: Functional): Ext {
   let w = f.coef;
-  for (const b of f.blocks) w = mul(w, total(b.values));
+  for (const b of f.blocks) w = mul(w, b.values.total);
   return w;
 }
 
 /** An index of an expression together with the weights that range over it (a block over several indices). */
 export interface Weights {
   readonly indices: readonly number[];
-  readonly values: ExtVector;
+  readonly values: Vector;
 }
 
 /**
@@ -69,6 +68,8 @@ export function pullWeights(
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
 ): Functional | undefined {
+  const plain = pullPlain(coef, weights, sizes, axes, srcDims);
+  if (plain) return plain;
   // Connected components of weight blocks and source axes.
   const component = weights.map((_, i) => i);
   const find = (i: number): number => (component[i] === i ? i : find(component[i]));
@@ -94,7 +95,7 @@ export function pullWeights(
       if (start < 0 || start >= srcDims[k]) return undefined;
       const values = new Uint32Array(4 * srcDims[k]);
       values[4 * start] = 1;
-      blocks.push({ axes: [k], values });
+      blocks.push({ axes: [k], values: Vector.of(values) });
       continue;
     }
     const root = find(axisRoot[k]);
@@ -105,8 +106,36 @@ export function pullWeights(
     blocks.push(scatter(members, sizes, own, axes, srcDims));
   }
   weights.forEach((w, i) => {
-    if (!used.has(find(i))) coef = mul(coef, total(w.values));
+    if (!used.has(find(i))) coef = mul(coef, w.values.total);
   });
+  return { coef, blocks };
+}
+
+/** The same where each axis is read by one index of its own from end to end; undefined where that is not so. */
+function pullPlain(
+  coef: Ext,
+  weights: readonly Weights[],
+  sizes: readonly number[],
+  axes: readonly AxisIndex[],
+  srcDims: readonly number[],
+): Functional | undefined {
+  const read = new Set<Weights>();
+  const blocks: Block[] = [];
+  for (let k = 0; k < axes.length; k++) {
+    const { start, terms } = axes[k];
+    if (start !== 0 || terms.length > 1) return undefined;
+    if (terms.length === 0) {
+      if (srcDims[k] !== 1) return undefined;
+      blocks.push({ axes: [k], values: Vector.ones(1) });
+      continue;
+    }
+    const [{ index, step }] = terms;
+    const own = weights.find((w) => w.indices.includes(index));
+    if (step !== 1 || sizes[index] !== srcDims[k] || own?.indices.length !== 1 || read.has(own)) return undefined;
+    read.add(own);
+    blocks.push({ axes: [k], values: own.values });
+  }
+  for (const w of weights) if (!read.has(w)) coef = mul(coef, w.values.total);
   return { coef, blocks };
 }
 
@@ -119,14 +148,7 @@ function scatter(
   srcDims: readonly number[],
 ): Block {
   const indices = members.flatMap((m) => m.indices);
-  const dense = members.length === 1 ? members[0].values : members.map((m) => m.values).reduce(outer);
-  // Plain reading of one axis by one index needs no scatter.
-  if (own.length === 1 && indices.length === 1) {
-    const a = axes[own[0]];
-    if (a.start === 0 && a.terms.length === 1 && a.terms[0].step === 1 && sizes[indices[0]] === srcDims[own[0]]) {
-      return { axes: own, values: dense };
-    }
-  }
+  const dense = members.map((m) => m.values.entries).reduce(outer);
   const dims = own.map((k) => srcDims[k]);
   const values = new Uint32Array(4 * sizeOf(dims));
   // position on each own axis = start + Σ step·index, maintained as an odometer over the indices
@@ -155,26 +177,26 @@ function scatter(
       counter[j] = 0;
     }
   }
-  return { axes: own, values };
+  return { axes: own, values: Vector.of(values) };
 }
 
 /**
  * Pulls a functional back through an affine reading with weighted indices.
  * @param f weights on the output's axes (indices 0 … rank-1)
- * @param sums weights of the summed indices, from number `rank` on
+ * @param sums sizes of the summed indices, from number `rank` on
  */
 export function pullAffine(
   f: Functional,
   outDims: readonly number[],
-  sums: readonly ExtVector[],
+  sums: readonly number[],
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
 ): Functional | undefined {
   const weights: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
-  sums.forEach((values, i) => {
-    weights.push({ indices: [outDims.length + i], values });
+  sums.forEach((n, i) => {
+    weights.push({ indices: [outDims.length + i], values: Vector.ones(n) });
   });
-  return pullWeights(f.coef, weights, [...outDims, ...sums.map(lengthOf)], axes, srcDims);
+  return pullWeights(f.coef, weights, [...outDims, ...sums], axes, srcDims);
 }
 
 /** The functional on the source of a linear map; undefined where the map reads nothing. */
@@ -186,7 +208,7 @@ export function pullMap(
 ): Functional | undefined {
   switch (map.kind) {
     case 'affine':
-      return pullAffine(f, outDims, map.sums.map(ones), map.axes, srcDims);
+      return pullAffine(f, outDims, map.sums, map.axes, srcDims);
     case 'reshape':
       return pullReshape(f, outDims, srcDims);
     case 'gather':
@@ -248,19 +270,25 @@ function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonl
     const out = groups.slice(k, end + 1).flatMap((g) => g.out);
     const src = groups.slice(k, end + 1).flatMap((g) => g.src);
     const own = f.blocks.filter((b) => b.axes.some((x) => out.includes(x)));
-    const values = denseOver(own, out, outDims);
+    const values = productOver(own, out, outDims);
     if (src.length > 0) blocks.push({ axes: src, values });
-    else coef = mul(coef, getExt(values, 0));
+    else coef = mul(coef, values.total);
     k = end + 1;
   }
   return { coef, blocks };
 }
 
 /** The product of blocks as one vector over `axes` (their union, in that order). */
+export function productOver(blocks: readonly Block[], axes: readonly number[], dims: readonly number[]): Vector {
+  // A block's axes are in order.
+  return blocks.length === 1 ? blocks[0].values : Vector.of(denseOver(blocks, axes, dims));
+}
+
+/** Its entries. */
 export function denseOver(blocks: readonly Block[], axes: readonly number[], dims: readonly number[]): ExtVector {
   if (blocks.length === 0) return extVector([ONE]);
   const order = blocks.flatMap((b) => b.axes);
-  const dense = blocks.map((b) => b.values).reduce(outer);
+  const dense = blocks.map((b) => b.values.entries).reduce(outer);
   if (order.length === axes.length && order.every((x, i) => x === axes[i])) return dense;
   const n = lengthOf(dense);
   const out = new Uint32Array(dense.length);
@@ -306,12 +334,12 @@ function pullGather(
           addAt(
             values,
             (i * srcDims[axis] + index[j]) * after + k,
-            getExt(b.values, (i * index.length + j) * after + k),
+            getExt(b.values.entries, (i * index.length + j) * after + k),
           );
         }
       }
     }
-    return { axes: b.axes, values };
+    return { axes: b.axes, values: Vector.of(values) };
   });
   return { coef: f.coef, blocks };
 }
@@ -347,15 +375,18 @@ function sum(f: Functional, g: Functional): Functional {
   );
   if (f.blocks.length === 0) return { coef: add(f.coef, g.coef), blocks: [] };
   const [a, b] = [f.blocks[at], g.blocks[at]];
-  const values = new Uint32Array(a.values.length);
+  const values = new Uint32Array(4 * a.values.length);
   for (let i = 0, n = lengthOf(values); i < n; i++) {
-    setExt(values, i, add(mul(f.coef, getExt(a.values, i)), mul(g.coef, getExt(b.values, i))));
+    setExt(values, i, add(mul(f.coef, getExt(a.values.entries, i)), mul(g.coef, getExt(b.values.entries, i))));
   }
-  return { coef: ONE, blocks: f.blocks.map((block, i) => (i === at ? { axes: a.axes, values } : block)) };
+  const summed = { axes: a.axes, values: Vector.of(values) };
+  return { coef: ONE, blocks: f.blocks.map((block, i) => (i === at ? summed : block)) };
 }
 
-function sameVector(a: ExtVector, b: ExtVector): boolean {
-  if (a.length !== b.length) return false;
+function sameVector(v: Vector, w: Vector): boolean {
+  if (v === w) return true;
+  if (v.length !== w.length) return false;
+  const [a, b] = [v.entries, w.entries];
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
@@ -363,6 +394,14 @@ function sameVector(a: ExtVector, b: ExtVector): boolean {
 /** ⟨f, g⟩ of two functionals on the same tensor: Σ_cells f[cell]·g[cell], group by group of connected axes. */
 export function innerProduct(f: Functional, g: Functional, dims: readonly number[], tables: EqTables): Ext {
   let result = mul(f.coef, g.coef);
+  if (f.blocks.length === dims.length && g.blocks.length === dims.length) {
+    // Axis by axis, whatever the order of the blocks.
+    for (const b of f.blocks) {
+      const other = g.blocks.find((c) => c.axes[0] === b.axes[0]) as Block;
+      result = mul(result, tables.dot(b.values, other.values));
+    }
+    return result;
+  }
   const done = new Set<Block>();
   for (const first of f.blocks) {
     if (done.has(first)) continue;
@@ -385,7 +424,7 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
     }
     for (const b of mine) done.add(b);
     const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
-    result = mul(result, tables.dot(denseOver([...mine], axes, dims), denseOver([...theirs], axes, dims)));
+    result = mul(result, tables.dot(productOver([...mine], axes, dims), productOver([...theirs], axes, dims)));
   }
   return result;
 }
@@ -406,7 +445,7 @@ export function evaluate(f: Functional, dims: readonly number[], data: Int32Arra
     );
     return mul(f.coef, dotSigned(dense, data, 0));
   }
-  const inner = lengthOf(last.values);
+  const inner = last.values.length;
   const rest = { coef: f.coef, blocks: f.blocks.filter((b) => b !== last) };
   const rows = data.length / inner;
   const lead = denseOver(
@@ -416,6 +455,6 @@ export function evaluate(f: Functional, dims: readonly number[], data: Int32Arra
   );
   invariant(lengthOf(lead) === rows, 'blocks of a functional do not cover the tensor');
   let s: Ext = ZERO;
-  for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values, data, r * inner)));
+  for (let r = 0; r < rows; r++) s = add(s, mul(getExt(lead, r), dotSigned(last.values.entries, data, r * inner)));
   return mul(f.coef, s);
 }

@@ -9,8 +9,9 @@
 import { type Ext, ONE } from '../field/qm31.js';
 import { sizeOf } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
-import { type ExtVector, eqAt, eqVector, ones } from './ext-vector.js';
+import { eqAt } from './ext-vector.js';
 import type { Functional } from './functional.js';
+import { Vector } from './vector.js';
 
 export interface Piece {
   /** First row (index on the leading axis) and log2 of the number of rows. */
@@ -73,7 +74,7 @@ export function stack(shapes: readonly (readonly number[])[]): Stack {
  */
 export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqTables): Functional {
   const n = point.length;
-  const blocks: { axes: number[]; values: ExtVector }[] = [];
+  const blocks: { axes: number[]; values: Vector }[] = [];
   let from = n - t.logInner;
   const inner = t.dims.map((d, i) => {
     if (i <= t.lead) return undefined;
@@ -86,13 +87,16 @@ export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqT
   const whole = t.pieces.length === 1;
   const coef = whole ? pieceScale(t, first, point) : ONE;
   t.dims.forEach((d, i) => {
-    if (i < t.lead) blocks.push({ axes: [i], values: ones(1) });
-    else if (i > t.lead) blocks.push({ axes: [i], values: inner[i] as ExtVector });
+    if (i < t.lead) blocks.push({ axes: [i], values: Vector.ones(1) });
+    else if (i > t.lead) blocks.push({ axes: [i], values: inner[i] as Vector });
     else if (whole) blocks.push({ axes: [i], values: tables.at(rowPoint(t, first, point)) });
     else {
-      const rows = new Uint32Array(4 * d);
-      for (const p of t.pieces) rows.set(eqVector(rowPoint(t, p, point), pieceScale(t, p, point)), 4 * p.row);
-      blocks.push({ axes: [i], values: rows });
+      const pieces = t.pieces.map((p) => ({
+        row: p.row,
+        scale: pieceScale(t, p, point),
+        point: rowPoint(t, p, point),
+      }));
+      blocks.push({ axes: [i], values: Vector.pieces(d, pieces) });
     }
   });
   return { coef, blocks };

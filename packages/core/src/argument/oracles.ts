@@ -5,7 +5,7 @@
  * aligned to the power of two that holds it, and a shorter row counts as a longer one whose second half is zero: the
  * polynomial f(2x² - 1), whose code word repeats periodically.
  */
-import { hash } from '../base/blake3.js';
+import { Hasher, hash } from '../base/blake3.js';
 import { InputError } from '../base/errors.js';
 import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import { eqAt } from './ext-vector.js';
@@ -105,10 +105,24 @@ export function merkleCommitment(salt: Uint8Array, root: Uint8Array): Uint8Array
   return hash(concat([encoder.encode('dsperse boundary merkle'), salt, root])).slice();
 }
 
+const CLEAR = encoder.encode('dsperse boundary clear');
+/** Values that are written out as bytes at a time. */
+const PIECE = 4096;
+
 /** The commitment of a boundary tensor known in clear: BLAKE3('clear' ‖ salt ‖ values as little-endian i32). */
 export function clearCommitment(salt: Uint8Array, values: Int32Array): Uint8Array {
-  const bytes = new Uint8Array(4 * values.length);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < values.length; i++) view.setInt32(4 * i, values[i], true);
-  return hash(concat([encoder.encode('dsperse boundary clear'), salt, bytes])).slice();
+  const hasher = new Hasher().update(CLEAR).update(salt);
+  const bytes = new Uint8Array(4 * Math.min(PIECE, values.length));
+  for (let from = 0; from < values.length; from += PIECE) {
+    const to = Math.min(values.length, from + PIECE);
+    for (let i = from, o = 0; i < to; i++, o += 4) {
+      const x = values[i];
+      bytes[o] = x;
+      bytes[o + 1] = x >> 8;
+      bytes[o + 2] = x >> 16;
+      bytes[o + 3] = x >> 24;
+    }
+    hasher.update(bytes.subarray(0, 4 * (to - from)));
+  }
+  return hasher.digest();
 }

@@ -100,9 +100,7 @@ function jointTable(
     const single = w.indices.length === 1 ? w.indices[0] : -1;
     const readers = axes.flatMap((a, k) => (a.terms.some((t) => w.indices.includes(t.index)) ? [k] : []));
     if (readers.length === 0) {
-      let s: Ext = ZERO;
-      for (let i = 0; i < w.values.length / 4; i++) s = add(s, getExt(w.values, i));
-      coef = mul(coef, s);
+      coef = mul(coef, w.values.total);
       continue;
     }
     const k = readers[0];
@@ -114,7 +112,7 @@ function jointTable(
     const own = reading[k].terms.find((t) => t.index === single) as { step: number };
     const other = others[0];
     const outAxis = other ? shape.sizes[other.index] : 1;
-    held = contractAxis(kernels, held, k, w.values, reading[k].start, own.step, other?.step ?? 0, outAxis);
+    held = contractAxis(kernels, held, k, w.values.entries, reading[k].start, own.step, other?.step ?? 0, outAxis);
     reading = reading.map((a, j) =>
       j === k ? { start: 0, terms: other ? [{ index: other.index, step: 1 }] : [] } : a,
     );
@@ -190,7 +188,7 @@ function weightAt(weights: readonly Weights[], sizes: readonly number[], at: Int
   for (const b of weights) {
     let i = 0;
     for (const index of b.indices) i = i * sizes[index] + at[index];
-    w = mul(w, getExt(b.values, i));
+    w = mul(w, getExt(b.values.entries, i));
   }
   return w;
 }
@@ -294,7 +292,7 @@ function weightTable(kernels: Kernels, out: Ptr, shape: ContractionShape, coef: 
     const indices = block?.indices ?? [shape.joint[k]];
     const logs = shape.logs.slice(k, k + indices.length);
     const sizes = indices.map((i) => shape.sizes[i]);
-    factors.push(padded(block?.values ?? ones(sizes[0]), sizes, logs));
+    factors.push(padded(block?.values.entries ?? ones(sizes[0]), sizes, logs));
     k += indices.length;
   }
   // Two factors of about the same length, so that neither is a table as long as the product.

@@ -11,6 +11,7 @@ import { PRESETS } from './presets.js';
 import type { CommittedOracle } from './prove-oracles.js';
 import { PART_ROWS, rowParts } from './prove-row-parts.js';
 import { addWeights, prepareWeights } from './prove-weights.js';
+import { Vector } from './vector.js';
 
 const preset = { ...PRESETS.tiny, maxLogRow: 4, maxLogConstantsRow: 4 };
 const element = (seed: number): Ext => [seed * 7919 + 1, seed * 104729 + 2, seed * 1299709 + 3, seed * 15485863 + 4];
@@ -19,7 +20,7 @@ const elements = (n: number, seed: number): Ext[] => Array.from({ length: n }, (
 /** Independent weights on every axis. */
 const product = (dims: readonly number[], seed: number): Functional => ({
   coef: element(seed),
-  blocks: dims.map((d, i) => ({ axes: [i], values: extVector(elements(d, seed + 100 * i)) })),
+  blocks: dims.map((d, i) => ({ axes: [i], values: Vector.of(extVector(elements(d, seed + 100 * i))) })),
 });
 
 describe('weights of eight rows as products', () => {
@@ -78,7 +79,10 @@ describe('weights of eight rows as products', () => {
   it('are left alone where rows are weighed as one', () => {
     const dims = [64, 16];
     const shape = oracleShape([dims], false, preset);
-    const one: Functional = { coef: element(1), blocks: [{ axes: [0, 1], values: extVector(elements(1024, 7)) }] };
+    const one: Functional = {
+      coef: element(1),
+      blocks: [{ axes: [0, 1], values: Vector.of(extVector(elements(1024, 7))) }],
+    };
     expect(compare(shape, [{ tensor: 0, f: one }])).toBe(0);
     expect(compare(shape, [{ tensor: 0, f: product(dims, 3) }])).toBe(8);
   });
@@ -86,7 +90,7 @@ describe('weights of eight rows as products', () => {
   it('have no part where a functional weighs nothing', () => {
     const dims = [64, 16];
     const shape = oracleShape([dims], false, preset);
-    const lead = extVector(elements(64, 9)).fill(0, 32);
+    const lead = Vector.of(extVector(elements(64, 9)).fill(0, 32));
     const f: Functional = { ...product(dims, 3), blocks: [{ axes: [0], values: lead }, product(dims, 3).blocks[1]] };
     expect(compare(shape, [{ tensor: 0, f }])).toBe(8);
   });

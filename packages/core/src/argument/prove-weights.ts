@@ -5,9 +5,9 @@
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ExtVector } from './ext-vector.js';
-import { denseOver, type Functional } from './functional.js';
+import { denseOver, type Functional, merged } from './functional.js';
 import type { Piece, TensorLayout } from './layout.js';
-import type { OpeningClaim } from './opening.js';
+import type { OpeningClaim, OpeningTerm } from './opening.js';
 import { type OracleShape, oracleVars } from './oracles.js';
 import { type CommittedOracle, forGaps } from './prove-oracles.js';
 
@@ -52,7 +52,7 @@ export function prepareWeights(
   const terms: Term[][] = oracles.map(() => []);
   let power: Ext = ONE;
   for (const claim of claims) {
-    for (const t of claim.terms) {
+    for (const t of mergedTerms(claim.terms)) {
       const layout = oracles[t.oracle].shape.layout.tensors[t.tensor];
       terms[t.oracle].push(prepareTerm(kernels, layout, t.f, power));
     }
@@ -65,6 +65,18 @@ export function prepareWeights(
     return found;
   });
   return { shapes: oracles.map((o) => o.shape), terms, gaps };
+}
+
+/** The same sum, in which functionals on one tensor that can be added up are. */
+function mergedTerms(terms: readonly OpeningTerm[]): OpeningTerm[] {
+  const byTensor = new Map<string, OpeningTerm[]>();
+  for (const t of terms) {
+    const key = `${t.oracle}/${t.tensor}`;
+    const list = byTensor.get(key);
+    if (list) list.push(t);
+    else byTensor.set(key, [t]);
+  }
+  return [...byTensor.values()].flatMap((list) => merged(list.map((t) => t.f)).map((f) => ({ ...list[0], f })));
 }
 
 /** Adds the weights of the rows [first, first + count) of an oracle to zeros at `dst`; `count` is a power of two. */

@@ -3,6 +3,7 @@ import { P } from '../field/m31.js';
 import type { Ext } from '../field/qm31.js';
 
 const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 const DOMAIN = encoder.encode('dsperse transcript 1');
 
 /**
@@ -11,6 +12,8 @@ const DOMAIN = encoder.encode('dsperse transcript 1');
  */
 export class Transcript {
   private state: Uint8Array = hash(DOMAIN);
+  /** Labels as bytes. */
+  private readonly names = new Map<string, Uint8Array>();
 
   absorb(label: string, data: Uint8Array): void {
     this.state = this.step(0, label, data);
@@ -20,7 +23,7 @@ export class Transcript {
   challenge(label: string): Ext {
     const words: number[] = [];
     while (words.length < 4) {
-      this.state = this.step(1, label, new Uint8Array(0));
+      this.state = this.step(1, label, NOTHING);
       const view = new DataView(this.state.buffer, this.state.byteOffset, 32);
       for (let i = 0; i < 8 && words.length < 4; i++) {
         const word = view.getUint32(4 * i, true) & 0x7fffffff;
@@ -28,7 +31,7 @@ export class Transcript {
       }
     }
     // What is drawn is hashed once more, so that the state itself is never published.
-    this.state = this.step(2, label, new Uint8Array(0));
+    this.state = this.step(2, label, NOTHING);
     return [words[0], words[1], words[2], words[3]];
   }
 
@@ -36,7 +39,7 @@ export class Transcript {
   indices(label: string, count: number, bits: number): number[] {
     const out: number[] = [];
     while (out.length < count) {
-      this.state = this.step(1, label, new Uint8Array(0));
+      this.state = this.step(1, label, NOTHING);
       const view = new DataView(this.state.buffer, this.state.byteOffset, 32);
       for (let i = 0; i < 8 && out.length < count; i++) {
         out.push(bits === 0 ? 0 : view.getUint32(4 * i, true) >>> (32 - bits));
@@ -51,14 +54,17 @@ export class Transcript {
   }
 
   private step(kind: number, label: string, data: Uint8Array): Uint8Array {
-    const name = encoder.encode(label);
-    const head = new Uint8Array(9 + name.length);
-    const view = new DataView(head.buffer);
-    head[0] = kind;
-    view.setUint32(1, name.length, true);
-    head.set(name, 5);
-    view.setUint32(5 + name.length, data.length, true);
-    return hash(concat([this.state, head, data]));
+    const name = this.names.get(label) ?? encoder.encode(label);
+    this.names.set(label, name);
+    const message = new Uint8Array(41 + name.length + data.length);
+    const view = new DataView(message.buffer);
+    message.set(this.state);
+    message[32] = kind;
+    view.setUint32(33, name.length, true);
+    message.set(name, 37);
+    view.setUint32(37 + name.length, data.length, true);
+    message.set(data, 41 + name.length);
+    return hash(message);
   }
 }
 

@@ -26,25 +26,19 @@ for (let k = 1; k < 31; k++) powers.push(plus(powers[k - 1], powers[k - 1]));
 /** The twiddle tables' points: generator^(2^k), 0 <= k <= 30, whose angle is 2π/2^(31-k). */
 export const circlePoint = (k: number): readonly [x: number, y: number] => powers[k];
 
-/** The odd number o at a position of S_μ. */
-function angle(mu: number, index: number): number {
-  let o = 1;
-  for (let level = 1; level <= mu; level++) {
-    if (Math.floor(index / 2 ** (level - 1)) % 2 === 1) o = 2 ** (level + 1) - o;
-  }
-  return o;
-}
-
 /** The point of S_mu at `index` (mu <= 28). */
 export function domainPoint(mu: number, index: number): number {
-  // generator^(2^(31 - (mu+2)) · o) has angle o·2π/2^(mu+2)
-  let point: Point = [1, 0];
-  let o = angle(mu, index);
-  for (let k = 29 - mu; o > 0; k++) {
-    if (o % 2 === 1) point = plus(point, powers[k]);
-    o = Math.floor(o / 2);
+  // generator^(2^(31 - (mu+2)) · o) has angle o·2π/2^(mu+2); o^(0) = 1.
+  let [x, y] = powers[29 - mu];
+  for (let level = 1, rest = index; rest > 0; level++, rest >>>= 1) {
+    if ((rest & 1) === 0) continue;
+    // The angle 2^(level+1) - o belongs to the point of angle 2^(level+1) minus the point of angle o.
+    const [c, s] = powers[30 - mu + level];
+    const t = add(mul(c, x), mul(s, y));
+    y = sub(mul(s, x), mul(c, y));
+    x = t;
   }
-  return point[0];
+  return x;
 }
 
 /** The points of S_mu at 0 … 2^(mu-1) - 1 (mu >= 1): the twiddle factors of the last stage of a code word of 2^mu. */

@@ -18,7 +18,7 @@ import { type LinearClaim, type LookupTree, leafClaims } from '../argument/looku
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
-import { type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
+import { type Ext, equal, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 
@@ -166,14 +166,15 @@ function openBoundary(
       same(clearCommitment(salt, values));
     }
     // An input's range is what its producer proved, or a public input's declared one; here it is plain to see.
-    channel.check(
-      values.every((x) => x >= v.lo && x <= v.hi),
-      'boundary-range',
-      path,
-    );
+    channel.check(isWithin(values, v.lo, v.hi), 'boundary-range', path);
     clear.set(value, values);
   });
   return clear;
+}
+
+function isWithin(values: Int32Array, lo: number, hi: number): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i] < lo || values[i] > hi) return false;
+  return true;
 }
 
 /** eq(tau, ·) axis by axis: a non-zero tensor vanishes under it with probability at most Σ logs / |QM31|. */
@@ -279,14 +280,14 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     left--;
     const place = shape.places.get(id);
     const data = clear.get(id);
-    for (const f of v.kind === 'linear' ? fs : merged(fs)) {
+    for (const f of data ? merged(fs) : fs) {
       if (v.kind === 'linear') {
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
           const g = pullMap(f, v.dims, t.map, values[t.src].dims);
           if (!g) continue;
           if (!p.on.has(t.src)) count(t.src);
-          addTo(p.on, t.src, { coef: mul(g.coef, fromInteger(t.coef)), blocks: g.blocks });
+          addTo(p.on, t.src, { coef: t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef), blocks: g.blocks });
         }
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data));

@@ -187,7 +187,7 @@ function judge(
   if (run.slices.length > key.slices.length) return rejected('too-many-slices', 'slices');
   for (const [name, values] of options.inputs ?? []) {
     const given = run.values.get(name);
-    if (!given || given.length !== values.length || given.some((x, i) => x !== values[i])) {
+    if (!given || !sameIntegers(given, values)) {
       return rejected('input-mismatch', `values/${name}`);
     }
   }
@@ -196,4 +196,10 @@ function judge(
     return undecided('unproven-slices', `slices/${unproven.join(',')}`);
   }
   return ACCEPTED;
+}
+
+function sameIntegers(a: Int32Array, b: Int32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { P } from '../field/m31.js';
+import type { Ext } from '../field/qm31.js';
+import { dot, total } from './ext-vector.js';
+import { type EqPiece, Vector } from './vector.js';
+
+const limb = fc.integer({ min: 0, max: P - 1 });
+const element = fc.tuple(limb, limb, limb, limb) as fc.Arbitrary<Ext>;
+const point = (k: number) => fc.array(element, { minLength: k, maxLength: k });
+
+/** Vectors of one length in every form: cut tables of points with and without spare bits, pieces, ones, plain entries. */
+const ofLength = (length: number): fc.Arbitrary<Vector> => {
+  const least = Math.ceil(Math.log2(length));
+  const pieces: fc.Arbitrary<EqPiece>[] = [];
+  for (let bit = 6, row = 0; bit >= 0; bit--) {
+    if (Math.floor(length / 2 ** bit) % 2 === 0) continue;
+    const first = row;
+    pieces.push(fc.tuple(element, point(bit)).map(([scale, p]) => ({ row: first, scale, point: p })));
+    row += 2 ** bit;
+  }
+  // One more cut: the same cells in other pieces.
+  const halves = fc.tuple(element, element, point(Math.max(0, least - 1))).map(([x, y, p]) => [
+    { row: 0, scale: x, point: p },
+    { row: length / 2, scale: y, point: p },
+  ]);
+  const forms: fc.Arbitrary<Vector>[] = [
+    point(least).map((p) => Vector.eq(p, length)),
+    point(least + 1).map((p) => Vector.eq(p, length)),
+    fc.tuple(...pieces).map((ps) => Vector.pieces(length, ps)),
+    fc.constant(Vector.ones(length)),
+    fc.array(limb, { minLength: 4 * length, maxLength: 4 * length }).map((xs) => Vector.of(Uint32Array.from(xs))),
+  ];
+  if (length === 2 ** least && length > 1) forms.push(halves.map((ps) => Vector.pieces(length, ps)));
+  return fc.oneof(...forms);
+};
+
+describe('vectors of functionals', () => {
+  const pairs = fc.integer({ min: 1, max: 70 }).chain((n) => fc.tuple(ofLength(n), ofLength(n)));
+
+  it('have the sum of their entries', () => {
+    fc.assert(
+      fc.property(pairs, ([v]) => {
+        expect(v.total).toEqual(total(v.entries));
+      }),
+    );
+  });
+
+  it('have the inner products of their entries', () => {
+    fc.assert(
+      fc.property(pairs, ([u, v]) => {
+        expect(Vector.dot(u, v)).toEqual(dot(u.entries, v.entries));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
