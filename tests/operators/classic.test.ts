@@ -245,7 +245,14 @@ describe('linear models and features', () => {
     check({ nodes: ml('Normalizer', { norm: 'L1' }), outputs: ['y'] }, { y: [0.1 / 1.3] });
     const extractor = [{ ...node('ArrayFeatureExtractor', ['x', 'at'], ['y']), domain: 'ai.onnx.ml' }];
     check({ nodes: extractor, outputs: ['y'], initializers: { at: ints([2, 0]) } }, { y: [-0.3, 0.1] });
+    const label = [node('ArgMax', ['x'], ['at'], { axis: 1 }), { ...extractor[0], inputs: ['names', 'at'] }];
+    check({ nodes: label, outputs: ['y'], initializers: { names: ints([10, 20, 30]) } }, { y: [20, 10, 10, 30] });
     check({ nodes: ml('Binarizer', { threshold: { float: 0.4 } }), outputs: ['y'] }, { y: [0, 1, 0, 1, 0, 0] });
+  });
+  it('categories as vectors', () => {
+    const encoder = { ...node('OneHotEncoder', ['whole'], ['y'], { cats_int64s: [1, 0, 2] }), domain: 'ai.onnx.ml' };
+    const nodes = [node('Round', ['x'], ['rounded']), node('Cast', ['rounded'], ['whole'], { to: 7 }), encoder];
+    check({ nodes, outputs: ['y'] }, { y: [0, 1, 0, 1, 0, 0, 0, 1, 0] });
   });
   it('labels by number', () => {
     const nodes = [

@@ -85,7 +85,10 @@ only('QLinearMatMul', [
     check: { tolerance: { fast: 0.05, standard: 0.02, high: 0.02 } },
   },
 ]);
-only('ConvTranspose', [{ x: [image], constants: [wave([2, 3, 2, 2], 3)], attributes: { strides: [2, 2] } }]);
+only('ConvTranspose', [
+  { x: [image], constants: [wave([2, 3, 2, 2], 3)], attributes: { strides: [2, 2] } },
+  { name: 'by a computed kernel', x: [image, wave([2, 3, 2, 2], 3)], attributes: { strides: [2, 2] } },
+]);
 only('Mean', [{ x: [wave([2, 3]), wave([2, 3], 2)] }]);
 only('Celu', [{ x: [wave([2, 3])] }]);
 only('Selu', [{ x: [wave([2, 3])] }]);

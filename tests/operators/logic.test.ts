@@ -125,6 +125,7 @@ only('TopK', [
     constants: [ints([2])],
     attributes: { axis: 0, largest: 0 },
   },
+  { name: 'of a long row', x: [wave([1, 97])], constants: [ints([3])], outputs: 2 },
 ]);
 only('Gather', [
   { name: 'of computed data', x: [wave([5, 3]), ints([4, 0, -2])] },
@@ -133,7 +134,14 @@ only('Gather', [
 only('GatherElements', [{ name: 'of computed data', x: [wave([3, 4]), ints([0, 2, 1, 1, 0, -1], [2, 3])] }]);
 only('GatherND', [{ name: 'of computed data', x: [wave([3, 4]), ints([0, 2, 1, 1], [2, 2])] }]);
 only('ScatterND', [{ x: [wave([5, 2]), ints([3, 0], [2, 1]), wave([2, 2], 3)] }]);
-only('ScatterElements', [{ x: [wave([3, 4]), ints([0, 2], [1, 2]), wave([1, 2], 3)], attributes: { axis: 0 } }]);
+only('ScatterElements', [
+  { x: [wave([3, 4]), ints([0, 2], [1, 2]), wave([1, 2], 3)], attributes: { axis: 0 } },
+  {
+    name: 'to a cell named twice',
+    x: [wave([2, 4]), ints([1, 1, 3, 0], [2, 2]), wave([2, 2], 3)],
+    attributes: { axis: 1 },
+  },
+]);
 only('CumSum', [
   { x: [wave([2, 5])], constants: [ints([1], [])] },
   {

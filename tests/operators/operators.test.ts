@@ -75,6 +75,7 @@ only('Div', [
     x: [wave([2, 3]), positive(wave([2, 3], 4))],
     check: { tolerance: { fast: 0.1, standard: 0.02, high: 0.005 } },
   },
+  { name: 'a number by a tensor', x: [positive(wave([2, 3], 4))], constants: [floats([], [3])], order: ['c', 0] },
 ]);
 
 const line = floats([1, 9], [-2, -1.5, -0.6, -0.1, 0, 0.1, 0.6, 1.5, 2]);
@@ -115,6 +116,19 @@ only('AveragePool', [
 only('GlobalAveragePool', [{ x: [image], check: { tolerance: { high: 0.003 } } }]);
 only('BatchNormalization', [
   { x: [image], constants: [wave([4], 2), wave([4], 3), wave([4], 4), positive(wave([4], 5))] },
+  {
+    name: 'by computed parameters',
+    x: [image, wave([4], 2), wave([4], 3), wave([4], 4), positive(wave([4], 5))],
+    check: { tolerance: { fast: 0.1, standard: 0.02, high: 0.005 } },
+  },
+  {
+    name: 'by the moments of the batch',
+    x: [image],
+    constants: [wave([4], 2), wave([4], 3), wave([4], 4), positive(wave([4], 5))],
+    attributes: { training_mode: 1 },
+    opset: 15,
+    outputs: 3,
+  },
 ]);
 
 only('Flatten', [{ x: [image] }]);

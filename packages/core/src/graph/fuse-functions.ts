@@ -1,6 +1,7 @@
 /**
- * What is a function of one variable, written out in operators that read it several times (x·sigmoid(x), GELU, Mish …),
- * becomes the one function that it is: one table instead of a product and several.
+ * What is a function of one variable, written out in operators that read it several times (x·sigmoid(x), GELU, Mish …)
+ * or in several functions with arithmetic between them (1/(1 + exp(-x)), log(1 + exp(x)) …), becomes the one function that
+ * it is: one table instead of a product and several, and no tensor on the way that is far larger than the result.
  */
 import type { Graph, GraphNode } from './graph.js';
 import { INTERNAL_DOMAIN } from './internal.js';
@@ -25,7 +26,14 @@ interface FunctionOf {
   readonly size: number;
   /** Two of a node's operands depend on the root. */
   readonly joins: boolean;
+  /** A function has been applied; to what was computed of its result, another one. */
+  readonly bends: boolean;
+  readonly bendsAgain: boolean;
 }
+
+/** Whether a node of the same cells is more than a multiple plus an offset. */
+const isBent = (n: GraphNode, isConstant: (name: string) => boolean): boolean =>
+  FUNCTIONS.has(n.op) || ['Pow', 'Min', 'Max'].includes(n.op) || (n.op === 'Div' && isConstant(n.inputs[0]));
 
 export function fuseFunctions(graph: Graph): Graph {
   const known = new Map<string, FunctionOf>();
@@ -71,7 +79,14 @@ export function fuseFunctions(graph: Graph): Graph {
     const size = before.reduce((sum, f) => sum + (f?.size ?? 0), 1);
     if (size > MAX_NODES) continue;
     const joins = computed.length > 1 || before.some((f) => f?.joins);
-    known.set(out, { root: common, size, joins });
+    const bent = isBent(n, (name) => graph.initializers.has(name));
+    const bends = bent || before.some((f) => f?.bends);
+    const isApart = computed.some((i) => {
+      const maker = i === common ? undefined : producer.get(i);
+      return maker !== undefined && !isBent(maker, (name) => graph.initializers.has(name)) && known.get(i)?.bends;
+    });
+    const bendsAgain = (bent && isApart) || before.some((f) => f?.bendsAgain);
+    known.set(out, { root: common, size, joins, bends, bendsAgain });
     producer.set(out, n);
   }
   const outputs = new Set(graph.outputs);
@@ -80,7 +95,7 @@ export function fuseFunctions(graph: Graph): Graph {
   // The last of each function's nodes: nothing beyond it belongs to the same function.
   for (const n of [...graph.nodes].reverse()) {
     const f = known.get(n.outputs[0]);
-    if (!f || removed.has(n) || !f.joins || f.size < 2) continue;
+    if (!f || removed.has(n) || !(f.joins || f.bendsAgain) || f.size < 2) continue;
     const members = membersOf(n, f.root);
     const isWhole = members.every(
       (m) =>

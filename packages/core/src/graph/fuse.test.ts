@@ -52,9 +52,19 @@ describe('patterns', () => {
       ],
       { initializers: numbers },
     );
+    const sigmoid = over(
+      [
+        node('Neg', ['x'], ['a']),
+        node('Exp', ['a'], ['b']),
+        node('Add', ['b', 'one'], ['c']),
+        node('Div', ['one', 'c'], ['y']),
+      ],
+      { initializers: numbers },
+    );
     const x = wave([2, 3, 8]);
     for (const [spec, f] of [
       [silu, (v: number) => v / (1 + Math.exp(-v))],
+      [sigmoid, (v: number) => 1 / (1 + Math.exp(-v))],
       [gelu, undefined],
     ] as const) {
       expect(ops(spec)).toEqual(['Composed']);

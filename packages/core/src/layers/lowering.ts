@@ -24,6 +24,9 @@ export interface Widths {
   readonly maxShift: number;
 }
 
+/** Most bits by which an output's scale follows its calibrated spread, where that is narrow: its integers are wider. */
+export const MOST_NARROWING = 4;
+
 /** Integers that stand for a tensor: real value = integer · scale. */
 export interface Lowered {
   readonly value: ValueId;

@@ -2,7 +2,7 @@
 import { InputError } from '../base/errors.js';
 import { type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
-import { ceilLog2, type LowerContext, type Lowered, type NamedFunction } from './lowering.js';
+import { ceilLog2, type LowerContext, type Lowered, MOST_NARROWING, type NamedFunction } from './lowering.js';
 import { applyFunction, type Grid, IDENTITY, rangeCheck } from './tables.js';
 
 /** Remainders up to this width are looked up in one table. */
@@ -20,7 +20,8 @@ export function gridFor(scale: number, reach: number, bits: number): Grid {
 /** Integers of the layer's result, after its activation. */
 export function outputGrid(c: LowerContext): Grid {
   const [{ scale, reach, fine, whole }] = c.outputs;
-  return gridFor(scale, fine || whole ? reach : Math.min(reach, scale * 2 ** (c.widths.bits + 3)), c.widths.bits);
+  const widest = 2 ** (c.widths.bits + MOST_NARROWING);
+  return gridFor(scale, fine || whole ? reach : Math.min(reach, scale * widest), c.widths.bits);
 }
 
 /**

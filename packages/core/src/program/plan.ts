@@ -4,7 +4,7 @@
 import { InputError } from '../base/errors.js';
 import { log } from '../base/real.js';
 import type { Graph, GraphNode, TensorInfo } from '../graph/graph.js';
-import { ceilLog2, type Lowering, type OutputPlan, type Widths } from '../layers/lowering.js';
+import { ceilLog2, type Lowering, MOST_NARROWING, type OutputPlan, type Widths } from '../layers/lowering.js';
 import { loweringOf } from '../layers/lowerings.js';
 import type { Precision } from './compiled.js';
 import type { Ranges } from './ranges.js';
@@ -17,9 +17,6 @@ export const WIDTHS: Readonly<Record<Precision, Widths>> = {
 
 /** Width of the integers of inputs that something jumps with, and of models that only select among their inputs. */
 const FINE_BITS: Readonly<Record<Precision, number>> = { fast: 16, standard: 20, high: 23 };
-
-/** Most bits by which an output's scale follows its calibrated spread, where that is narrow. */
-const MOST_NARROWING = 4;
 
 /** Tensors may grow by this factor beyond what calibration saw. */
 const HEADROOM = 2;

@@ -13,7 +13,9 @@ import {
   twoClasses,
 } from './trees.js';
 
+/** onnx.TensorProto.DataType. */
 const FLOAT = 1;
+const INT64 = 7;
 
 const list = (c: Composer, name: string): readonly number[] => {
   const v = c.node.attributes[name];
@@ -78,10 +80,12 @@ const labelEncoder: Compose = (c) => {
   return [c.add('Add', [sum, make([fallback])])];
 };
 
+/** Columns of the last axis, at positions that may be computed (of the class that a classifier takes). A list is a row. */
 const arrayFeatureExtractor: Compose = (c) => {
-  const index = c.known(1, 'the positions').data;
   const dims = c.dims(0);
-  return [c.add('Gather', [c.node.inputs[0], c.ints([...index])], { axis: dims.length - 1 })];
+  const x = dims.length === 1 ? c.reshape(c.node.inputs[0], [1, ...dims]) : c.node.inputs[0];
+  const index = c.reshape(c.node.inputs[1], [sizeOf(c.dims(1))]);
+  return [c.add('Gather', [x, index], { axis: Math.max(1, dims.length - 1) })];
 };
 
 const binarizer: Compose = (c) => {
@@ -89,7 +93,7 @@ const binarizer: Compose = (c) => {
   return [c.add('Cast', [above], { to: FLOAT })];
 };
 
-/** Cells of one value replaced; what is not a number cannot be given as an input at all. */
+/** Cells of one value replaced; infinities and what is not a number cannot be given as inputs at all. */
 const imputer: Compose = (c) => {
   const [x] = c.node.inputs;
   const whole = list(c, 'imputed_value_int64s');
@@ -100,8 +104,18 @@ const imputer: Compose = (c) => {
     Number.NaN,
   );
   if (values.length === 0) throw badShape(c.node, 'it has no values to put in');
-  if (Number.isNaN(replaced)) return [c.add('Identity', [x])];
+  if (!Number.isFinite(replaced)) return [c.add('Identity', [x])];
   return [c.add('Where', [c.add('Equal', [x, c.typed([replaced], [])]), c.typed(values), x])];
+};
+
+/** [x = category] for each category, along a new last axis. Numbers that are none of them give zeros. */
+const oneHotEncoder: Compose = (c) => {
+  const whole = list(c, 'cats_int64s');
+  if (whole.length === 0) throw c.unsupported('texts', 'encode numbers');
+  // Of real numbers the whole part counts.
+  const x = c.areWhole(0) ? c.node.inputs[0] : c.add('Cast', [c.node.inputs[0]], { to: INT64 });
+  const hot = c.add('Equal', [c.reshape(x, [...c.dims(0), 1]), c.ints([...whole])]);
+  return [c.add('Cast', [hot], { to: FLOAT })];
 };
 
 const featureVectorizer: Compose = (c) => [c.add('Concat', c.node.inputs, { axis: 1 })];
@@ -118,6 +132,7 @@ export const CLASSIC: ReadonlyMap<string, Compose> = new Map([
   ['LinearClassifier', linearClassifier],
   ['LinearRegressor', linearRegressor],
   ['Normalizer', normalizer],
+  ['OneHotEncoder', oneHotEncoder],
   ['SVMClassifier', svmClassifier],
   ['SVMRegressor', svmRegressor],
   ['Scaler', scaler],

@@ -65,6 +65,17 @@ function mirrored(w: Tensor, groups: number): Tensor {
   return { dtype: w.dtype, dims, data };
 }
 
+/** The same of a weight that is computed. */
+function mirroredAt(c: Composer, dims: readonly number[], groups: number): string {
+  const [inputs, outputs, ...kernel] = dims;
+  const axes = kernel.map((_, i) => i + 2);
+  const all = (f: (i: number) => number) => c.ints(axes.map(f));
+  const turned = c.add('Slice', [c.node.inputs[1], all(() => -1), all(() => -(2 ** 31)), c.ints(axes), all(() => -1)]);
+  const split = c.reshape(turned, [groups, inputs / groups, outputs, ...kernel]);
+  const perm = [0, 2, 1, ...axes.map((i) => i + 1)];
+  return c.reshape(c.add('Transpose', [split], { perm }), [groups * outputs, inputs / groups, ...kernel]);
+}
+
 /** x with stride - 1 zeros after every cell of every spatial axis: [N, C, s·H, s·W, …]. */
 function spread(c: Composer, x: string, dims: readonly number[], axes: readonly Axis[]): string {
   if (axes.every((a) => a.stride === 1)) return x;
@@ -76,20 +87,22 @@ function spread(c: Composer, x: string, dims: readonly number[], axes: readonly 
 
 export const convTranspose: Compose = (c) => {
   const dims = c.dims(0);
-  const w = c.known(1, 'the weight');
+  const wDims = c.dims(1);
   const groups = numberAttribute(c.node, 'group', 1);
-  const isFit = dims.length >= 3 && w.dims.length === dims.length && w.dims[0] === dims[1];
+  const isFit = dims.length >= 3 && wDims.length === dims.length && wDims[0] === dims[1];
   if (!isFit || !Number.isInteger(groups) || groups < 1 || dims[1] % groups !== 0)
-    throw badShape(c.node, `${groups} groups, input [${dims}] and weights [${w.dims}] do not match`);
-  const axes = axesOf(c, dims.slice(2), w.dims.slice(2));
+    throw badShape(c.node, `${groups} groups, input [${dims}] and weights [${wDims}] do not match`);
+  const axes = axesOf(c, dims.slice(2), wDims.slice(2));
   if (axes.some((a) => a.stride < 1)) throw badShape(c.node, 'strides must be positive');
   const apart = spread(c, c.node.inputs[0], dims, axes);
   const begin = axes.map((a) => a.reach - 1 - a.begin);
   // The zeros after the last cell are there already.
   const end = axes.map((a) => a.reach - 1 - a.end + a.outputPadding - (a.stride - 1));
   const padded = c.add('Pad', [apart, c.ints([0, 0, ...begin, 0, 0, ...end])]);
-  const turned = mirrored(w, groups);
-  const inputs = [padded, c.floats(turned.data, turned.dims), ...(c.has(2) ? [c.node.inputs[2]] : [])];
+  const { value } = c.info(1);
+  const known = value && mirrored(value, groups);
+  const turned = known ? c.floats(known.data, known.dims) : mirroredAt(c, wDims, groups);
+  const inputs = [padded, turned, ...(c.has(2) ? [c.node.inputs[2]] : [])];
   const dilations = listAttribute(c.node, 'dilations') ?? axes.map(() => 1);
   return [c.add('Conv', inputs, { group: groups, dilations })];
 };

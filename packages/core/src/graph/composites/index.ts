@@ -1,5 +1,6 @@
 /** Operators that are written out in simpler ones when a model is read. A new one is a function and a line here. */
 import { sizeOf } from '../../base/dims.js';
+import { numberAttribute } from '../attributes.js';
 import type { GraphNode, Tensor, TensorInfo } from '../graph.js';
 import { attention, rotaryEmbedding } from './attention.js';
 import { CLASSIC } from './classic.js';
@@ -13,6 +14,7 @@ import { negativeLogLikelihood, softmaxCrossEntropy } from './losses.js';
 import { maxPoolWithIndices, maxUnpool } from './max-pool.js';
 import { clip, convWithBias, dropoutWithMask, MOVEMENT, slopes } from './movement.js';
 import {
+  batchNormalization,
   groupNormalization,
   instanceNormalization,
   layerNormalization,
@@ -101,6 +103,13 @@ const COMPOSITES: ReadonlyMap<string, Composite> = new Map<string, Composite>([
         Composite,
       ],
   ),
+  [
+    'BatchNormalization',
+    {
+      write: batchNormalization,
+      when: (n, isComputed) => [1, 2, 3, 4].some(isComputed) || numberAttribute(n, 'training_mode', 0) !== 0,
+    },
+  ],
   ['Clip', { write: clip, when: (_, isComputed) => isComputed(1) || isComputed(2) }],
   ['Conv', { write: convWithBias, when: (n, isComputed) => isComputed(1) && Boolean(n.inputs[2]) }],
   ['Dropout', { write: dropoutWithMask, when: (n) => Boolean(n.outputs[1]) }],

@@ -51,6 +51,42 @@ export const instanceNormalization: Compose = (c) => {
   return [perChannel(c, standardized(c, c.node.inputs[0], dims, sizeOf(dims.slice(2)), 1))];
 };
 
+/**
+ * BatchNormalization whose parameters are computed, (x - mean)·(gamma / sqrt(variance + epsilon)) + beta for each channel;
+ * with `training_mode`, by the moments of the batch itself, which then move the running ones.
+ */
+export const batchNormalization: Compose = (c) => {
+  const dims = c.dims(0);
+  if (dims.length < 2 || [1, 2, 3, 4].some((i) => c.dims(i).length !== 1 || c.dims(i)[0] !== dims[1]))
+    throw badShape(c.node, `parameters do not fit [${dims}]`);
+  const [x, , , mean, variance] = c.node.inputs;
+  const shape = [dims[1], ...dims.slice(2).map(() => 1)];
+  if (numberAttribute(c.node, 'training_mode', 0) === 0) {
+    const epsilon = c.floats([numberAttribute(c.node, 'epsilon', 1e-5)]);
+    const root = c.add('Sqrt', [c.add('Add', [variance, epsilon])]);
+    const centered = c.add('Sub', [x, c.reshape(mean, shape)]);
+    return [perChannel(c, c.add('Div', [centered, c.reshape(root, shape)]))];
+  }
+  const perm = [1, 0, ...dims.slice(2).map((_, i) => i + 2)];
+  const turned = perm.map((i) => dims[i]);
+  const channels = c.add('Transpose', [x], { perm });
+  const n = standardized(c, channels, turned, sizeOf(turned.slice(1)), 1);
+  const y = perChannel(c, c.add('Transpose', [n], { perm }));
+  if (!c.node.outputs[1] && !c.node.outputs[2]) return [y];
+  const momentum = numberAttribute(c.node, 'momentum', 0.9);
+  const rows = c.reshape(channels, [dims[1], sizeOf(turned.slice(1))]);
+  const over = { axes: [1], keepdims: 1 };
+  const average = c.add('ReduceMean', [rows], over);
+  const d = c.add('Sub', [rows, average]);
+  const spread = c.add('ReduceMean', [c.add('Mul', [d, d])], over);
+  const moved = (before: string, now: string): string =>
+    c.add('Add', [
+      c.add('Mul', [before, c.floats([momentum])]),
+      c.add('Mul', [c.reshape(now, [dims[1]]), c.floats([1 - momentum])]),
+    ]);
+  return [y, moved(mean, average), moved(variance, spread)];
+};
+
 export const groupNormalization: Compose = (c) => {
   const dims = c.dims(0);
   const groups = numberAttribute(c.node, 'num_groups', 1);

@@ -7,6 +7,10 @@ import { oneHot, rowOffsets, scattered } from './selection.js';
 /** Updates at computed positions are joined one after the other. */
 const MOST_UPDATES = 256;
 
+/** onnx.TensorProto.DataType. */
+const INT64 = 7;
+const BOOL = 9;
+
 const JOINS: Readonly<Record<string, string>> = { add: 'Add', mul: 'Mul', min: 'Min', max: 'Max' };
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, k) => k);
@@ -116,13 +120,42 @@ function scatteredAt(c: Composer): string {
   if (c.node.op === 'ScatterND') {
     const { offsets, rows, depth } = rowOffsets(c, from, 0);
     const n = sizeOf(from.slice(0, depth));
-    return c.reshape(scattered(c, offsets, rows, n, sizeOf(from.slice(depth))), from);
+    const last = lastOfEqual(c, offsets, [rows], 0);
+    return c.reshape(scattered(c, offsets, rows, n, sizeOf(from.slice(depth)), last), from);
   }
   const { base, stride, size } = elements(c);
   const rows = base.length;
   const index = c.fromStart(c.reshape(c.node.inputs[1], [rows]), size);
   const offsets = c.add('Add', [c.add('Mul', [index, c.scalar(stride)]), c.ints(base)]);
-  return c.reshape(scattered(c, offsets, rows, sizeOf(from), 1), from);
+  const axis = normalAxis(c.node, numberAttribute(c.node, 'axis', 0), from.length);
+  const last = lastOfEqual(c, index, c.dims(1), axis);
+  return c.reshape(scattered(c, offsets, rows, sizeOf(from), 1, last), from);
+}
+
+/**
+ * Where updates replace, of those that name the same cell the last one stays: 1 for each number of the flat indices (of
+ * `dims`) that none after it along the axis is equal to. Undefined where all stay.
+ */
+function lastOfEqual(c: Composer, index: string, dims: readonly number[], axis: number): string | undefined {
+  const n = dims[axis];
+  if (n === 1 || stringAttribute(c.node, 'reduction', 'none') !== 'none') return undefined;
+  const others = range(dims.length).filter((i) => i !== axis);
+  const perm = [...others, axis];
+  const rows = c.reshape(c.add('Transpose', [c.reshape(index, dims)], { perm }), [sizeOf(dims) / n, n]);
+  const [own, other] = [c.reshape(rows, [sizeOf(dims) / n, n, 1]), c.reshape(rows, [sizeOf(dims) / n, 1, n])];
+  const equal = c.add('Cast', [c.add('Equal', [own, other])], { to: INT64 });
+  const later = c.ints(
+    range(n * n).map((k) => Number(k % n > Math.floor(k / n))),
+    [n, n],
+  );
+  const replaced = c.add('ReduceMax', [c.add('Mul', [equal, later])], { axes: [2], keepdims: 0 });
+  const stays = c.add('Not', [c.add('Cast', [replaced], { to: BOOL })]);
+  const back = perm.map((_, i) => perm.indexOf(i));
+  const shaped = c.reshape(
+    stays,
+    perm.map((i) => dims[i]),
+  );
+  return c.reshape(c.add('Transpose', [shaped], { perm: back }), [sizeOf(dims)]);
 }
 
 /** Whether a scatter is written out: constant positions without a reduction are plain readings. */

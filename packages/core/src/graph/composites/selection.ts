@@ -219,11 +219,22 @@ const gatherND: Compose = (c) => {
 
 /**
  * The data as [n, width], with the rows at offsets replaced by, or (`reduction`) added to, those of the updates:
- * data·(1 - Σ_k onehot_k) + Σ_k onehot_k·update_k. Positions named twice have no meaning where they replace.
+ * data·(1 - Σ_k onehot_k) + Σ_k onehot_k·update_k.
+ * @param stays truth values [rows]: the rows that are scattered; all of them where it is not said. Those that replace
+ * name different positions.
  */
-export function scattered(c: Composer, offsets: string, rows: number, n: number, width: number): string {
+export function scattered(
+  c: Composer,
+  offsets: string,
+  rows: number,
+  n: number,
+  width: number,
+  stays?: string,
+): string {
   const isAdded = c.node.attributes.reduction === 'add';
-  const hot = c.add('Cast', [oneHot(c, offsets, [rows], n)], { to: c.typeCode(0) });
+  const all = oneHot(c, offsets, [rows], n);
+  const chosen = stays === undefined ? all : c.add('And', [all, c.reshape(stays, [rows, 1])]);
+  const hot = c.add('Cast', [chosen], { to: c.typeCode(0) });
   const updates = c.add('MatMul', [
     c.add('Transpose', [hot], { perm: [1, 0] }),
     c.reshape(c.node.inputs[2], [rows, width]),

@@ -7,6 +7,7 @@ import type { LinearTerm, ValueId } from '../../relation/relation.js';
 import { constantPart, intervalOf, lowerSum, quantize, type SumPart, scaledPart, weightedPart } from '../accumulate.js';
 import { lowerDivision } from '../division.js';
 import {
+  composed,
   type LowerContext,
   type Lowered,
   type Lowering,
@@ -106,6 +107,15 @@ function lowerQuotient(c: LowerContext): Lowered {
     if (divisor.data.some((x) => x === 0))
       throw unsupported(c.node, 'it divides by a constant zero', 'repair the model');
     return lowerScaling(c, c.operand(0), c.dims(0), { ...divisor, data: divisor.data.map((x) => 1 / x) });
+  }
+  const numerator = c.constant(0);
+  if (numerator?.data.length === 1 && c.dims(1).length === c.outputs[0].dims.length) {
+    // A function of the divisor, however wide the range that it spans.
+    const [k] = numerator.data;
+    const f = { key: `Div ${k}/`, f: (x: number) => k / x, homogeneous: false };
+    return c.activation
+      ? lowerFunction({ ...c, activation: undefined }, c.operand(1), composed(f, c.activation), c.reach(1))
+      : lowerFunction(c, c.operand(1), f, c.reach(1));
   }
   return lowerDivision(c);
 }
