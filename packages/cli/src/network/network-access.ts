@@ -13,6 +13,7 @@ import {
   readNetworkFile,
   readPassword,
 } from '@dsperse/network/node';
+import { nodeFetch } from '@dsperse/network/transport/server';
 import { ChainAccess, type Client, type ClientOptions, createClient, type ExpectedNetwork } from '@dsperse/sdk';
 import type { Hex } from './identifiers.js';
 import { LOCAL_NETWORK, listOf, type NetworkOptions } from './network-options.js';
@@ -115,7 +116,7 @@ export function openClient(
     const hint = 'give --gateway <url>, or start a network of your own with `dsperse up`';
     throw new InputError('no-gateway', 'no gateway is given', hint);
   }
-  return createClient({ ...clientOptions(place, identity), gatewayUrl });
+  return createClient({ ...clientOptions(place, identity), gatewayUrl, fetch: nodeFetch });
 }
 
 /** Of a client of any gateway of the network. */

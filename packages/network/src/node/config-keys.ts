@@ -185,7 +185,7 @@ export const CONFIG_KEYS = {
     'DSPERSE_PROVER_CACHE_BYTES',
     count,
     4 * GIB,
-    'slice packages kept on the disk, in bytes',
+    'slice packages kept on the disk, in bytes; as much again for commitments to their weights',
   ),
   'prover.allowPrograms': key(
     'list',

@@ -17,6 +17,7 @@ import {
   setUpNetwork,
 } from '@dsperse/network/local';
 import { NETWORK_FILE } from '@dsperse/network/node';
+import { nodeFetch } from '@dsperse/network/transport/server';
 import { type Client, createClient } from '@dsperse/sdk';
 import { ChildNode } from '../../local-network/child-node.js';
 import { onStop } from '../../terminal/on-stop.js';
@@ -102,7 +103,7 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
     peers = child;
     const account = keys.get(REQUESTER)?.account;
     if (!account) throw new Error('the network has no requester');
-    const client = await createClient({ gatewayUrl, account, network: { chainId, contracts } });
+    const client = await createClient({ gatewayUrl, account, network: { chainId, contracts }, fetch: nodeFetch });
     return {
       client,
       ...members,

@@ -56,17 +56,24 @@ export async function runActivations(
   const saltOf = (name: string): string => job.given?.get(name)?.salt ?? toHex(deriveSalt(secret, name));
   const values = new Map<string, Int32Array>();
   for (const [name, tensor] of job.input) values.set(name, tensor.values as Int32Array);
-  const commitments = new Map<string, string>();
+  const run: { chunk: ChunkBoundary; slices: readonly SlicePackage[] }[] = [];
   for (const [index, chunk] of job.chunks.entries()) {
     const slices = await Promise.all(chunk.slices.map(slice));
+    run.push({ chunk, slices });
     await listener.chunk(index, encodeBundle(chunkBundle(chunk, values, saltOf)));
-    const outer = new Set([...chunk.inputs, ...chunk.outputs]);
     // Public outputs bear no commitment that a prover could compare: wrong ones would make its right proof look wrong. They
     // are computed as the prover does it, from what the chunk reads.
     const isPublic = chunk.outputs.some((name) => job.outputs.includes(name));
     for (const s of slices) {
       const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : executeSlice(s, values, kernels).outputs;
       for (const [name, integers] of outputs) values.set(name, integers);
+    }
+  }
+  // Nobody waits for the commitments before the first proof is there: all chunks are told before.
+  const commitments = new Map<string, string>();
+  for (const { chunk, slices } of run) {
+    const outer = new Set([...chunk.inputs, ...chunk.outputs]);
+    for (const s of slices) {
       const fresh = [...s.inputs, ...s.outputs].filter((name) => outer.has(name) && !commitments.has(name));
       const boundary = new Map(
         fresh.map((name) => {

@@ -14,6 +14,7 @@ import {
 import { checkEndpoint, type Identity, type Logger } from '../../node/index.js';
 import type { Fetch } from '../../transport/client/exchange.js';
 import { type CallOptions, NodeClient, TransportError } from '../../transport/index.js';
+import { nodeFetch } from '../../transport/server/node-fetch.js';
 
 export interface GatewayLinkOptions {
   readonly url: string;
@@ -52,7 +53,7 @@ export class GatewayLink {
       baseUrl: options.url,
       signer: options.identity.account,
       network: options.network,
-      fetch: options.fetch,
+      fetch: options.fetch ?? nodeFetch,
       clock: () => this.nowMs(),
     });
   }

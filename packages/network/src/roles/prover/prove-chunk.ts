@@ -1,6 +1,7 @@
 /** One proof of all slices of a chunk, with what earlier chunks left prepared. */
 import type { Kernels } from '@dsperse/core/kernels';
 import {
+  type ConstantsStore,
   fromHex,
   InputError,
   joinPackages,
@@ -87,7 +88,11 @@ export class PreparedChunks {
   readonly #base: number;
   readonly #prepared = new Map<string, Prepared>();
 
-  constructor(readonly kernels: Kernels) {
+  /** @param store has commitments of earlier chunks on the disk, or takes them */
+  constructor(
+    readonly kernels: Kernels,
+    private readonly store?: ConstantsStore,
+  ) {
     this.#base = kernels.mark();
   }
 
@@ -102,7 +107,7 @@ export class PreparedChunks {
     const mark = this.kernels.mark();
     try {
       const made = unit();
-      const prepared = { unit: made, constants: prepareUnit(this.kernels, made) };
+      const prepared = { unit: made, constants: prepareUnit(this.kernels, made, this.store) };
       this.#prepared.set(name, prepared);
       return prepared;
     } catch (error) {

@@ -3,19 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createKernels } from '@dsperse/core/kernels';
 import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
-import { digestOf } from '../../store/index.js';
+import { digestOf, openConstantsCache } from '../../store/index.js';
 import { kernelBytes } from '../peer/prover-memory.js';
 import { ChunkError, chunkErrorOf, PreparedChunks, type ProveJob, proveChunk } from './prove-chunk.js';
 import type { ProvingAnswer, ProvingOptions } from './proving-thread.js';
 
-const { threads, maxMemoryBytes } = workerData as ProvingOptions;
+const { threads, maxMemoryBytes, weights } = workerData as ProvingOptions;
 const port = parentPort;
 if (!port) throw new Error('this file is a worker');
 
 // Packages are kept decoded besides what the kernels hold of them.
 const packageBytes = maxMemoryBytes - kernelBytes(maxMemoryBytes);
 const kernels = await createKernels({ threads, maxMemoryBytes: kernelBytes(maxMemoryBytes) });
-const prepared = new PreparedChunks(kernels);
+// What was committed to before stays on the disk, for when memory has room for it again or the prover starts anew.
+const prepared = new PreparedChunks(kernels, weights && openConstantsCache(weights));
 
 /** Least recently used first. */
 const packages = new Map<string, { readonly slice: SlicePackage; readonly bytes: number }>();

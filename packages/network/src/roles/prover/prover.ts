@@ -50,7 +50,7 @@ export interface ProverSettings {
   /** Threads of the kernels. */
   readonly workers: number;
   readonly maxMemoryBytes: number;
-  /** Slice packages on the disk. */
+  /** Slice packages on the disk, and as much again for commitments to their weights. */
   readonly cacheBytes: number;
   /** Fingerprints; all where empty. */
   readonly allowPrograms: readonly string[];
@@ -139,7 +139,11 @@ class Prover {
     this.#operator = options.identity.account.address.toLowerCase() as Lock['prover'];
     this.#rate = Math.max(1, options.capability.workUnitsPerSecond);
     if (!options.prove) {
-      this.#thread = new ProvingThread({ threads: settings.workers, maxMemoryBytes: settings.maxMemoryBytes });
+      this.#thread = new ProvingThread({
+        threads: settings.workers,
+        maxMemoryBytes: settings.maxMemoryBytes,
+        weights: { directory: join(options.dataDirectory, 'prover', 'weights'), mostBytes: settings.cacheBytes },
+      });
     }
     this.#prove = options.prove ?? ((job, signal) => (this.#thread as ProvingThread).prove(job, signal));
     this.#chunks = metrics.counter('dsperse_prover_chunks_total', 'chunks that were locked, by how it ended', [

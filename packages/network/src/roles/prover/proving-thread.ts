@@ -8,6 +8,8 @@ export interface ProvingOptions {
   readonly threads: number;
   /** Of kernels and decoded packages together. */
   readonly maxMemoryBytes: number;
+  /** Where commitments to weights are kept, and how many bytes of them; nowhere where it is not given. */
+  readonly weights?: { readonly directory: string; readonly mostBytes: number };
 }
 
 export interface ProvingAnswer {

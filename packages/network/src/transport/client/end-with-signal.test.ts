@@ -56,7 +56,7 @@ it('leaves whole answers as they are, and status and headers', async () => {
   const response = await fetch(`${url}/whole`, { signal: new AbortController().signal });
   expect(response.status).toBe(200);
   expect(response.headers.get('transfer-encoding')).toBe('chunked');
-  expect(await response.text()).toBe('first and last');
+  expect(await (response as Response).text()).toBe('first and last');
 });
 
 it('can be given up by the reader', async () => {

@@ -9,7 +9,7 @@ export function endWithSignal(fetch: Fetch): Fetch {
   return async (url, init) => {
     const { signal } = init;
     const response = await fetch(url, init);
-    if (!signal || !response.body) return response;
+    if (!signal || !(response instanceof Response) || !response.body) return response;
     const { status, statusText, headers } = response;
     return new Response(heldBody(response.body, signal), { status, statusText, headers });
   };

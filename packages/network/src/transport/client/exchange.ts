@@ -2,7 +2,25 @@
 import { TransportError } from '../errors.js';
 import { parseJson } from '../parse-json.js';
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** What is used of an answer; a `Response` is one. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  /** null where there is none. */
+  readonly body: AnswerBody | null;
+}
+
+export interface AnswerBody {
+  getReader(): AnswerReader;
+  cancel(): Promise<void>;
+}
+
+export interface AnswerReader {
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: undefined }>;
+  cancel(): Promise<void>;
+}
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Answer>;
 
 export interface Exchange {
   readonly url: string;
@@ -69,7 +87,7 @@ export class Deadline {
 }
 
 /** Sends; redirects are not followed, as the signature is for one path at one node. */
-export async function send(fetch: Fetch, exchange: Exchange, deadline: Deadline): Promise<Response> {
+export async function send(fetch: Fetch, exchange: Exchange, deadline: Deadline): Promise<Answer> {
   const { url, method, headers, body } = exchange;
   const init: RequestInit = { method, headers, signal: deadline.signal, redirect: 'error', credentials: 'omit' };
   if (body) init.body = body as Uint8Array<ArrayBuffer>;
@@ -80,7 +98,7 @@ export async function send(fetch: Fetch, exchange: Exchange, deadline: Deadline)
   }
 }
 
-export async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>, deadline: Deadline) {
+export async function readChunk(reader: AnswerReader, deadline: Deadline) {
   try {
     return await reader.read();
   } catch (error) {
@@ -89,7 +107,7 @@ export async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>,
 }
 
 /** The whole body. Throws TransportError `too-large`, or what the deadline says of a connection that breaks. */
-export async function readBounded(response: Response, maxBytes: number, deadline: Deadline): Promise<Uint8Array> {
+export async function readBounded(response: Answer, maxBytes: number, deadline: Deadline): Promise<Uint8Array> {
   const tooLarge = () =>
     new TransportError('too-large', `the answer is larger than ${maxBytes} bytes`, {
       status: response.status,
@@ -130,7 +148,7 @@ const RETRYABLE_STATUS = [408, 425, 429, 502, 503, 504];
 const text = (x: unknown, otherwise: string) => (typeof x === 'string' ? x.slice(0, 1000) : otherwise);
 
 /** The error that an answer with a status from 400 on says. */
-export async function errorFrom(response: Response, deadline: Deadline): Promise<TransportError> {
+export async function errorFrom(response: Answer, deadline: Deadline): Promise<TransportError> {
   const status = response.status;
   const retryable = RETRYABLE_STATUS.includes(status);
   let said: { code?: unknown; message?: unknown; hint?: unknown } = {};

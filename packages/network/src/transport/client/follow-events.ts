@@ -3,7 +3,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { TransportError } from '../errors.js';
 import { parseJson } from '../parse-json.js';
 import { backOffMs, pause } from './back-off.js';
-import { Deadline, readChunk } from './exchange.js';
+import { type Answer, Deadline, readChunk } from './exchange.js';
 
 export interface ReceivedEvent {
   /** What to resume from. */
@@ -27,7 +27,7 @@ export interface EventOptions {
   readonly maxFailures?: number;
 }
 
-type Open = (lastEventId: string | undefined, deadline: Deadline) => Promise<Response>;
+type Open = (lastEventId: string | undefined, deadline: Deadline) => Promise<Answer>;
 
 const RECONNECT = { firstMs: 250, maxMs: 15_000 };
 const MAX_RETRY_HINT_MS = 30_000;
@@ -61,7 +61,7 @@ export async function* followEvents(open: Open, options: EventOptions): AsyncGen
   }
 }
 
-async function* readEvents(response: Response, deadline: Deadline, state: State, options: EventOptions) {
+async function* readEvents(response: Answer, deadline: Deadline, state: State, options: EventOptions) {
   if (!response.body || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
     await response.body?.cancel();
     throw new TransportError('bad-response', 'the answer is not a stream of events', {

@@ -9,7 +9,7 @@ import { parseJson, stringifyJson } from '../parse-json.js';
 import { type Clock, signRequest } from '../request/sign-request.js';
 import { backOffMs, pause } from './back-off.js';
 import { endWithSignal } from './end-with-signal.js';
-import { Deadline, errorFrom, type Fetch, readBounded, send } from './exchange.js';
+import { type Answer, Deadline, errorFrom, type Fetch, readBounded, send } from './exchange.js';
 import { type EventOptions, followEvents, type ReceivedEvent } from './follow-events.js';
 
 export interface NodeClientOptions {
@@ -160,7 +160,7 @@ export class NodeClient {
   }
 
   /** Until it succeeds, fails for good, or was tried often enough. */
-  private async repeat<T>(call: Call, read: (response: Response, deadline: Deadline) => Promise<T>): Promise<T> {
+  private async repeat<T>(call: Call, read: (response: Answer, deadline: Deadline) => Promise<T>): Promise<T> {
     const maxRetries = this.options.maxRetries ?? 3;
     const isIdempotent = call.idempotent ?? call.method !== 'POST';
     let hasCorrectedClock = false;
@@ -186,7 +186,7 @@ export class NodeClient {
   }
 
   /** One request; an answer that is no success is thrown. */
-  private async attempt(call: Call, deadline: Deadline, extra: Record<string, string> = {}): Promise<Response> {
+  private async attempt(call: Call, deadline: Deadline, extra: Record<string, string> = {}): Promise<Answer> {
     const url = this.urlOf(call);
     const path = url.pathname + url.search;
     const headers: Record<string, string> = { accept: call.accept ?? 'application/json', ...extra };
@@ -228,7 +228,7 @@ class Answered extends TransportError {
   readonly retryAfterMs: number;
   readonly serverTimeMs: number | undefined;
 
-  constructor(error: TransportError, headers: Headers) {
+  constructor(error: TransportError, headers: Answer['headers']) {
     super(error.code, error.message, error);
     const seconds = Number(headers.get('retry-after') ?? 0);
     this.retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
