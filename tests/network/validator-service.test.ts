@@ -222,6 +222,22 @@ describe('verdicts', () => {
     expect(isSignedBy(network, 'Verdict', verdicts[0], address)).toBe(true);
   });
 
+  it('rest on the proof of the case, whichever was announced', async () => {
+    const { proof } = request.document.delivery.proof;
+    const other = digestOfBytes(new Uint8Array(7));
+    for (const announced of [other, proof]) {
+      commits = [];
+      duties = [{ kind: 'verify', order: order.id, chunk: 0, attempt: 0, proof: announced }];
+      const service = await start();
+      await until(() => commits.length === 1, 'the commitment');
+      await service.stop();
+      // As if it had judged nothing yet.
+      rmSync(join(directory, 'validator', 'journal'), { recursive: true, force: true });
+    }
+    expect(fake.times('GET', `/v1/blobs/${other}`)).toBe(1);
+    expect(fake.times('GET', `/v1/blobs/${proof}`)).toBe(2);
+  });
+
   it('on a wrong proof are rejections', async () => {
     const wrong = await wrongProof((job) => proveJob(program, job))(jobOf(program, order, 0), never);
     request = await caseOf(program, order, 0, { proven: wrong });

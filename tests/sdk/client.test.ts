@@ -44,7 +44,12 @@ describe('an order', () => {
     const events: OrderEvent[] = [];
     const result = await handle.result({ onEvent: (e) => void events.push(e), timeoutMs: 20_000 });
     expect(result).toMatchObject({ verdict: 'accepted', id: handle.id, state: 'delivered' });
-    expect(events.map((e) => e.kind)).toEqual(['accepted', 'reserved', 'delivered']);
+    expect(events.map((e) => e.kind)).toEqual(['accepted', 'reserved', 'proven', 'proven', 'delivered']);
+    // Each proof once, though events tell of it before the certificate does.
+    for (const proof of result.proofs?.keys() ?? []) {
+      expect(gateway.requests.filter((r) => r.endsWith(proof))).toEqual([`GET /v1/blobs/${proof}`]);
+    }
+    expect(result.proofs?.size).toBe(2);
     const [name] = program.outputs;
     const { data, dims } = result.outputs.get(name) as { data: Float64Array; dims: readonly number[] };
     expect(dims).toEqual([4, 8]);

@@ -194,8 +194,11 @@ export class LyingGateway {
   }
 
   #events(order: Hex): Response {
-    const events = ['accepted', 'reserved', 'delivered', 'settled'].map((kind, i) => {
-      return `id: ${i + 1}\nevent: ${kind}\ndata: ${JSON.stringify({ kind, order, atMs: i })}\n\n`;
+    const proven = [...this.takenOf(order).proofs.keys()].map((proof) => ({ kind: 'proven', proof }));
+    const kinds = (...all: string[]) => all.map((kind) => ({ kind }));
+    const steps = [...kinds('accepted', 'reserved'), ...proven, ...kinds('delivered', 'settled')];
+    const events = steps.map((step, i) => {
+      return `id: ${i + 1}\nevent: ${step.kind}\ndata: ${JSON.stringify({ ...step, order, atMs: i })}\n\n`;
     });
     return new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } });
   }

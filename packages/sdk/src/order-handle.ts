@@ -12,7 +12,7 @@ import {
 import { type NodeClient, TransportError } from '@dsperse/network/transport';
 import type { Hex } from 'viem';
 import type { GatewayIdentity } from './gateway-identity.js';
-import { collectResult, hasEnded, type OrderResult } from './order-result.js';
+import { collectResult, EarlyMaterial, hasEnded, type OrderResult } from './order-result.js';
 import { type OrderInHand, type SavedOrder, saveOrder } from './saved-order.js';
 
 export interface WaitOptions {
@@ -125,9 +125,15 @@ export class OrderHandle {
    * @throws TransportError where what is needed cannot be had
    */
   async result(options: WaitOptions = {}): Promise<OrderResult> {
-    const view = await this.ended(options);
     const { http, gateway, key } = this.context;
-    return collectResult(http, gateway, this.order, view, key, options.signal);
+    const { signal } = options;
+    const early = new EarlyMaterial(http, this.order, signal);
+    const onEvent = (event: OrderEvent) => {
+      early.hear(event);
+      options.onEvent?.(event);
+    };
+    const view = await this.ended({ ...options, onEvent });
+    return collectResult(http, gateway, this.order, view, key, signal, early);
   }
 
   /** undefined while the gateway is away: it may be restarted meanwhile. */

@@ -5,6 +5,7 @@ import {
   type Certificate,
   certificateSchema,
   decodeBundle,
+  type OrderEvent,
   type OrderState,
   type OrderView,
   sealingContext,
@@ -56,6 +57,52 @@ export const isDelivered = (view: OrderView): boolean =>
 const MAX_PROOF_BYTES = 2 ** 28;
 const MAX_VALUES_BYTES = 2 ** 29;
 const AT_ONCE = 4;
+/** Proofs that are fetched before the certificate names them: so many, and of so many bytes each. */
+const [MAX_EARLY, MAX_EARLY_BYTES] = [64, 2 ** 22];
+
+/** What is fetched as soon as events tell of it, so that less is left to do when the order ends. */
+export class EarlyMaterial {
+  readonly #proofs = new Map<string, Promise<Uint8Array | undefined>>();
+  #certificate: Promise<Certificate | undefined> | undefined;
+  #values: Promise<PublicValues> | undefined;
+
+  constructor(
+    private readonly http: NodeClient,
+    private readonly order: OrderInHand,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  hear({ kind, proof }: OrderEvent): void {
+    if (kind === 'proven' && proof !== undefined && this.#proofs.size < MAX_EARLY) {
+      this.#proofs.set(
+        proof,
+        fetchBlob(this.http, proof, MAX_EARLY_BYTES, this.signal).catch(() => undefined),
+      );
+    } else if (kind === 'delivered') {
+      this.#certificate ??= fetchCertificate(this.http, this.order.id, this.signal);
+      this.#values ??= fetchValues(this.http, this.order, this.signal);
+      // What fails here is asked for again.
+      this.#certificate.catch(() => undefined);
+      this.#values.catch(() => undefined);
+    }
+  }
+
+  certificate(): Promise<Certificate | undefined> {
+    const ask = () => fetchCertificate(this.http, this.order.id, this.signal);
+    return this.#certificate?.catch(ask) ?? ask();
+  }
+
+  values(): Promise<PublicValues> {
+    const ask = () => fetchValues(this.http, this.order, this.signal);
+    return this.#values?.catch(ask) ?? ask();
+  }
+
+  /** undefined where it is not here. */
+  async proof(digest: string, bytes: number): Promise<Uint8Array | undefined> {
+    const found = await this.#proofs.get(digest);
+    return found?.length === bytes ? found : undefined;
+  }
+}
 
 /**
  * Fetches what the verdict rests on, and judges it.
@@ -68,6 +115,7 @@ export async function collectResult(
   view: OrderView,
   key: () => Promise<Uint8Array>,
   signal?: AbortSignal,
+  early = new EarlyMaterial(http, order, signal),
 ): Promise<OrderResult> {
   const { id } = order;
   const fingerprint = order.order.message.fingerprint.slice(2);
@@ -77,14 +125,10 @@ export async function collectResult(
     return { ...known, verdict: 'undecided', code: state, ...(reason ? { reason } : {}), spent, verifyMs: 0 };
   }
   const fetched = async () => {
-    const certificate = await fetchCertificate(http, id, signal);
-    return { certificate, proofs: certificate ? await fetchProofs(http, certificate, signal) : new Map() };
+    const certificate = await early.certificate();
+    return { certificate, proofs: certificate ? await fetchProofs(http, certificate, early, signal) : new Map() };
   };
-  const [{ certificate, proofs }, values, keyBytes] = await Promise.all([
-    fetched(),
-    fetchValues(http, order, signal),
-    key(),
-  ]);
+  const [{ certificate, proofs }, values, keyBytes] = await Promise.all([fetched(), early.values(), key()]);
   const began = performance.now();
   const certified = await verifyCertificate({
     certificate,
@@ -150,6 +194,7 @@ async function fetchValues(http: NodeClient, order: OrderInHand, signal?: AbortS
 async function fetchProofs(
   http: NodeClient,
   certificate: Certificate,
+  early: EarlyMaterial,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const wanted = certificate.chunks.map((c) => c.delivery.proof);
@@ -158,7 +203,8 @@ async function fetchProofs(
   const fetchSome = async () => {
     for (const { proof, proofBytes } of next) {
       try {
-        proofs.set(proof, await fetchBlob(http, proof, Math.min(proofBytes, MAX_PROOF_BYTES), signal));
+        const known = await early.proof(proof, proofBytes);
+        proofs.set(proof, known ?? (await fetchBlob(http, proof, Math.min(proofBytes, MAX_PROOF_BYTES), signal)));
       } catch (error) {
         if (!(error instanceof TransportError)) throw error;
         if (error.code === 'bad-response' || error.code === 'too-large') proofs.set(proof, new Uint8Array(0));

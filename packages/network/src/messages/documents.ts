@@ -228,7 +228,8 @@ export type Delivery = z.infer<typeof deliverySchema>;
 
 const chunkKey = { order: bytes32Schema, chunk: count, attempt: count };
 export const dutySchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('verify'), ...chunkKey }),
+  /** `proof`: so that it can be fetched with the case, which alone says what it is. */
+  z.strictObject({ kind: z.literal('verify'), ...chunkKey, proof: digestSchema.optional() }),
   z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
   z.strictObject({ kind: z.literal('epoch'), epoch: count }),
   /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
@@ -301,6 +302,8 @@ export const orderEventSchema = z.strictObject({
   prover: addressSchema.optional(),
   validator: addressSchema.optional(),
   price: amountSchema(128).optional(),
+  /** Of `proven`: what was delivered, whatever comes of it. */
+  proof: digestSchema.optional(),
   detail: z.string().optional(),
 });
 export type OrderEvent = z.infer<typeof orderEventSchema>;

@@ -3,7 +3,7 @@
 export * from './canonical.js';
 export * from './documents.js';
 export * from './input-commitment.js';
-export { isSignedByAddress } from './known-signers.js';
+export { isSignedByAddress, type RecoverKey, recoverKeysBy } from './known-signers.js';
 export * from './schemas.js';
 export * from './sealing-contexts.js';
 export * from './sign.js';

@@ -1,7 +1,8 @@
 import { type Hex, keccak256, recoverAddress, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { expect, test } from 'vitest';
-import { isSignedByAddress } from './known-signers.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useLibsecp256k1 } from '../node/libsecp256k1.js';
+import { isSignedByAddress, recoverKeysBy } from './known-signers.js';
 
 const [signer, other] = [privateKeyToAccount(generatePrivateKey()), privateKeyToAccount(generatePrivateKey())];
 const N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -20,25 +21,33 @@ function* spoiled(signature: Hex): Generator<Hex> {
   yield '0x';
 }
 
-test('it agrees with recovery, for strangers and for those who signed often', async () => {
-  for (let i = 0; i < 24; i++) {
-    const hash = keccak256(toHex(i));
-    const signature = await signer.sign({ hash });
-    expect((await recoverAddress({ hash, signature })).toLowerCase()).toBe(signer.address.toLowerCase());
-    expect(isSignedByAddress(hash, signature, signer.address)).toBe(true);
-    expect(isSignedByAddress(hash, signature, signer.address.toLowerCase() as Hex)).toBe(true);
-    expect(isSignedByAddress(hash, signature, other.address)).toBe(false);
-    expect(isSignedByAddress(keccak256(toHex(i + 1)), signature, signer.address)).toBe(false);
-    for (const bad of spoiled(signature)) {
-      expect(isSignedByAddress(hash, bad, signer.address)).toBe(false);
-    }
-  }
-});
+describe.each([
+  ['of its own', () => recoverKeysBy(undefined)],
+  ['of libsecp256k1', useLibsecp256k1],
+])('by means %s', (_, choose) => {
+  beforeAll(choose);
+  afterAll(() => recoverKeysBy(undefined));
 
-test('what one signs does not count for another whose key is known', async () => {
-  const hash = keccak256('0x1234');
-  const [mine, theirs] = [await signer.sign({ hash }), await other.sign({ hash })];
-  expect(isSignedByAddress(hash, theirs, other.address)).toBe(true);
-  expect(isSignedByAddress(hash, mine, other.address)).toBe(false);
-  expect(isSignedByAddress(hash, theirs, signer.address)).toBe(false);
+  test('it agrees with recovery, for strangers and for those who signed often', async () => {
+    for (let i = 0; i < 24; i++) {
+      const hash = keccak256(toHex(i));
+      const signature = await signer.sign({ hash });
+      expect((await recoverAddress({ hash, signature })).toLowerCase()).toBe(signer.address.toLowerCase());
+      expect(isSignedByAddress(hash, signature, signer.address)).toBe(true);
+      expect(isSignedByAddress(hash, signature, signer.address.toLowerCase() as Hex)).toBe(true);
+      expect(isSignedByAddress(hash, signature, other.address)).toBe(false);
+      expect(isSignedByAddress(keccak256(toHex(i + 1)), signature, signer.address)).toBe(false);
+      for (const bad of spoiled(signature)) {
+        expect(isSignedByAddress(hash, bad, signer.address)).toBe(false);
+      }
+    }
+  });
+
+  test('what one signs does not count for another whose key is known', async () => {
+    const hash = keccak256('0x1234');
+    const [mine, theirs] = [await signer.sign({ hash }), await other.sign({ hash })];
+    expect(isSignedByAddress(hash, theirs, other.address)).toBe(true);
+    expect(isSignedByAddress(hash, mine, other.address)).toBe(false);
+    expect(isSignedByAddress(hash, theirs, signer.address)).toBe(false);
+  });
 });

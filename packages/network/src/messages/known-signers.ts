@@ -1,6 +1,7 @@
 /**
- * Signatures of those who signed before: with the public key at hand and a table of its multiples, checking takes about
- * a quarter of what recovering the key takes. The answer is the same for every signature.
+ * Whether an address signed. Of those who signed before the public key is at hand with a table of its multiples: checking
+ * then takes about a quarter of what recovering the key takes. Where a library recovers keys faster than that, it does. The
+ * answer is the same for every signature.
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
@@ -33,6 +34,19 @@ function remember(address: string, signer: Known): void {
   }
 }
 
+/** The public key that recovery gives, 65 bytes; null where there is none. May throw. */
+export type RecoverKey = (hash: Uint8Array, compact: Uint8Array, recovery: 0 | 1) => Uint8Array | null;
+
+let recoverKey: RecoverKey | undefined;
+
+/** From now on keys are recovered by this; by our own means where it is undefined. */
+export function recoverKeysBy(recover: RecoverKey | undefined): void {
+  recoverKey = recover;
+}
+
+/** @param key 65 bytes */
+const addressOf = (key: Uint8Array): string => `0x${bytesToHex(keccak_256(key.subarray(1)).subarray(12))}`;
+
 const toNumber = (bytes: Uint8Array): bigint => BigInt(`0x${bytesToHex(bytes)}`);
 
 /** Whether recovery from the signature would give this point. */
@@ -59,6 +73,10 @@ export function isSignedByAddress(hash: Hex, signature: Hex, address: Address): 
     const parsed = Signature.fromBytes(bytes.subarray(0, 64), 'compact').addRecoveryBit(v - 27);
     if (parsed.hasHighS()) return false;
     const signer = address.toLowerCase();
+    if (recoverKey) {
+      const key = recoverKey(digest, bytes.subarray(0, 64), v === 28 ? 1 : 0);
+      return key !== null && addressOf(key) === signer;
+    }
     const before = known.get(signer);
     if (before && gives(before.point, digest, parsed.r, parsed.s, v === 28)) {
       before.uses++;
@@ -67,8 +85,7 @@ export function isSignedByAddress(hash: Hex, signature: Hex, address: Address): 
       return true;
     }
     const point = parsed.recoverPublicKey(digest);
-    const key = point.toBytes(false).subarray(1);
-    if (`0x${bytesToHex(keccak_256(key).subarray(12))}` !== signer) return false;
+    if (addressOf(point.toBytes(false)) !== signer) return false;
     // One that signed for itself: nobody fills the memory with names of others.
     if (!before) remember(signer, { point, uses: 1 });
     return true;

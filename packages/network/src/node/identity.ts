@@ -2,8 +2,9 @@
 import { hkdfSync } from 'node:crypto';
 import { InputError } from '@dsperse/core/verify';
 import { x25519 } from '@noble/curves/ed25519.js';
-import { bytesToHex, type Hex } from 'viem';
+import { bytesToHex, type Hex, hashTypedData, hexToBytes } from 'viem';
 import { type LocalAccount, privateKeyToAccount } from 'viem/accounts';
+import { signRecoverably, useLibsecp256k1 } from './libsecp256k1.js';
 
 /** An X25519 key pair; the secret half is in no JSON and no dump. */
 export class EncryptionKey {
@@ -30,6 +31,19 @@ export interface Identity {
   readonly encryptionKey: EncryptionKey;
 }
 
+/** viem's account, whose messages libsecp256k1 signs: the same bytes (RFC 6979), in a fifth of the time. */
+function fastAccount(secret: Uint8Array): LocalAccount {
+  const key = Uint8Array.from(secret);
+  const account = privateKeyToAccount(bytesToHex(key));
+  useLibsecp256k1();
+  const sign = async (hash: Hex) => signRecoverably(hexToBytes(hash), key);
+  return {
+    ...account,
+    sign: ({ hash }) => sign(hash),
+    signTypedData: (typedData) => sign(hashTypedData(typedData as never)),
+  };
+}
+
 /**
  * @param secret 32 bytes: the private key of the account
  * @throws InputError `bad-secret` where it is no key of secp256k1
@@ -37,7 +51,7 @@ export interface Identity {
 export function identityOf(secret: Uint8Array): Identity {
   let account: LocalAccount;
   try {
-    account = privateKeyToAccount(bytesToHex(secret));
+    account = fastAccount(secret);
   } catch {
     throw new InputError('bad-secret', 'the secret is no private key of an account', 'make a new key');
   }

@@ -56,8 +56,12 @@ export const tellValidators = (tx: Sql, kind: 'reveal' | 'epoch', data: object, 
   append(tx, topicOf.validators, kind, data, atMs);
 
 /** A proof is to be verified: by its committee, where it has one and `everyone` is not set. */
-export const tellJudges = (tx: Sql, key: AttemptKey, atMs: number, everyone = false): Promise<void> =>
-  append(tx, topicOf.validators, 'verify', { ...key, everyone }, atMs);
+export const tellJudges = (
+  tx: Sql,
+  key: AttemptKey & { readonly proof?: string },
+  atMs: number,
+  everyone = false,
+): Promise<void> => append(tx, topicOf.validators, 'verify', { ...key, everyone }, atMs);
 
 /** What this validator is told of an event on the validators' topic; undefined where it is others' duty. */
 export async function toldTo(

@@ -262,8 +262,8 @@ export async function takeDelivery(
     if (!again)
       await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 }, rate);
     const key = { chunk: index, attempt: receipt.attempt };
-    await tellOrder(tx, 'proven', order, now, { ...key, prover });
-    if (found.manifest) await tellJudges(tx, { order, ...key }, now);
+    await tellOrder(tx, 'proven', order, now, { ...key, prover, proof });
+    if (found.manifest) await tellJudges(tx, { order, ...key, proof }, now);
     return acknowledgement;
   });
   g.metrics.deliveries.inc();

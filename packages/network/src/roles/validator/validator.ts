@@ -92,6 +92,7 @@ export function createValidator(options: ValidatorOptions): Service {
 }
 
 type CaseDuty = Extract<Duty, { kind: 'verify' | 'reveal' }>;
+type VerifyDuty = Extract<Duty, { kind: 'verify' }>;
 
 class Validator {
   readonly #log: Logger;
@@ -219,7 +220,7 @@ class Validator {
     return tries;
   }
 
-  async #judge(link: GatewayLink, duty: CaseKeyParts): Promise<void> {
+  async #judge(link: GatewayLink, duty: VerifyDuty): Promise<void> {
     const { order, chunk, attempt } = duty;
     const key = { order, chunk, attempt };
     const path = `/v1/chunks/${order}/${chunk}/${attempt}`;
@@ -234,7 +235,7 @@ class Validator {
       return;
     }
     const began = performance.now();
-    const { answer, document } = await this.#examine(link, key, fetchCase);
+    const { answer, document } = await this.#examine(link, key, fetchCase, duty.proof);
     const { outcome, seconds } = answer;
     this.#seconds.observe(seconds);
     if ('abstain' in outcome) {
@@ -262,30 +263,49 @@ class Validator {
   }
 
   /** Fetches what the case rests on and has it checked. */
-  async #examine(link: GatewayLink, key: CaseKeyParts, fetchCase: () => Promise<CaseDocument>) {
+  async #examine(
+    link: GatewayLink,
+    key: CaseKeyParts,
+    fetchCase: () => Promise<CaseDocument>,
+    announced: string | undefined,
+  ) {
     // Values and proof of a case may be large: so many are held at once, and no more.
     while (this.#examining >= EXAMINED_AT_ONCE) await new Promise<void>((resolve) => this.#queued.push(resolve));
     this.#examining++;
     try {
-      return await this.#examineNow(link, key, fetchCase);
+      return await this.#examineNow(link, key, fetchCase, announced);
     } finally {
       this.#examining--;
       this.#queued.shift()?.();
     }
   }
 
-  async #examineNow(link: GatewayLink, key: CaseKeyParts, fetchCase: () => Promise<CaseDocument>) {
+  async #examineNow(
+    link: GatewayLink,
+    key: CaseKeyParts,
+    fetchCase: () => Promise<CaseDocument>,
+    announced: string | undefined,
+  ) {
     const { ledger, network, settings } = this.options;
     const maxProofBytes = settings.maxProofBytes ?? PROOF_BYTES;
+    // At the same time as the case, which says whether it is this one.
+    const early = announced === undefined ? undefined : this.#fetchProof(link, announced, maxProofBytes);
+    early?.catch(() => undefined);
     const fetched = async () => {
       const document = await fetchCase();
+      const { proof: digest, proofBytes } = document.delivery.proof;
       const { fingerprint } = document.manifest;
       const [keyBytes, proof] = await Promise.all([
         this.#programs.key(fingerprint).catch((err) => {
           this.#log.warn({ err, fingerprint }, 'the key of a program is not to be had');
           return undefined;
         }),
-        this.#proof(link, document, maxProofBytes),
+        // Larger ones are rejected unseen.
+        proofBytes > maxProofBytes
+          ? undefined
+          : digest === announced
+            ? early
+            : this.#fetchProof(link, digest, maxProofBytes),
       ]);
       return { document, keyBytes, proof };
     };
@@ -338,9 +358,7 @@ class Validator {
   }
 
   /** Undefined where it is not there, or is something else. */
-  async #proof(link: GatewayLink, document: CaseDocument, maxBytes: number): Promise<Uint8Array | undefined> {
-    const { proof: digest, proofBytes } = document.delivery.proof;
-    if (proofBytes > maxBytes) return undefined;
+  async #fetchProof(link: GatewayLink, digest: string, maxBytes: number): Promise<Uint8Array | undefined> {
     try {
       const bytes = await link.getBytes(`/v1/blobs/${digest}`, maxBytes, { signal: this.#stopping.signal });
       if (digestOfBytes(bytes) === digest) return bytes;

@@ -1,11 +1,13 @@
 /** The thread that verifies, so that the node answers meanwhile. Decoded keys are kept for the next case. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { useLibsecp256k1 } from '../../node/libsecp256k1.js';
 import { type CaseOutcome, type CaseRequest, checkCase, openCaseKey } from './check-case.js';
 import type { VerifyAnswer, VerifyOptions, VerifyRequest } from './verify-pool.js';
 
 const port = parentPort;
 if (!port) throw new Error('this file is a worker');
 const { preset } = workerData as VerifyOptions;
+useLibsecp256k1();
 
 const KEYS = 4;
 /** Least recently used first. */
