@@ -144,8 +144,9 @@ export function contractions(
       shape.sizes,
       c.value.axesA,
       dimsA,
+      tables,
     );
-    const g = pullWeights(ONE, [...shape.privateB, ...eqs], shape.sizes, c.value.axesB, dimsB);
+    const g = pullWeights(ONE, [...shape.privateB, ...eqs], shape.sizes, c.value.axesB, dimsB, tables);
     return { a: { f, claim: ends[2 * i] }, b: { f: g, claim: ends[2 * i + 1] } };
   });
 }
@@ -174,7 +175,8 @@ function weighted(shape: ContractionShape, eqs: readonly Weights[], tables: EqTa
   const out = shape.jointWeights.map((w): Weights => {
     for (const i of w.indices) taken.add(i);
     const parts = w.indices.map((i) => (eqs.find((e) => e.indices[0] === i) as Weights).values);
-    const eq = parts.length === 1 ? parts[0] : Vector.of(parts.map((p) => p.entries).reduce(outer));
+    const joined = () => Vector.of(parts.map((p) => p.entries).reduce(outer));
+    const eq = parts.length === 1 ? parts[0] : tables.made('outer', parts, joined);
     return { indices: w.indices, values: tables.product(w.values, eq) };
   });
   return [...out, ...eqs.filter((e) => !taken.has(e.indices[0]))];

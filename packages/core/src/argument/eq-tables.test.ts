@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ext } from '../field/qm31.js';
 import { EqTables } from './eq-tables.js';
-import { dot, eqVector, hadamard } from './ext-vector.js';
+import { dot, eqAt, eqVector, hadamard } from './ext-vector.js';
 import { Vector } from './vector.js';
 
 describe('tables eq(point, ·)', () => {
@@ -37,5 +37,36 @@ describe('tables eq(point, ·)', () => {
         expect(tables.product(x, y)).toBe(tables.product(x, y));
       }
     }
+  });
+
+  it('are found by parts of a point, and so are products of its leading coordinates', () => {
+    const tables = new EqTables();
+    const whole = [a, b, c, a];
+    expect(tables.part(whole, 1, 3, 3)).toBe(tables.at([b, c], 3));
+    expect(tables.part(whole, 1, 3, 3)).toBe(tables.part(whole, 1, 3, 3));
+    expect(tables.part(whole, 1, 3, 4)).toBe(tables.at([b, c]));
+    expect(tables.part(whole, 2, 2)).toBe(tables.at([]));
+    for (let again = 0; again < 2; again++) {
+      for (let count = 0; count <= 4; count++) {
+        for (let i = 0; i < 2 ** count; i++) {
+          expect(tables.factor(whole, count, i)).toEqual(eqAt(whole.slice(0, count), i));
+        }
+      }
+    }
+  });
+
+  it('are taken for others by what is made of them, not by how often it is asked for', () => {
+    const tables = new EqTables();
+    const [u, v] = [tables.at([a]), tables.at([b])];
+    let made = 0;
+    const make = (): Vector => {
+      made++;
+      return Vector.ones(made);
+    };
+    const first = tables.made('one way', [u, v], make);
+    expect(tables.made('one way', [u, v], make)).toBe(first);
+    expect(tables.made('one way', [v, u], make)).not.toBe(first);
+    expect(tables.made('another way', [u, v], make)).not.toBe(first);
+    expect(made).toBe(3);
   });
 });

@@ -2,7 +2,7 @@
  * Tables eq(point, ·) of one proof. Its challenges come back in many claims: each table is one vector, and what is computed
  * of two vectors is computed once.
  */
-import type { Ext } from '../field/qm31.js';
+import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import { eqVector, hadamard } from './ext-vector.js';
 import { Vector } from './vector.js';
 
@@ -13,12 +13,22 @@ interface Node {
   readonly next: Map<Ext, Node>;
 }
 
+/** What is known of a point that claims are read from in parts. */
+interface Known {
+  /** By part and length. */
+  readonly parts: Map<number, Vector>;
+  /** By number of leading coordinates, then by index: eq of these coordinates. */
+  readonly factors: Map<number, Ext>[];
+}
+
 const newNode = (): Node => ({ tables: new Map(), next: new Map() });
 
 export class EqTables {
   private readonly root = newNode();
   private readonly dots = new Map<Vector, Map<Vector, Ext>>();
-  private readonly products = new Map<Vector, Map<Vector, Vector>>();
+  private readonly points = new Map<readonly Ext[], Known>();
+  private readonly numbers = new Map<Vector, number>();
+  private readonly others = new Map<string, Vector>();
 
   /**
    * eq(point, i) for i < length, point[0] being the most significant bit of i; not to be changed. Points are recognised by
@@ -42,27 +52,74 @@ export class EqTables {
     return table;
   }
 
+  /** The same for the coordinates [from, to) of a point of at most 63; the point is recognised by its own identity. */
+  part(point: readonly Ext[], from: number, to: number, length = 2 ** (to - from)): Vector {
+    const { parts } = this.known(point);
+    const key = (64 * from + to) * 2 ** 32 + length;
+    const known = parts.get(key);
+    if (known) return known;
+    const vector = this.at(point.slice(from, to), length);
+    parts.set(key, vector);
+    return vector;
+  }
+
+  /** eq(the first `count` coordinates of a point, index), for a point recognised by its own identity. */
+  factor(point: readonly Ext[], count: number, index: number): Ext {
+    if (count === 0) return ONE;
+    const { factors } = this.known(point);
+    factors[count] ??= new Map();
+    const known = factors[count].get(index);
+    if (known) return known;
+    const x = point[count - 1];
+    const bit = index % 2;
+    const value = mul(this.factor(point, count - 1, (index - bit) / 2), bit === 1 ? x : sub(ONE, x));
+    factors[count].set(index, value);
+    return value;
+  }
+
+  private known(point: readonly Ext[]): Known {
+    let known = this.points.get(point);
+    if (!known) {
+      known = { parts: new Map(), factors: [] };
+      this.points.set(point, known);
+    }
+    return known;
+  }
+
   /** Σ a[i]·b[i] of vectors of equal length. */
   dot(a: Vector, b: Vector): Ext {
-    return once(this.dots, a, b, Vector.dot);
+    let of = this.dots.get(a);
+    if (!of) {
+      of = new Map();
+      this.dots.set(a, of);
+    }
+    let value = of.get(b);
+    if (!value) {
+      value = Vector.dot(a, b);
+      of.set(b, value);
+    }
+    return value;
   }
 
   /** Entry i is a[i]·b[i], for vectors of equal length. */
   product(a: Vector, b: Vector): Vector {
-    return once(this.products, a, b, (x, y) => Vector.of(hadamard(x.entries, y.entries)));
+    return this.made('product', [a, b], () => Vector.of(hadamard(a.entries, b.entries)));
   }
-}
 
-function once<T>(known: Map<Vector, Map<Vector, T>>, a: Vector, b: Vector, make: (a: Vector, b: Vector) => T): T {
-  let of = known.get(a);
-  if (!of) {
-    of = new Map();
-    known.set(a, of);
+  /** A vector that follows from others in a way that `how` tells: made where it is not known. */
+  made(how: string, from: readonly Vector[], make: (from: readonly Vector[]) => Vector): Vector {
+    const key = `${how} of ${from.map((v) => this.numberOf(v))}`;
+    const known = this.others.get(key);
+    if (known) return known;
+    const vector = make(from);
+    this.others.set(key, vector);
+    return vector;
   }
-  let value = of.get(b);
-  if (value === undefined) {
-    value = make(a, b);
-    of.set(b, value);
+
+  private numberOf(v: Vector): number {
+    const known = this.numbers.get(v);
+    if (known !== undefined) return known;
+    this.numbers.set(v, this.numbers.size);
+    return this.numbers.size - 1;
   }
-  return value;
 }

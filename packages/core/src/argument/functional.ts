@@ -67,6 +67,7 @@ export function pullWeights(
   sizes: readonly number[],
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
+  tables: EqTables,
 ): Functional | undefined {
   const plain = pullPlain(coef, weights, sizes, axes, srcDims);
   if (plain) return plain;
@@ -103,7 +104,7 @@ export function pullWeights(
     used.add(root);
     const own = axes.map((_, j) => j).filter((j) => axisRoot[j] >= 0 && find(axisRoot[j]) === root);
     const members = weights.filter((_, i) => find(i) === root);
-    blocks.push(scatter(members, sizes, own, axes, srcDims));
+    blocks.push(scatter(members, sizes, own, axes, srcDims, tables));
   }
   weights.forEach((w, i) => {
     if (!used.has(find(i))) coef = mul(coef, w.values.total);
@@ -119,7 +120,8 @@ function pullPlain(
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
 ): Functional | undefined {
-  const read = new Set<Weights>();
+  /** Bit i where weights i are read: a tensor has at most 16 axes, a sum as many. */
+  let read = 0;
   const blocks: Block[] = [];
   for (let k = 0; k < axes.length; k++) {
     const { start, terms } = axes[k];
@@ -130,12 +132,14 @@ function pullPlain(
       continue;
     }
     const [{ index, step }] = terms;
-    const own = weights.find((w) => w.indices.includes(index));
-    if (step !== 1 || sizes[index] !== srcDims[k] || own?.indices.length !== 1 || read.has(own)) return undefined;
-    read.add(own);
-    blocks.push({ axes: [k], values: own.values });
+    if (step !== 1 || sizes[index] !== srcDims[k]) return undefined;
+    let own = 0;
+    while (!weights[own].indices.includes(index)) own++;
+    if (weights[own].indices.length !== 1 || (read & (1 << own)) !== 0) return undefined;
+    read |= 1 << own;
+    blocks.push({ axes: [k], values: weights[own].values });
   }
-  for (const w of weights) if (!read.has(w)) coef = mul(coef, w.values.total);
+  for (let i = 0; i < weights.length; i++) if ((read & (1 << i)) === 0) coef = mul(coef, weights[i].values.total);
   return { coef, blocks };
 }
 
@@ -146,17 +150,41 @@ function scatter(
   own: readonly number[],
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
+  tables: EqTables,
 ): Block {
   const indices = members.flatMap((m) => m.indices);
-  const dense = members.map((m) => m.values.entries).reduce(outer);
   const dims = own.map((k) => srcDims[k]);
-  const values = new Uint32Array(4 * sizeOf(dims));
-  // position on each own axis = start + Σ step·index, maintained as an odometer over the indices
+  if (own.length === 1 && indices.length === 1) {
+    const { start, terms } = axes[own[0]];
+    const whole = start === 0 && terms.length === 1 && terms[0].step === 1 && sizes[indices[0]] === dims[0];
+    if (whole) return { axes: own, values: members[0].values };
+  }
+  const ranges = indices.map((index) => sizes[index]);
+  // position on each own axis = start + Σ step·index
   const steps = indices.map((index) =>
     own.map((k) => axes[k].terms.reduce((s, t) => (t.index === index ? s + t.step : s), 0)),
   );
-  const position = own.map((k) => axes[k].start);
-  const counter = indices.map(() => 0);
+  const start = own.map((k) => axes[k].start);
+  const values = tables.made(
+    `scatter ${ranges} by ${steps} from ${start} to ${dims}`,
+    members.map((m) => m.values),
+    (from) => Vector.of(scatterEntries(from.map((v) => v.entries).reduce(outer), ranges, steps, start, dims)),
+  );
+  return { axes: own, values };
+}
+
+/** Adds entry i of `dense`, i being an assignment of indices in `ranges`, at start + Σ step·index of an array of `dims`. */
+function scatterEntries(
+  dense: ExtVector,
+  ranges: readonly number[],
+  steps: readonly (readonly number[])[],
+  start: readonly number[],
+  dims: readonly number[],
+): ExtVector {
+  const values = new Uint32Array(4 * sizeOf(dims));
+  // Maintained as an odometer over the indices.
+  const position = [...start];
+  const counter = ranges.map(() => 0);
   const n = lengthOf(dense);
   for (let i = 0; i < n; i++) {
     let offset = 0;
@@ -169,15 +197,15 @@ function scatter(
       offset = offset * dims[a] + p;
     }
     if (offset >= 0) addAt(values, offset, getExt(dense, i));
-    for (let j = indices.length - 1; j >= 0; j--) {
+    for (let j = ranges.length - 1; j >= 0; j--) {
       counter[j]++;
       for (let a = 0; a < dims.length; a++) position[a] += steps[j][a];
-      if (counter[j] < sizes[indices[j]]) break;
+      if (counter[j] < ranges[j]) break;
       for (let a = 0; a < dims.length; a++) position[a] -= steps[j][a] * counter[j];
       counter[j] = 0;
     }
   }
-  return { axes: own, values: Vector.of(values) };
+  return values;
 }
 
 /**
@@ -191,12 +219,13 @@ export function pullAffine(
   sums: readonly number[],
   axes: readonly AxisIndex[],
   srcDims: readonly number[],
+  tables: EqTables,
 ): Functional | undefined {
   const weights: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
   sums.forEach((n, i) => {
     weights.push({ indices: [outDims.length + i], values: Vector.ones(n) });
   });
-  return pullWeights(f.coef, weights, [...outDims, ...sums], axes, srcDims);
+  return pullWeights(f.coef, weights, [...outDims, ...sums], axes, srcDims, tables);
 }
 
 /** The functional on the source of a linear map; undefined where the map reads nothing. */
@@ -205,19 +234,25 @@ export function pullMap(
   outDims: readonly number[],
   map: LinearMap,
   srcDims: readonly number[],
+  tables: EqTables,
 ): Functional | undefined {
   switch (map.kind) {
     case 'affine':
-      return pullAffine(f, outDims, map.sums, map.axes, srcDims);
+      return pullAffine(f, outDims, map.sums, map.axes, srcDims, tables);
     case 'reshape':
-      return pullReshape(f, outDims, srcDims);
+      return pullReshape(f, outDims, srcDims, tables);
     case 'gather':
       return pullGather(f, outDims, map.axis, map.index, srcDims);
   }
 }
 
 /** Same cells under other dimensions: groups of axes with equal products correspond. */
-function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonly number[]): Functional {
+function pullReshape(
+  f: Functional,
+  outDims: readonly number[],
+  srcDims: readonly number[],
+  tables: EqTables,
+): Functional {
   const groups: { out: number[]; src: number[] }[] = [];
   let i = 0;
   let j = 0;
@@ -270,7 +305,7 @@ function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonl
     const out = groups.slice(k, end + 1).flatMap((g) => g.out);
     const src = groups.slice(k, end + 1).flatMap((g) => g.src);
     const own = f.blocks.filter((b) => b.axes.some((x) => out.includes(x)));
-    const values = productOver(own, out, outDims);
+    const values = productOver(own, out, outDims, tables);
     if (src.length > 0) blocks.push({ axes: src, values });
     else coef = mul(coef, values.total);
     k = end + 1;
@@ -279,9 +314,21 @@ function pullReshape(f: Functional, outDims: readonly number[], srcDims: readonl
 }
 
 /** The product of blocks as one vector over `axes` (their union, in that order). */
-export function productOver(blocks: readonly Block[], axes: readonly number[], dims: readonly number[]): Vector {
+function productOver(
+  blocks: readonly Block[],
+  axes: readonly number[],
+  dims: readonly number[],
+  tables: EqTables,
+): Vector {
   // A block's axes are in order.
-  return blocks.length === 1 ? blocks[0].values : Vector.of(denseOver(blocks, axes, dims));
+  if (blocks.length === 1) return blocks[0].values;
+  const what = `product over ${blocks.map((b) => b.axes).join(' ')} in ${dims} as ${axes}`;
+  const made = (): Vector => Vector.of(denseOver(blocks, axes, dims));
+  return tables.made(
+    what,
+    blocks.map((b) => b.values),
+    made,
+  );
 }
 
 /** Its entries. */
@@ -396,9 +443,11 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
   let result = mul(f.coef, g.coef);
   if (f.blocks.length === dims.length && g.blocks.length === dims.length) {
     // Axis by axis, whatever the order of the blocks.
-    for (const b of f.blocks) {
-      const other = g.blocks.find((c) => c.axes[0] === b.axes[0]) as Block;
-      result = mul(result, tables.dot(b.values, other.values));
+    for (let i = 0; i < dims.length; i++) {
+      const { axes, values } = f.blocks[i];
+      let other = g.blocks[i];
+      if (other.axes[0] !== axes[0]) other = g.blocks.find((c) => c.axes[0] === axes[0]) as Block;
+      result = mul(result, tables.dot(values, other.values));
     }
     return result;
   }
@@ -424,7 +473,10 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
     }
     for (const b of mine) done.add(b);
     const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
-    result = mul(result, tables.dot(productOver([...mine], axes, dims), productOver([...theirs], axes, dims)));
+    result = mul(
+      result,
+      tables.dot(productOver([...mine], axes, dims, tables), productOver([...theirs], axes, dims, tables)),
+    );
   }
   return result;
 }

@@ -9,7 +9,6 @@
 import { type Ext, ONE } from '../field/qm31.js';
 import { sizeOf } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
-import { eqAt } from './ext-vector.js';
 import type { Functional } from './functional.js';
 import { Vector } from './vector.js';
 
@@ -51,12 +50,10 @@ export function stack(shapes: readonly (readonly number[])[]): Stack {
   const cuts: { tensor: number; row: number; logRows: number; logSize: number }[] = [];
   drafts.forEach((t, tensor) => {
     const rows = t.lead < t.dims.length ? t.dims[t.lead] : 1;
-    let row = 0;
-    for (let bit = ceilLog2(rows + 1); bit >= 0; bit--) {
-      if (Math.floor(rows / 2 ** bit) % 2 === 1) {
-        cuts.push({ tensor, row, logRows: bit, logSize: bit + t.logInner });
-        row += 2 ** bit;
-      }
+    for (let row = 0; row < rows; ) {
+      const bit = 31 - Math.clz32(rows - row);
+      cuts.push({ tensor, row, logRows: bit, logSize: bit + t.logInner });
+      row += 2 ** bit;
     }
   });
   cuts.sort((a, b) => b.logSize - a.logSize || a.tensor - b.tensor || a.row - b.row);
@@ -68,50 +65,45 @@ export function stack(shapes: readonly (readonly number[])[]): Stack {
   return { tensors: drafts, cells: offset };
 }
 
+/** Cells of a stack of one tensor. */
+export function stackedCells(dims: readonly number[]): number {
+  let cells = 0;
+  for (const d of dims) cells = cells === 0 ? (d > 1 ? d : 0) : cells * 2 ** ceilLog2(d);
+  return cells === 0 ? 1 : cells;
+}
+
 /**
  * The functional T ↦ Σ_cells T[cell]·eq(point, position of the cell), cut to the real cells.
  * @param point most significant bit first; 2^point.length cells, of which the stack is a prefix
  */
 export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqTables): Functional {
-  const n = point.length;
-  const blocks: { axes: number[]; values: Vector }[] = [];
-  let from = n - t.logInner;
-  const inner = t.dims.map((d, i) => {
-    if (i <= t.lead) return undefined;
-    const v = tables.at(point.slice(from, from + t.logs[i]), d);
-    from += t.logs[i];
-    return v;
-  });
+  const rows = point.length - t.logInner;
   const [first] = t.pieces;
   // The factor of the bits above a tensor of one piece is its coefficient.
   const whole = t.pieces.length === 1;
-  const coef = whole ? pieceScale(t, first, point) : ONE;
-  t.dims.forEach((d, i) => {
-    if (i < t.lead) blocks.push({ axes: [i], values: Vector.ones(1) });
-    else if (i > t.lead) blocks.push({ axes: [i], values: inner[i] as Vector });
-    else if (whole) blocks.push({ axes: [i], values: tables.at(rowPoint(t, first, point)) });
+  const scaleOf = (p: Piece): Ext => {
+    const logSize = p.logRows + t.logInner;
+    return tables.factor(point, point.length - logSize, p.offset / 2 ** logSize);
+  };
+  let from = rows;
+  const blocks = t.dims.map((d, i) => {
+    let values: Vector;
+    if (i < t.lead) values = Vector.ones(1);
+    else if (i > t.lead) {
+      values = tables.part(point, from, from + t.logs[i], d);
+      from += t.logs[i];
+    } else if (whole) values = tables.part(point, rows - first.logRows, rows);
     else {
       const pieces = t.pieces.map((p) => ({
         row: p.row,
-        scale: pieceScale(t, p, point),
-        point: rowPoint(t, p, point),
+        scale: scaleOf(p),
+        point: point.slice(rows - p.logRows, rows),
       }));
-      blocks.push({ axes: [i], values: Vector.pieces(d, pieces) });
+      values = Vector.pieces(d, pieces);
     }
+    return { axes: [i], values };
   });
-  return { coef, blocks };
-}
-
-/** eq of the point's leading bits with the piece's offset. */
-function pieceScale(t: TensorLayout, p: Piece, point: readonly Ext[]): Ext {
-  const logSize = p.logRows + t.logInner;
-  return eqAt(point.slice(0, point.length - logSize), p.offset / 2 ** logSize);
-}
-
-/** The point's bits that number the rows of a piece. */
-function rowPoint(t: TensorLayout, p: Piece, point: readonly Ext[]): readonly Ext[] {
-  const n = point.length;
-  return point.slice(n - t.logInner - p.logRows, n - t.logInner);
+  return { coef: whole ? scaleOf(first) : ONE, blocks };
 }
 
 /** Number of cells of the tensor itself, and of its padded image. */

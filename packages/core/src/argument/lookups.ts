@@ -10,9 +10,9 @@ import { InputError } from '../base/errors.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
-import { eqAt, fromInteger, identityAt, mulInteger } from './ext-vector.js';
+import { fromInteger, identityAt, mulInteger } from './ext-vector.js';
 import { type Functional, weightOf } from './functional.js';
-import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
+import { ceilLog2, eqFunctional, type Stack, stack, stackedCells, type TensorLayout } from './layout.js';
 
 /** log2 of the most leaves that one proof sums: below p, and within the pointers of the kernels. */
 const MAX_DEPTH = 28;
@@ -37,7 +37,7 @@ export function lookupTrees(relation: Relation, logTree: number): LookupTree[] {
   const groups: { members: number[]; cells: number }[] = [];
   let total = 0;
   shapes.forEach((dims, i) => {
-    const { cells } = stack([dims]);
+    const cells = stackedCells(dims);
     const last = groups.at(-1);
     if (last && last.cells + cells <= 2 ** logTree) {
       last.members.push(i);
@@ -108,7 +108,7 @@ export function leafClaims(
     const t = relation.tables[number];
     const layout = tree.layout.tensors[tree.lookups.length + i];
     const f = eqFunctional(layout, point, tables);
-    const { weight, index } = rowSums(layout, point);
+    const { weight, index } = rowSums(layout, point, tables);
     numerators.push({ on: 'multiplicity', table: number, f });
     covered = add(covered, weight);
     const lo = t.kind === 'range' ? 0 : t.lo;
@@ -125,12 +125,12 @@ export function leafClaims(
 }
 
 /** Σ_j eq(point, row j) and Σ_j eq(point, row j)·j over a table's rows, in closed form. */
-function rowSums(layout: TensorLayout, point: readonly Ext[]): { weight: Ext; index: Ext } {
+function rowSums(layout: TensorLayout, point: readonly Ext[], tables: EqTables): { weight: Ext; index: Ext } {
   let weight: Ext = ZERO;
   let index: Ext = ZERO;
   for (const piece of layout.pieces) {
     const cut = point.length - piece.logRows;
-    const e = eqAt(point.slice(0, cut), piece.offset / 2 ** piece.logRows);
+    const e = tables.factor(point, cut, piece.offset / 2 ** piece.logRows);
     weight = add(weight, e);
     index = add(index, mul(e, add(identityAt(point.slice(cut)), fromInteger(piece.row))));
   }

@@ -7,7 +7,9 @@ import { hashPair } from '../base/blake3.js';
 /** Number of sibling digests in the multiproof of `leaves` (sorted, distinct) in a tree of `count` leaves. */
 export function siblingCount(leaves: readonly number[], count: number): number {
   let n = 0;
-  walk(leaves, count, () => n++);
+  walk(leaves, count, () => {
+    n++;
+  });
   return n;
 }
 
@@ -33,26 +35,25 @@ export function rootOf(
   count: number,
   siblings: Uint8Array,
 ): Uint8Array {
-  let nodes = leaves.map((i) => i + count);
-  let hashes = [...digests];
+  // A level is written over the one below: a parent stands no later than its first child.
+  const nodes = leaves.map((i) => i + count);
+  const hashes = [...digests];
   let next = 0;
-  while (nodes[0] > 1) {
-    const parents: number[] = [];
-    const up: Uint8Array[] = [];
-    for (let i = 0; i < nodes.length; i++) {
+  for (let n = nodes.length; nodes[0] > 1; ) {
+    let parents = 0;
+    for (let i = 0; i < n; i++, parents++) {
       const node = nodes[i];
-      let other: Uint8Array;
       const mine = hashes[i];
-      if (nodes[i + 1] === (node ^ 1)) other = hashes[++i];
+      let other: Uint8Array;
+      if (i + 1 < n && nodes[i + 1] === (node ^ 1)) other = hashes[++i];
       else {
         other = siblings.subarray(32 * next, 32 * next + 32);
         next++;
       }
-      up.push(node % 2 === 0 ? hashPair(mine, other) : hashPair(other, mine));
-      parents.push(node >>> 1);
+      hashes[parents] = node % 2 === 0 ? hashPair(mine, other) : hashPair(other, mine);
+      nodes[parents] = node >>> 1;
     }
-    nodes = parents;
-    hashes = up;
+    n = parents;
   }
   return hashes[0];
 }

@@ -5,10 +5,10 @@
 import { hash, hashPair } from '../base/blake3.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
 import { add as addM31, inv as invM31, mul as mulM31, sub as subM31 } from '../field/m31.js';
-import { add, type Ext, equal, mul, mulBase, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, mul, sub, ZERO } from '../field/qm31.js';
 import { dotBase } from '../field/qm31-array.js';
 import type { Channel } from './channel.js';
-import { eqAt, eqVector, extVector, getExt } from './ext-vector.js';
+import { eqAt, eqVector, extVector, getExt, setExt } from './ext-vector.js';
 import { ceilLog2 } from './layout.js';
 import { rootOf, siblingCount } from './merkle.js';
 import { logWord, type OracleShape, type OracleTree, type Placement, treeLeaves } from './oracles.js';
@@ -61,17 +61,21 @@ function checkPath(
   );
 }
 
-/** Reads the words of leaves, one after the other. */
+/** Reads leaves, one after the other, and hashes each. */
 function readLeaves(
   channel: Channel,
-  leaves: readonly number[],
+  count: number,
   leafBytes: number,
   path: string,
   data: () => Uint8Array,
-): Uint8Array[] {
-  const bytes = channel.opened(`${path}/leaves`, leafBytes * leaves.length, data);
-  return leaves.map((_, i) => bytes.subarray(i * leafBytes, (i + 1) * leafBytes));
+): { readonly bytes: Uint8Array; readonly digests: Uint8Array[] } {
+  const bytes = channel.opened(`${path}/leaves`, leafBytes * count, data);
+  const digests = Array.from({ length: count }, (_, i) => hash(bytes.subarray(i * leafBytes, (i + 1) * leafBytes)));
+  return { bytes, digests };
 }
+
+/** Where each of sorted, distinct numbers stands. */
+const placesOf = (xs: readonly number[]): Map<number, number> => new Map(xs.map((x, i) => [x, i]));
 
 export function checkQueries(q: Queries): void {
   const { channel, placement, prover } = q;
@@ -86,15 +90,15 @@ export function checkQueries(q: Queries): void {
       const word = 2 ** logWord(o);
       const own = distinct(leaves.map((leaf) => leaf % word));
       const path = `opening/oracle/${k}`;
-      const rows = readLeaves(channel, own, 4 * o.rows, path, () => side.oracleLeaves(k, own));
+      const read = readLeaves(channel, own.length, 4 * o.rows, path, () => side.oracleLeaves(k, own));
       const weights = rowWeights(o, placement.firstRow[k], q);
-      const at = new Map(own.map((leaf, i) => [leaf, i]));
-      const combined = rows.map((row) => dotBase(channel.decodeWords(row, path), weights));
+      const words = channel.decodeWords(read.bytes, path);
+      const at = placesOf(own);
+      const combined = own.map((_, i) => dotBase(words.subarray(i * o.rows, (i + 1) * o.rows), weights));
       q.indices.forEach((c, i) => {
         values[i] = add(values[i], combined[at.get(c % word) as number]);
       });
-      const hashes = rows.map((row) => hash(row).slice());
-      const each = leaves.map((leaf) => hashes[at.get(leaf % word) as number]);
+      const each = leaves.map((leaf) => read.digests[at.get(leaf % word) as number]);
       digests = digests.length === 0 ? each : each.map((d, i) => hashPair(digests[i], d));
     }
     checkPath(channel, leaves, digests, count, q.roots[t], `opening/tree/${t}`, () => side.treeSiblings(t, leaves));
@@ -107,18 +111,19 @@ export function checkQueries(q: Queries): void {
     const at = positions.map((c) => c % groups);
     const leaves = distinct(at);
     const path = `opening/fold/${j}`;
-    const data = readLeaves(channel, leaves, 16 * 2 ** LOG_ARITY, path, () => side.foldLeaves(j, leaves));
-    const digests = data.map((d) => hash(d).slice());
-    checkPath(channel, leaves, digests, groups, root, path, () => side.foldSiblings(j, leaves));
-    const words = new Map(leaves.map((leaf, i) => [leaf, channel.decodeExts(data[i], path)]));
+    const leafWords = 4 * 2 ** LOG_ARITY;
+    const read = readLeaves(channel, leaves.length, 4 * leafWords, path, () => side.foldLeaves(j, leaves));
+    checkPath(channel, leaves, read.digests, groups, root, path, () => side.foldSiblings(j, leaves));
+    const words = channel.decodeWords(read.bytes, path);
+    const place = placesOf(leaves);
     positions.forEach((c, i) => {
-      const slot = Math.floor(c / groups);
-      channel.check(equal((words.get(at[i]) as Ext[])[slot], values[i]), 'fold', path);
+      const first = (place.get(at[i]) as number) * 2 ** LOG_ARITY;
+      channel.check(equal(getExt(words, first + Math.floor(c / groups)), values[i]), 'fold', path);
     });
     const rhos = q.position.slice(j * LOG_ARITY, (j + 1) * LOG_ARITY);
-    const folded = foldLeaves(leaves, words, logLength, rhos);
+    foldLeaves(leaves, words, logLength, rhos);
     at.forEach((leaf, i) => {
-      values[i] = folded.get(leaf) as Ext;
+      values[i] = getExt(words, (place.get(leaf) as number) * 2 ** LOG_ARITY);
     });
     positions = at;
     logLength -= LOG_ARITY;
@@ -138,57 +143,61 @@ function rowWeights(o: OracleShape, firstRow: number, q: Queries): Uint32Array {
   return eqVector(q.rowPoint.slice(high), scale).subarray(0, 4 * o.rows);
 }
 
-/** Folds each leaf's values at positions leaf + k·groups three times: e0 + rho·(e1 - e0) of each pair ±x. */
-function foldLeaves(
-  leaves: readonly number[],
-  words: ReadonlyMap<number, readonly Ext[]>,
-  logLength: number,
-  rhos: readonly Ext[],
-): Map<number, Ext> {
+/**
+ * Folds each leaf's values at positions leaf + k·groups three times: e0 + rho·(e1 - e0) of each pair ±x.
+ * @param words leaf after leaf; the first value of each becomes the folded one
+ */
+function foldLeaves(leaves: readonly number[], words: Uint32Array, logLength: number, rhos: readonly Ext[]): void {
   const arity = 2 ** LOG_ARITY;
   const groups = 2 ** (logLength - LOG_ARITY);
-  // x of the first half of each leaf's positions, stage after stage; x of the next stage is 2x² - 1.
-  const xs = leaves.flatMap((leaf) => {
-    let stage = Array.from({ length: arity / 2 }, (_, k) => domainPoint(logLength, leaf + k * groups));
-    const all = [...stage];
-    while (stage.length > 1) {
-      stage = stage.slice(0, stage.length / 2).map((x) => subM31(mulM31(2, mulM31(x, x)), 1));
-      all.push(...stage);
-    }
-    return all;
-  });
-  const inverses = batchInverse(xs.map((x) => addM31(x, x)));
-  const out = new Map<number, Ext>();
+  // 2x for the first half of each leaf's positions, stage after stage; x of the next stage is 2x² - 1.
+  const doubled = new Uint32Array(leaves.length * (arity - 1));
   leaves.forEach((leaf, i) => {
-    let values = words.get(leaf) as readonly Ext[];
-    let next = i * (arity - 1);
-    for (const rho of rhos) {
-      const half = values.length / 2;
-      values = values.slice(0, half).map((lo, k) => {
-        const hi = values[k + half];
-        const e0 = mulBase(add(lo, hi), 2 ** 30);
-        const e1 = mulBase(sub(lo, hi), inverses[next + k]);
-        return add(e0, mul(rho, sub(e1, e0)));
-      });
-      next += half;
+    const first = i * (arity - 1);
+    for (let k = 0; k < arity / 2; k++) {
+      const x = domainPoint(logLength, leaf + k * groups);
+      doubled[first + k] = addM31(x, x);
     }
-    out.set(leaf, values[0]);
+    for (let half = arity / 4, to = first + arity / 2, from = first; half >= 1; from += 2 * half, half /= 2) {
+      for (let k = 0; k < half; k++, to++) {
+        const x2 = doubled[from + k];
+        // 2·(2x² - 1) = (2x)² - 2
+        doubled[to] = subM31(mulM31(x2, x2), 2);
+      }
+    }
   });
-  return out;
+  const inverses = batchInverse(doubled);
+  for (let i = 0; i < leaves.length; i++) {
+    let next = i * (arity - 1);
+    for (let stage = 0, half = arity / 2; stage < LOG_ARITY; next += half, half /= 2, stage++) {
+      for (let k = 0; k < half; k++) foldPair(words, i * arity + k, half, inverses[next + k], rhos[stage]);
+    }
+  }
+}
+
+/** words[at] ← e0 + rho·(e1 - e0), e0 and e1 being the halves of its value and of the one `half` further on. */
+function foldPair(words: Uint32Array, at: number, half: number, inverse: number, rho: Ext): void {
+  const lo = 4 * at;
+  const hi = lo + 4 * half;
+  // With 2·e0 = lo + hi and e1 = (lo - hi)·inverse; half of x is x·2^30.
+  const e0 = (c: number): number => mulM31(addM31(words[lo + c], words[hi + c]), 2 ** 30);
+  const e1 = (c: number): number => mulM31(subM31(words[lo + c], words[hi + c]), inverse);
+  const even: Ext = [e0(0), e0(1), e0(2), e0(3)];
+  const odd: Ext = [e1(0), e1(1), e1(2), e1(3)];
+  setExt(words, at, add(even, mul(rho, sub(odd, even))));
 }
 
 /** Inverses of non-zero elements by one inversion (Montgomery). */
-function batchInverse(xs: readonly number[]): number[] {
-  const prefix: number[] = [];
+function batchInverse(xs: Uint32Array): Uint32Array {
+  const out = new Uint32Array(xs.length);
   let product = 1;
-  for (const x of xs) {
-    prefix.push(product);
-    product = mulM31(product, x);
+  for (let i = 0; i < xs.length; i++) {
+    out[i] = product;
+    product = mulM31(product, xs[i]);
   }
   let inverse = invM31(product);
-  const out = new Array<number>(xs.length);
   for (let i = xs.length - 1; i >= 0; i--) {
-    out[i] = mulM31(inverse, prefix[i]);
+    out[i] = mulM31(inverse, out[i]);
     inverse = mulM31(inverse, xs[i]);
   }
   return out;

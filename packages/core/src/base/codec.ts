@@ -36,7 +36,7 @@ export class Encoder {
   uint(x: number): this {
     while (x >= 128) {
       this.byte((x % 128) + 128);
-      x = Math.floor(x / 128);
+      x = x < 2 ** 31 ? x >>> 7 : Math.floor(x / 128);
     }
     return this.byte(x);
   }
@@ -65,7 +65,7 @@ export class Encoder {
   }
 
   text(s: string): this {
-    return this.bytes(encoder.encode(s));
+    return s === '' ? this.uint(0) : this.bytes(encoder.encode(s));
   }
 
   list<T>(items: readonly T[], encode: (item: T) => void): this {
@@ -94,6 +94,12 @@ export class Decoder {
   }
 
   uint(): number {
+    const first = this.data[this.at];
+    // Most numbers are below 128.
+    if (first < 128) {
+      this.at++;
+      return first;
+    }
     let x = 0;
     let factor = 1;
     for (let i = 0; i < 8; i++) {
@@ -129,7 +135,8 @@ export class Decoder {
 
   text(): string {
     try {
-      return decoder.decode(this.bytes());
+      const bytes = this.bytes();
+      return bytes.length === 0 ? '' : decoder.decode(bytes);
     } catch (cause) {
       throw cause instanceof InputError ? cause : this.broken('a name is not UTF-8');
     }
@@ -155,8 +162,11 @@ export class Decoder {
   }
 }
 
-export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** Decodes all of `data`, and makes sure that it is the one encoding of what it holds. */
 export function decodeCanonical<T>(

@@ -67,8 +67,14 @@ export function dotBase(base: Uint32Array, ext: Uint32Array): Ext {
       x3 += ext[o + 3] * low;
       y3 += ext[o + 3] * high;
     }
-    [x0, x1, x2, x3] = [slim(x0), slim(x1), slim(x2), slim(x3)];
-    [y0, y1, y2, y3] = [slim(y0), slim(y1), slim(y2), slim(y3)];
+    x0 = slim(x0);
+    x1 = slim(x1);
+    x2 = slim(x2);
+    x3 = slim(x3);
+    y0 = slim(y0);
+    y1 = slim(y1);
+    y2 = slim(y2);
+    y3 = slim(y3);
   }
   return [reduceSplit(x0, y0), reduceSplit(x1, y1), reduceSplit(x2, y2), reduceSplit(x3, y3)];
 }
@@ -92,8 +98,14 @@ export function dotSigned(ext: Uint32Array, x: Int32Array, from: number): Ext {
       x3 += ext[o + 3] * low;
       y3 += ext[o + 3] * high;
     }
-    [x0, x1, x2, x3] = [slim(x0), slim(x1), slim(x2), slim(x3)];
-    [y0, y1, y2, y3] = [slim(y0), slim(y1), slim(y2), slim(y3)];
+    x0 = slim(x0);
+    x1 = slim(x1);
+    x2 = slim(x2);
+    x3 = slim(x3);
+    y0 = slim(y0);
+    y1 = slim(y1);
+    y2 = slim(y2);
+    y3 = slim(y3);
   }
   return [reduceSplit(x0, y0), reduceSplit(x1, y1), reduceSplit(x2, y2), reduceSplit(x3, y3)];
 }

@@ -12,7 +12,7 @@ import { type ContractionProver, type ContractValue, contractions } from '../arg
 import { EqTables } from '../argument/eq-tables.js';
 import { fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
-import { evaluate, type Functional, merged, pullMap, weightOf } from '../argument/functional.js';
+import { evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
@@ -217,7 +217,7 @@ function reduceClaims(
     return p;
   });
   while (pending.length > 0) {
-    for (const p of pending) pullDown(p, shape, clear);
+    for (const p of pending) pullDown(p, shape, clear, tables);
     done.push(...pending);
     // Each functional left over is on a contraction: the prover says what it is, and a sumcheck shows it.
     const products = pending.flatMap((p) => [...p.on].flatMap(([value, fs]) => fs.map((f) => ({ p, value, f }))));
@@ -261,7 +261,7 @@ function addTo(on: Map<ValueId, Functional[]>, id: ValueId, f: Functional): void
 }
 
 /** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
-function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int32Array>): void {
+function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int32Array>, tables: EqTables): void {
   const { values } = shape.relation;
   /** How many of p.on are to be taken apart. */
   let left = 0;
@@ -280,11 +280,11 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     left--;
     const place = shape.places.get(id);
     const data = clear.get(id);
-    for (const f of data ? merged(fs) : fs) {
+    for (const f of fs) {
       if (v.kind === 'linear') {
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
-          const g = pullMap(f, v.dims, t.map, values[t.src].dims);
+          const g = pullMap(f, v.dims, t.map, values[t.src].dims, tables);
           if (!g) continue;
           if (!p.on.has(t.src)) count(t.src);
           addTo(p.on, t.src, { coef: t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef), blocks: g.blocks });
