@@ -16,6 +16,7 @@ import {
   accountOf,
   caseOf,
   deliveryOf,
+  gateway,
   jobOf,
   lockOf,
   network,
@@ -180,6 +181,19 @@ describe('what is not the prover’s fault is not judged', () => {
     await expectAbstention(await resealed({ ...manifest, chunks: generous }), 'manifest');
     const apart = [{ ...first, slices: [0, 2] }, second];
     await expectAbstention(await resealed({ ...manifest, chunks: apart }), 'manifest');
+  });
+
+  it('a manifest of another gateway than the order names, unless that one delegated to it', async () => {
+    const { manifest } = honest.document;
+    const seal = await sealOf(manifest, thief);
+    await expectAbstention(withDocument({ seal }), 'other-gateway');
+    const message = { gateway: gateway.address, to: thief.address, until: manifest.startedAt };
+    const delegated = async (by: typeof thief, change: Partial<typeof message> = {}) =>
+      withDocument({ seal, delegation: await signMessage(by, network, 'Delegation', { ...message, ...change }) });
+    expect(await checkCase(await delegated(gateway))).toEqual({ accepted: true });
+    await expectAbstention(await delegated(thief), 'other-gateway');
+    await expectAbstention(await delegated(gateway, { to: prover.address }), 'other-gateway');
+    await expectAbstention(await delegated(gateway, { until: manifest.startedAt - 1 }), 'other-gateway');
   });
 
   it('a lock or a receipt that the prover did not sign', async () => {

@@ -108,6 +108,7 @@ export function smallOrder(p: SmallProgram, change: Partial<Order> = {}): SmallO
   const salt = new Uint8Array(32).fill(9);
   const order: Order = {
     requester: lower(requester.address),
+    gateway: lower(gateway.address),
     fingerprint: `0x${p.fingerprint}`,
     inputCommitment: commitInput(salt, p.inputs),
     priceMin: 10n ** 15n,

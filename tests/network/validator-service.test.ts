@@ -18,7 +18,7 @@ import {
   type VerdictMessage,
 } from '@dsperse/network/messages';
 import { createLogger, type Service } from '@dsperse/network/node';
-import { type AttemptTrace, type EpochTrace, emptyState, settleEpoch } from '@dsperse/network/scoring';
+import { type AttemptTrace, type EpochTrace, emptyState, endingDigest, settleEpoch } from '@dsperse/network/scoring';
 import { seal } from '@dsperse/network/transport';
 import { type Hex, zeroHash } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -321,6 +321,7 @@ describe('epochs', () => {
           chunks: [{ ...first, attempts: [attempt] }, second],
         },
       ],
+      endings: [],
       canaries: [],
     };
   }
@@ -332,8 +333,13 @@ describe('epochs', () => {
     await until(() => verdicts.length === 1, 'the verdict');
     return traceOf(verdicts[0], commits[0]);
   }
-  const propose = (trace: EpochTrace) => {
-    epoch = { epoch: 1, trace, previous: emptyState() };
+  /** As the order's gateway proposes it, whatever it says. */
+  const propose = async (trace: EpochTrace) => {
+    const ended = trace.orders.map(async (o) => {
+      const message = { order: o.id, digest: endingDigest(o, trace), gateway: gateway.address.toLowerCase() as Hex };
+      return { ended: await signMessage(gateway, network, 'Ended', message) };
+    });
+    epoch = { epoch: 1, trace: { ...trace, endings: await Promise.all(ended) }, previous: emptyState() };
     duties = [{ kind: 'epoch', epoch: 1 }];
   };
   /** @param why the code and a part of the detail */
@@ -349,7 +355,7 @@ describe('epochs', () => {
 
   it('are signed with the root that follows from the trace', async () => {
     const trace = await judged();
-    propose(trace);
+    await propose(trace);
     await until(() => signatures.length === 1, 'the signature');
     const settled = settleEpoch(trace, await settlementParameters(ledger, trace.closedAt), emptyState());
     expect(signatures[0].message).toEqual({
@@ -368,14 +374,14 @@ describe('epochs', () => {
 
   it('are signed once: another trace only where the chain shows that the first is void', async () => {
     const trace = await judged();
-    propose(trace);
+    await propose(trace);
     await until(() => signatures.length === 1, 'the signature');
     const other = { ...trace, closedAt: trace.closedAt + 1 };
     signatures = [];
     await crash(services[0]);
     await start();
     fake.asked.length = 0;
-    propose(other);
+    await propose(other);
     await refused();
     cancelled = true;
     await until(() => signatures.length === 1, 'the signature on the other root');
@@ -391,7 +397,7 @@ describe('epochs', () => {
     duties = [{ kind: 'document', epoch: 1 }];
     await until(() => fake.times('GET', '/v1/duties') > 3, 'a look at the duties');
     expect(given()).toEqual([]);
-    propose(trace);
+    await propose(trace);
     await until(() => signatures.length === 1, 'the signature');
     await crash(services[0]);
     await start();
@@ -401,7 +407,7 @@ describe('epochs', () => {
   });
 
   it('that nobody posted for a minute are offered to gateways unasked, and signed again for them', async () => {
-    propose(await judged());
+    await propose(await judged());
     await until(() => signatures.length === 1, 'the signature');
     await crash(services[0]);
     const minutesAgo = Date.now() / 1000 - 120;
@@ -433,7 +439,7 @@ describe('epochs', () => {
       ...{ order: id, chunk, attempt, validator },
       commitment: commitmentOf(message),
     });
-    propose(await traceOf(forged, commit));
+    await propose(await traceOf(forged, commit));
     expect(trace.orders.length).toBe(1);
     await refused();
   });
@@ -443,20 +449,20 @@ describe('epochs', () => {
     const [only] = trace.orders;
     const missed = ({ lock, lockedAt }: AttemptTrace): AttemptTrace => ({ lock, lockedAt, commits: [], verdicts: [] });
     const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map(missed) }));
-    propose({ ...trace, orders: [{ ...only, chunks }] });
+    await propose({ ...trace, orders: [{ ...only, chunks }] });
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
   });
 
   it('are not signed where an attempt that we judged is left out as a whole', async () => {
     const trace = await judged();
     const [only] = trace.orders;
-    propose({ ...trace, orders: [{ ...only, chunks: only.chunks.map((c) => ({ ...c, attempts: [] })) }] });
+    await propose({ ...trace, orders: [{ ...only, chunks: only.chunks.map((c) => ({ ...c, attempts: [] })) }] });
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
   });
 
   it('are not signed where an order of which we judged proofs is settled at nothing, as if it had never been cut', async () => {
     const trace = await judged();
-    propose({ ...trace, provers: [], orders: [{ ...trace.orders[0], outcome: 'failed', chunks: [] }] });
+    await propose({ ...trace, provers: [], orders: [{ ...trace.orders[0], outcome: 'failed', chunks: [] }] });
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
   });
 
@@ -469,7 +475,7 @@ describe('epochs', () => {
     const receipt = await signMessage(prover, network, 'Receipt', other);
     const swapped: AttemptTrace = { ...rest, receipt, commits: [], verdicts: [] };
     const chunks = only.chunks.map((c, k) => (k === 0 ? { ...c, attempts: [swapped] } : c));
-    propose({ ...trace, orders: [{ ...only, chunks }] });
+    await propose({ ...trace, orders: [{ ...only, chunks }] });
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
   });
 
@@ -491,12 +497,12 @@ describe('epochs', () => {
       ...trace.validators,
       ...[6, 7].map((k) => ({ ...trace.validators[0], operator: accountOf(k).address })),
     ];
-    propose({ ...hidden, validators: all, canaries: [{ ...canary, verdicts: [...v, ...others] }] });
+    await propose({ ...hidden, validators: all, canaries: [{ ...canary, verdicts: [...v, ...others] }] });
     await refused('foreign-verdict', `canary of ${order.id}/0/0`);
     logged = [];
     fake.asked.length = 0;
     // Nobody is held to it, and the receipt, which opens no mark, is turned down by the next check.
-    propose(hidden);
+    await propose(hidden);
     await until(() => logged.some((line) => line.code !== undefined), 'another refusal');
     await refused('no-canary');
   });
@@ -504,7 +510,7 @@ describe('epochs', () => {
   it('are not signed with more orders than the network settles at once', async () => {
     const trace = await judged();
     PARAMETERS.epochOrdersMax = 0n;
-    propose(trace);
+    await propose(trace);
     await refused();
     PARAMETERS.epochOrdersMax = 1n;
     await until(() => signatures.length === 1, 'the signature');
@@ -512,18 +518,18 @@ describe('epochs', () => {
 
   it('are not signed upon a state that the chain does not have', async () => {
     head = { last: 0, next: 1, root: `0x${'99'.repeat(32)}` };
-    propose(await judged());
+    await propose(await judged());
     await refused();
   });
 
   it('are not signed where stakes, accounts or work are other than they are', async () => {
     const trace = await judged();
-    propose({ ...trace, validators: [{ ...stakes[0], stake: 11n }] });
+    await propose({ ...trace, validators: [{ ...stakes[0], stake: 11n }] });
     await refused();
     fake.asked.length = 0;
     const [only] = trace.orders;
     const chunks = only.chunks.map((c) => ({ ...c, workUnits: c.workUnits + 1 }));
-    propose({ ...trace, orders: [{ ...only, chunks }] });
+    await propose({ ...trace, orders: [{ ...only, chunks }] });
     await refused();
   });
 });

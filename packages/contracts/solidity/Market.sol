@@ -29,7 +29,8 @@ contract Market is NetworkContract, EIP712, IMarket {
         PastDeadline,
         DeadlineTooFar,
         BalanceTooSmall,
-        BadSignature
+        BadSignature,
+        SaltUsed
     }
 
     struct Entry {
@@ -50,6 +51,8 @@ contract Market is NetworkContract, EIP712, IMarket {
 
     mapping(address => uint256) private _free;
     mapping(bytes32 id => Entry) private _orders;
+    /// Of a requester's orders under one salt, one at most is reserved: so the same order can be given to several gateways.
+    mapping(address requester => mapping(bytes32 salt => bool)) private _usedSalts;
 
     event Deposited(address indexed account, address indexed by, uint256 amount);
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
@@ -280,6 +283,7 @@ contract Market is NetworkContract, EIP712, IMarket {
 
     function _check(bytes32 id, Messages.Order calldata order) private view returns (Refusal) {
         if (_orders[id].state != State.None) return Refusal.OrderExists;
+        if (_usedSalts[order.requester][order.salt]) return Refusal.SaltUsed;
         if (order.priceMin > order.priceMax) return Refusal.BadPrice;
         if (order.budget == 0) return Refusal.NoBudget;
         if (order.deadline <= block.timestamp) return Refusal.PastDeadline;
@@ -289,6 +293,7 @@ contract Market is NetworkContract, EIP712, IMarket {
     }
 
     function _enter(bytes32 id, Messages.Order calldata order) private {
+        _usedSalts[order.requester][order.salt] = true;
         _free[order.requester] -= order.budget;
         totalFree -= order.budget;
         totalReserved += order.budget;

@@ -8,7 +8,7 @@ const guardian = ACTORS[11];
 const RESERVED = 1;
 const SETTLED = 2;
 const EXITED = 3;
-const REFUSALS = { exists: 1, price: 2, budget: 3, past: 4, far: 5, balance: 6, signature: 7 };
+const REFUSALS = { exists: 1, price: 2, budget: 3, past: 4, far: 5, balance: 6, signature: 7, salt: 8 };
 
 let net: TestNetwork;
 let snapshot: Hex;
@@ -115,6 +115,8 @@ describe('reserve', () => {
       ],
       [[orderOf(requester.address, 1n, now + 100n), '0x'], REFUSALS.signature],
       [[orderOf(zeroAddress, 1n, now + 100n), `0x${'00'.repeat(65)}`], REFUSALS.balance],
+      [await signed({ ...good, gateway: other.address }), REFUSALS.salt],
+      [await signed({ ...good, budget: 1n }), REFUSALS.salt],
       [await change({}), 0],
     ] as const;
     const args = [cases.map(([[order]]) => order), cases.map(([[, signature]]) => signature)];
@@ -165,7 +167,11 @@ describe('reserve', () => {
       eventName: 'OrderPlaced',
       fromBlock: 0n,
     });
-    expect(placed.args.order).toEqual({ ...order, requester: getAddress(order.requester) });
+    expect(placed.args.order).toEqual({
+      ...order,
+      requester: getAddress(order.requester),
+      gateway: getAddress(order.gateway),
+    });
   });
 });
 

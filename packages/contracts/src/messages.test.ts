@@ -18,6 +18,7 @@ describe('the contracts hash what the nodes sign', () => {
   it('an order', async () => {
     const order = {
       requester: ACTORS[1].address,
+      gateway: ACTORS[2].address,
       fingerprint: hash('a'),
       inputCommitment: hash('b'),
       priceMin: 2n ** 127n + 3n,

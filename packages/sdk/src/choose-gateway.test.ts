@@ -168,6 +168,18 @@ describe('an order', () => {
     expect(signed).toEqual([1_050n, 1_260n]);
   });
 
+  it('is signed for each under one salt, of which the chain reserves one: who lies that it refused is not paid beside another', async () => {
+    const salts: unknown[] = [];
+    const place = async ({ gatewayUrl }: { gatewayUrl: string }, terms: { salt: string }) => {
+      salts.push(terms.salt);
+      if (gatewayUrl === 'http://a') throw refusal(409);
+    };
+    await chooseGateway(await compared(), request, place);
+    await chooseGateway(await compared(), request, place);
+    expect(salts[0]).toMatch(/^0x[0-9a-f]{64}$/);
+    expect([salts[1] === salts[0], salts[2] === salts[0], salts[3] === salts[2]]).toEqual([true, false, true]);
+  });
+
   it('is not placed twice where one fell silent with it, nor where the caller is at fault', async () => {
     for (const error of [
       refusal(),

@@ -2,9 +2,10 @@
 import { InputError } from '@dsperse/core/verify';
 import type { QuoteDocument } from '@dsperse/network/messages';
 import { TransportError } from '@dsperse/network/transport';
-import type { Address } from 'viem';
+import { type Address, bytesToHex, type Hex } from 'viem';
 import { type Client, type ClientOptions, createClient, type QuoteRequest } from './client.js';
 import type { OrderTerms, PriceTerms } from './order-terms.js';
+import { random32 } from './random.js';
 
 /** What an order in the past cost at a gateway: remembered by the requester, as no gateway's word. */
 export interface PaidPrice {
@@ -140,13 +141,15 @@ export interface ChosenGateway<T> {
 export async function chooseGateway<T, Terms extends OrderTerms>(
   compared: ComparedGateways,
   terms: Terms,
-  place: (offer: GatewayOffer, terms: Terms) => Promise<T>,
+  place: (offer: GatewayOffer, terms: Terms & { readonly salt: Hex }) => Promise<T>,
   overBps?: number,
 ): Promise<ChosenGateway<T>> {
   const skipped = [...compared.skipped];
+  // The chain reserves one order under it: whatever a gateway says that it did, no second one is paid.
+  const given = { ...terms, salt: terms.salt ?? bytesToHex(random32()) };
   for (const offer of compared.offers) {
     // Those before it refused: it is the cheapest that is left.
-    const signed = overBps === undefined ? terms : { ...terms, price: capPrice(terms.price, offer.expected, overBps) };
+    const signed = overBps === undefined ? given : { ...given, price: capPrice(terms.price, offer.expected, overBps) };
     try {
       return { offer, placed: await place(offer, signed), skipped };
     } catch (error) {

@@ -141,7 +141,15 @@ export class Client {
     if (key) this.holdKey(fingerprint, key);
     const inputs = await this.integersOf(fingerprint, request.input);
     const { account, gateway } = this;
-    const drafted = await draftOrder(account, gateway.network, document, inputs, request, this.nowSeconds());
+    const drafted = await draftOrder(
+      account,
+      gateway.network,
+      gateway.address,
+      document,
+      inputs,
+      request,
+      this.nowSeconds(),
+    );
     const order: OrderInHand = { ...drafted, inputs, activations: request.activations ?? 'gateway' };
     const handle = this.handleOf(order);
     await request.onDrafted?.(handle);

@@ -31,6 +31,8 @@ export interface OrderTerms {
   /** Token units; what the whole order costs at the highest price where it is not given. */
   readonly budget?: bigint;
   readonly deadlineSeconds: number;
+  /** Of orders under one salt the chain reserves one at most; drawn where it is not given. */
+  readonly salt?: Hex;
 }
 
 /** What only the requester knows of an order. */
@@ -56,12 +58,14 @@ export const programPrice = (program: ProgramDocument, unitPrice: bigint): bigin
 
 /**
  * A signed order over an input, under a fresh salt and with a fresh reply key.
+ * @param gateway the operator of the one that may run and settle it
  * @param nowSeconds by the gateway's clock
  * @throws InputError `bad-price-curve`, `bad-deadline`, `small-budget`
  */
 export async function draftOrder(
   signer: Signer,
   network: NetworkId,
+  gateway: Address,
   program: ProgramDocument,
   inputs: PublicValues,
   terms: OrderTerms,
@@ -79,6 +83,7 @@ export async function draftOrder(
   const inputSalt = random32();
   const order: Order = {
     requester: signer.address.toLowerCase() as Address,
+    gateway: gateway.toLowerCase() as Address,
     fingerprint: `0x${program.fingerprint}`,
     inputCommitment: commitInput(inputSalt, inputs),
     priceMin: price.min,
@@ -86,7 +91,7 @@ export async function draftOrder(
     rampSeconds: price.rampSeconds,
     budget,
     deadline: nowSeconds + deadlineSeconds,
-    salt: bytesToHex(random32()),
+    salt: terms.salt ?? bytesToHex(random32()),
   };
   return {
     id: hashMessage(network, 'Order', order),

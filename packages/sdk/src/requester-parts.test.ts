@@ -26,6 +26,7 @@ const [requester, operator, stranger] = [1, 2, 3].map((k) => privateKeyToAccount
 const network: NetworkId = { chainId: 31337, market: stranger.address, settlement: operator.address };
 const keys = sealingKeys();
 const NOW = 1_800_000_000;
+const GATEWAY = operator.address;
 
 const program: ProgramDocument = {
   format: 'dsperse-network-program/1',
@@ -47,7 +48,7 @@ const program: ProgramDocument = {
 };
 const inputs = new Map([['x', Int32Array.of(1, -2, 70_000)]]);
 const terms = { price: { min: 10n, max: 100n, rampSeconds: 5 }, deadlineSeconds: 60 };
-const draft = () => draftOrder(requester, network, program, inputs, terms, NOW);
+const draft = () => draftOrder(requester, network, GATEWAY, program, inputs, terms, NOW);
 
 describe('base64', () => {
   it('is that of everybody, at every length', () => {
@@ -76,7 +77,8 @@ describe('an order', () => {
   });
 
   it('is refused with a falling curve, no time or no money', async () => {
-    const bad = (change: object) => draftOrder(requester, network, program, inputs, { ...terms, ...change }, NOW);
+    const bad = (change: object) =>
+      draftOrder(requester, network, GATEWAY, program, inputs, { ...terms, ...change }, NOW);
     await expect(bad({ price: { min: 2n, max: 1n, rampSeconds: 0 } })).rejects.toMatchObject({
       code: 'bad-price-curve',
     });

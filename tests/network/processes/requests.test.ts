@@ -110,7 +110,15 @@ async function posted(k: number, budget?: bigint, deadlineSeconds = 60, signer =
   const inputs = program.inputs(k);
   const terms = { price: PRICE, deadlineSeconds, ...(budget === undefined ? {} : { budget }) };
   const now = Math.floor(Date.now() / 1000);
-  const drafted = await draftOrder(signer, ledger.network, program.document, inputs, terms, now);
+  const drafted = await draftOrder(
+    signer,
+    ledger.network,
+    client.gateway.address,
+    program.document,
+    inputs,
+    terms,
+    now,
+  );
   return { id: drafted.id, document: sealOrder(drafted, inputs, client.gateway.encryptionKey) };
 }
 

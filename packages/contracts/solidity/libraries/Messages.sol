@@ -5,6 +5,8 @@ pragma solidity 0.8.37;
 library Messages {
     struct Order {
         address requester;
+        // Who may run and settle it.
+        address gateway;
         bytes32 fingerprint;
         bytes32 inputCommitment;
         uint128 priceMin;
@@ -41,7 +43,7 @@ library Messages {
     }
 
     bytes32 internal constant ORDER_TYPE = keccak256(
-        "Order(address requester,bytes32 fingerprint,bytes32 inputCommitment,uint128 priceMin,uint128 priceMax,uint32 rampSeconds,uint128 budget,uint64 deadline,bytes32 salt)"
+        "Order(address requester,address gateway,bytes32 fingerprint,bytes32 inputCommitment,uint128 priceMin,uint128 priceMax,uint32 rampSeconds,uint128 budget,uint64 deadline,bytes32 salt)"
     );
     bytes32 internal constant CANCEL_TYPE = keccak256("Cancel(bytes32 order,uint64 issuedAt)");
     bytes32 internal constant VERDICT_TYPE = keccak256(

@@ -11,6 +11,7 @@ const [bytes32, address, uint128, uint64, uint32] = ['bytes32', 'address', 'uint
 const TYPES = {
   Order: [
     address('requester'),
+    address('gateway'),
     bytes32('fingerprint'),
     bytes32('inputCommitment'),
     uint128('priceMin'),
@@ -71,6 +72,7 @@ export const freshHash = (): Hex => keccak256(toHex(++salts, { size: 32 }));
 
 export interface OrderMessage {
   readonly requester: Address;
+  readonly gateway: Address;
   readonly fingerprint: Hex;
   readonly inputCommitment: Hex;
   readonly priceMin: bigint;
@@ -84,6 +86,7 @@ export interface OrderMessage {
 export function orderOf(requester: Address, budget: bigint, deadline: bigint): OrderMessage {
   return {
     requester,
+    gateway: toHex(0x6a7e, { size: 20 }),
     fingerprint: keccak256('0x01'),
     inputCommitment: keccak256('0x02'),
     priceMin: 1n,

@@ -44,6 +44,7 @@ const REFUSALS = [
   'its deadline is too far away',
   'the free balance of the requester is below the budget',
   'its signature is not the requester’s',
+  'another order of its requester under the same salt was reserved, by another gateway',
 ];
 const KNOWN_ALREADY = 1;
 const POOLS_PER_CALL = 100n;

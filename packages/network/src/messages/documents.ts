@@ -243,6 +243,8 @@ export const caseSchema = z.strictObject({
   order: signedSchema('Order'),
   manifest: manifestSchema,
   seal: signedSchema('Manifest'),
+  /** Where another gateway than the order's own sealed the manifest. */
+  delegation: signedSchema('Delegation').optional(),
   lock: signedSchema('Lock'),
   delivery: deliverySchema,
 });

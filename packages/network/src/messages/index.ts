@@ -1,6 +1,7 @@
 /** The signed messages of the network, the documents of its interface, and how tensors travel. */
 
 export * from './canonical.js';
+export * from './delegation.js';
 export * from './documents.js';
 export * from './input-commitment.js';
 export { isSignedByAddress, type RecoverKey, recoverKeysBy } from './known-signers.js';

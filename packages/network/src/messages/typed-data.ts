@@ -13,6 +13,7 @@ export interface NetworkId {
 export const TYPES = {
   Order: [
     { name: 'requester', type: 'address' },
+    { name: 'gateway', type: 'address' },
     { name: 'fingerprint', type: 'bytes32' },
     { name: 'inputCommitment', type: 'bytes32' },
     { name: 'priceMin', type: 'uint128' },
@@ -40,6 +41,16 @@ export const TYPES = {
     { name: 'order', type: 'bytes32' },
     { name: 'digest', type: 'bytes32' },
     { name: 'gateway', type: 'address' },
+  ],
+  Ended: [
+    { name: 'order', type: 'bytes32' },
+    { name: 'digest', type: 'bytes32' },
+    { name: 'gateway', type: 'address' },
+  ],
+  Delegation: [
+    { name: 'gateway', type: 'address' },
+    { name: 'to', type: 'address' },
+    { name: 'until', type: 'uint64' },
   ],
   Lock: [
     { name: 'order', type: 'bytes32' },
@@ -132,6 +143,8 @@ export type Order = Message<'Order'>;
 export type Cancel = Message<'Cancel'>;
 export type Endpoint = Message<'Endpoint'>;
 export type ManifestSeal = Message<'Manifest'>;
+export type Ended = Message<'Ended'>;
+export type Delegation = Message<'Delegation'>;
 export type Lock = Message<'Lock'>;
 export type Receipt = Message<'Receipt'>;
 export type Acknowledgement = Message<'Acknowledgement'>;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   canonicalBytes,
   commitmentOf,
+  type Delegation,
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
@@ -13,7 +14,7 @@ import {
   signMessage,
   type VerdictMessage,
 } from '../messages/index.js';
-import { canaryMark, checkTrace, type EpochTrace, emptyState, type TraceContext } from './index.js';
+import { canaryMark, checkTrace, type EpochTrace, emptyState, endingDigest, type TraceContext } from './index.js';
 
 const word = (k: number) => pad(numberToHex(k), { size: 32 }) as Hex;
 const keyOf = (k: number) => privateKeyToAccount(word(k));
@@ -23,6 +24,7 @@ const stakes = validators.map((v) => ({ operator: v.address, account: v.address,
 
 const order: Order = {
   requester: requester.address,
+  gateway: gateway.address,
   fingerprint: word(10),
   inputCommitment: word(11),
   priceMin: 100n,
@@ -64,6 +66,7 @@ async function traceOf(
     closedAt: 1_500,
     validators: stakes,
     provers: [{ operator: prover.address, account: prover.address }],
+    endings: [],
     canaries: [],
     orders: [
       {
@@ -117,8 +120,17 @@ const context: TraceContext = {
   canaryBps: 500,
   clockSkewSeconds: 5,
 };
+/** With what the gateway signs of it. */
+async function sealed(trace: EpochTrace, by = gateway): Promise<EpochTrace> {
+  const endings = trace.orders.map(async (o) => {
+    const message = { order: o.id, digest: endingDigest(o, trace), gateway: by.address };
+    return { ended: await signMessage(by, network, 'Ended', message) };
+  });
+  return { ...trace, endings: await Promise.all(endings) };
+}
+const codesOf = async (trace: EpochTrace) => (await checkTrace(trace, context)).map((f) => f.code);
 const codes = async (trace: EpochTrace, changed: Partial<TraceContext> = {}) =>
-  (await checkTrace(trace, { ...context, ...changed })).map((f) => f.code);
+  (await checkTrace(await sealed(trace), { ...context, ...changed })).map((f) => f.code);
 type Attempt = EpochTrace['orders'][0]['chunks'][0]['attempts'][0];
 function withAttempt(trace: EpochTrace, change: (attempt: Attempt) => Partial<Attempt>): EpochTrace {
   const [only] = trace.orders;
@@ -128,7 +140,7 @@ function withAttempt(trace: EpochTrace, change: (attempt: Attempt) => Partial<At
 
 describe('checkTrace', () => {
   it('finds nothing wrong with an honest trace', async () => {
-    expect(await checkTrace(await traceOf(), context)).toEqual([]);
+    expect(await checkTrace(await sealed(await traceOf()), context)).toEqual([]);
   });
 
   it('names what is wrong with a lock', async () => {
@@ -190,7 +202,7 @@ describe('checkTrace', () => {
     expect(await codes(withAttempt(trace, ({ verdicts }) => ({ verdicts: verdicts.slice(0, 2) })))).toEqual([
       'wrong-outcome',
     ]);
-    const paths = (await checkTrace(forged, context)).map((f) => f.path);
+    const paths = (await checkTrace(await sealed(forged), context)).map((f) => f.path);
     expect(paths).toContain('orders[0].chunks[0].attempts[0].verdicts[0]');
   });
 
@@ -238,6 +250,44 @@ describe('checkTrace', () => {
     const canaries = await Promise.all(Array.from({ length: 8 }, (_, k) => canaryOf({ attempt: k + 1 })));
     expect(await codes({ ...trace, canaries })).toEqual(['too-many-canaries']);
     expect(await codes({ ...trace, canaries }, { canaryBps: 3_000 })).toEqual([]);
+  });
+
+  it('is settled by the gateway that the requester named alone, and as that gateway says', async () => {
+    const trace = await traceOf();
+    const own = await sealed(trace);
+    const [ending] = own.endings;
+    expect(await codesOf({ ...own, endings: [] })).toEqual(['other-gateway', 'duplicate']);
+    expect(await codesOf({ ...own, endings: [ending, ending] })).toEqual(['duplicate']);
+    // Another gateway that settles it at nothing, in its own name or with what the order's gateway signed of something else.
+    const other = keyOf(9);
+    const nothing: EpochTrace = { ...trace, orders: [{ ...trace.orders[0], outcome: 'failed', chunks: [] }] };
+    expect(await codesOf(await sealed(nothing, other))).toEqual(['other-gateway']);
+    expect(await codesOf({ ...nothing, endings: [ending] })).toEqual(['wrong-subject']);
+    const forged = {
+      ...ending.ended,
+      message: { ...ending.ended.message, digest: endingDigest(nothing.orders[0], nothing) },
+    };
+    expect(await codesOf({ ...nothing, endings: [{ ended: forged }] })).toEqual(['bad-signature']);
+    // Its canaries are a part of what the gateway says.
+    const canary = await canaryOf();
+    const withCanary = await sealed({ ...trace, canaries: [canary] });
+    expect(await codesOf(withCanary)).toEqual([]);
+    expect(await codesOf({ ...withCanary, canaries: [] })).toEqual(['wrong-subject']);
+  });
+
+  it('is settled in the place of its gateway by one to which that gateway delegated, as long as it did', async () => {
+    const other = keyOf(9);
+    const [{ ended }] = (await sealed(await traceOf(), other)).endings;
+    const delegated = async (by: typeof gateway, change: Partial<Delegation> = {}) => {
+      const message = { gateway: gateway.address, to: other.address, until: 1_400, ...change };
+      const delegation = await signMessage(by, network, 'Delegation', message);
+      return codesOf({ ...(await traceOf()), endings: [{ ended, delegation }] });
+    };
+    expect(await delegated(gateway)).toEqual([]);
+    expect(await delegated(gateway, { until: 1_399 })).toEqual(['other-gateway']);
+    expect(await delegated(gateway, { to: keyOf(10).address })).toEqual(['other-gateway']);
+    expect(await delegated(other)).toEqual(['other-gateway']);
+    expect(await delegated(other, { gateway: other.address })).toEqual(['other-gateway']);
   });
 
   it('does not throw on malformed messages', async () => {

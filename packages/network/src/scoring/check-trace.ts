@@ -10,6 +10,7 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
+  isDelegatedTo,
   isSignedBy,
   type Message,
   type MessageName,
@@ -23,6 +24,7 @@ import type {
   CanaryTrace,
   ChunkTrace,
   EpochTrace,
+  OrderEnding,
   OrderTrace,
   SettlementParameters,
   SettlementState,
@@ -35,6 +37,7 @@ export type FaultCode =
   | 'duplicate'
   | 'settled-before'
   | 'wrong-order-id'
+  | 'other-gateway'
   | 'bad-signature'
   | 'wrong-subject'
   | 'not-reserved'
@@ -109,7 +112,9 @@ class Checker {
       this.require(!settled.has(id), 'settled-before', path, 'the order was settled in an earlier epoch');
       seen.add(id);
       await this.checkOrder(order, path);
+      await this.checkEnding(order, trace.endings[k], `endings[${k}]`);
     }
+    this.require(trace.endings.length === trace.orders.length, 'duplicate', 'endings', 'not one for each order');
     await this.checkCanaries();
     return this.faults;
   }
@@ -130,6 +135,19 @@ class Checker {
         payee.toPool === (prover.toPool ?? false);
       this.require(isRight, 'unknown-prover', `provers[${k}]`, 'not the account that the chain has');
     }
+  }
+
+  /** Only the gateway that the requester named settles an order, and all of it as that gateway says. */
+  private async checkEnding(order: OrderTrace, ending: OrderEnding | undefined, path: string): Promise<void> {
+    if (!ending) return this.require(false, 'other-gateway', path, 'its gateway does not say that it ended');
+    const { message } = ending.ended;
+    const isOf = lower(message.order) === lower(order.id) && lower(message.digest) === endingDigest(order, this.trace);
+    this.require(isOf, 'wrong-subject', path, 'it is about another trace of the order');
+    await this.signed('Ended', ending.ended, message.gateway, path);
+    const { gateway } = order.order.message;
+    const isItsOwn = lower(message.gateway) === lower(gateway);
+    const isDelegated = isDelegatedTo(this.context.network, gateway, message.gateway, ending.delegation, order.endedAt);
+    this.require(isItsOwn || isDelegated, 'other-gateway', path, `${message.gateway} does not act for ${gateway}`);
   }
 
   private async checkOrder(order: OrderTrace, path: string): Promise<void> {
@@ -349,6 +367,12 @@ class Checker {
     this.require(isProof && isMarked, 'no-canary', path, 'its receipt does not say that it is one');
     await this.checkVerdicts(canary, isOf, path);
   }
+}
+
+/** What its gateway signs of an order that ended: its trace, with its canaries. */
+export function endingDigest(order: OrderTrace, { canaries }: Pick<EpochTrace, 'canaries'>): Hex {
+  const own = canaries.filter(({ lock }) => lower(lock.message.order) === lower(order.id));
+  return digestAsBytes32(digestOfBytes(canonicalBytes({ order, canaries: own })));
 }
 
 /** The curve's price, or nothing where the order's curve is malformed. */

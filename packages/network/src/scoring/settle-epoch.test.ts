@@ -84,6 +84,7 @@ function orderOf(k: number, chunks: Plan[][], outcome: OrderTrace['outcome'] = '
   const id = word(k);
   const order = sign({
     requester: address(50),
+    gateway: address(51),
     fingerprint: word(1),
     inputCommitment: word(2),
     priceMin: 0n,
@@ -110,6 +111,7 @@ const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTra
   validators: VALIDATORS,
   provers: [20, 21, 22].map((k) => ({ operator: address(k), account: address(k + 100) })),
   orders,
+  endings: [],
   canaries: [],
   ...rest,
 });

@@ -6,6 +6,8 @@ import type { Address, Hex } from 'viem';
 import type {
   Acknowledgement,
   ChunkProof,
+  Delegation,
+  Ended,
   Lock,
   Order,
   Receipt,
@@ -78,6 +80,12 @@ export interface OrderTrace {
   readonly chunks: readonly ChunkTrace[];
 }
 
+/** The order's own gateway says that all of this is its trace; or another one does, to which it delegated. */
+export interface OrderEnding {
+  readonly ended: Signed<Ended>;
+  readonly delegation?: Signed<Delegation>;
+}
+
 /**
  * An attempt whose proof was to be broken on purpose: right is who rejected it, where more than a third of the stake did. Of
  * an order that ended in the epoch; all of them are listed.
@@ -110,6 +118,8 @@ export interface EpochTrace {
   readonly validators: readonly ValidatorStake[];
   readonly provers: readonly ProverAccount[];
   readonly orders: readonly OrderTrace[];
+  /** Of every order, in the same place. */
+  readonly endings: readonly OrderEnding[];
   readonly canaries: readonly CanaryTrace[];
 }
 

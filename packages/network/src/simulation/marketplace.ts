@@ -353,6 +353,7 @@ export function newOrder(
     id: random.hex(8),
     message: {
       requester: '0x0000000000000000000000000000000000000001',
+      gateway: '0x0000000000000000000000000000000000000002',
       fingerprint: '0x01',
       inputCommitment: '0x01',
       priceMin: priceMin < priceMax ? priceMin : priceMax,

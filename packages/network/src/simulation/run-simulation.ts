@@ -185,6 +185,7 @@ class Simulation {
         validators: this.stakes,
         provers: this.provers.map(({ operator, account }) => ({ operator, account })),
         orders: ended.map(traceOf),
+        endings: [],
         canaries,
       },
       parameters,

@@ -45,7 +45,7 @@ const PARAMETERS: Record<string, bigint> = {
 /** An epoch without orders: emission alone is settled. */
 const documentOf = (epoch: number, previous = emptyState()): EpochDocument => ({
   epoch,
-  trace: { epoch, closedAt: 1_000 * epoch, validators, provers: [], orders: [], canaries: [] },
+  trace: { epoch, closedAt: 1_000 * epoch, validators, provers: [], orders: [], endings: [], canaries: [] },
   previous,
 });
 

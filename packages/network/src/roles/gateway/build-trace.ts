@@ -1,19 +1,22 @@
 /** The signed messages of orders that ended, as validators settle them. */
 import type { Address, Hex } from 'viem';
 import { type JudgingPolicy, judgingPolicy } from '../../chain/network-parameters.js';
-import { signedSchema } from '../../messages/index.js';
+import { signedSchema, signMessage } from '../../messages/index.js';
 import {
   type AttemptTrace,
   type CanaryTrace,
   type ChunkTrace,
   type EpochTrace,
+  endingDigest,
   judgeAttempt,
+  type OrderEnding,
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
   type ValidatorStake,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
+import { delegationOf } from './delegations.js';
 import type { GatewayContext } from './gateway-context.js';
 import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-rows.js';
 
@@ -38,6 +41,7 @@ export async function buildTrace(
     orders.push(judged(found.order, validators, judging));
     canaries.push(...found.canaries);
   }
+  const endings = await Promise.all(orders.map((order) => endingOf(g, order, canaries)));
   const operators = [
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
   ].sort();
@@ -53,8 +57,21 @@ export async function buildTrace(
     validators,
     provers,
     orders,
+    endings,
     canaries,
   };
+}
+
+async function endingOf(g: GatewayContext, order: OrderTrace, canaries: readonly CanaryTrace[]): Promise<OrderEnding> {
+  const own = g.identity.account.address.toLowerCase() as Address;
+  const named = order.order.message.gateway;
+  const ended = await signMessage(g.identity.account, g.network, 'Ended', {
+    order: order.id,
+    digest: endingDigest(order, { canaries }),
+    gateway: own,
+  });
+  const delegation = named.toLowerCase() === own ? undefined : await delegationOf(g, named, own);
+  return { ended, ...(delegation ? { delegation } : {}) };
 }
 
 /** The outcome by the stakes of the epoch, as validators see it: they may have changed since the verdicts. */

@@ -12,6 +12,7 @@ import type { NonceLedger } from '../../transport/index.js';
 import type { Route } from '../../transport/server/route.js';
 import { ActivationPool } from './activation-pool.js';
 import { OrderRunner } from './advance-order.js';
+import { keepDelegations } from './delegations.js';
 import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
@@ -24,6 +25,7 @@ import { sweep } from './sweep.js';
 
 const POLICY_MS = 30_000;
 const SWEEP_MS = 60_000;
+const DELEGATE_MS = 5_000;
 const AT_ONCE = 16;
 const MAX_INFERENCE_THREADS = 4;
 /** Between gateways on one database: `<holder> <order>`. */
@@ -156,6 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function runLoop(): Promise<void> {
     const beating = { at: 0 };
     const listing = { at: 0 };
+    const delegating = { at: 0 };
     const sweepMs = Math.min(SWEEP_MS, settings.retainMs);
     const sweeping = { at: Date.now() + sweepMs };
     const settling = { at: 0 };
@@ -163,6 +166,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     while (!stopping) {
       // Before locks are found missed.
       await every(BEAT_MS, beating, 'saying that a gateway is there', () => beat(g));
+      await every(DELEGATE_MS, delegating, 'delegating', () => keepDelegations(g));
       await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
       await every(sweepMs, sweeping, 'sweeping', () => sweep(g));
       epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
 import { OrderRunner } from './advance-order.js';
@@ -13,11 +14,14 @@ import { MIGRATIONS } from './schema.js';
 let directory: string;
 let sql: SqlStore;
 let now = 1_000_000;
+const prover = `0x${'55'.repeat(20)}`;
 const g = {
   get sql() {
     return sql;
   },
   holder: 'here',
+  identity: { account: privateKeyToAccount(`0x${'67'.repeat(32)}`) },
+  network: { chainId: 1, market: prover, settlement: prover },
   log: { warn() {}, info() {}, debug() {} },
   metrics: { attempts: { inc() {} }, orders: { inc() {} } },
   settings: { tickMs: 1_000, silenceMs: 1_000, offerMs: 1_000 },
@@ -61,11 +65,11 @@ test('a gateway that is there makes no outage; one that comes back does, of the 
 });
 
 const id = `0x${'77'.repeat(32)}`;
-const prover = `0x${'55'.repeat(20)}`;
 const signature = `0x${'00'.repeat(65)}`;
 const order = {
   message: {
     requester: `0x${'66'.repeat(20)}`,
+    gateway: `0x${'67'.repeat(20)}`,
     fingerprint: `0x${'44'.repeat(32)}`,
     inputCommitment: `0x${'33'.repeat(32)}`,
     priceMin: '1',

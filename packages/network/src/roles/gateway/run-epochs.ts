@@ -24,6 +24,7 @@ import { traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
+import { actsFor } from './delegations.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -169,6 +170,11 @@ export class EpochRunner {
     for (const order of ended.map(orderRow)) {
       if ((this.#setAside.get(order.id) ?? 0) > g.nowMs()) continue;
       this.#setAside.delete(order.id);
+      if (!(await actsFor(g, order.signed.message.gateway))) {
+        g.log.warn({ order: order.id }, 'an order is left to the gateway that it names');
+        this.#setAside.set(order.id, g.nowMs() + SET_ASIDE_MS);
+        continue;
+      }
       const { state, exitAt } = await g.ledger.order(order.id);
       // Credits for a reserve that is taken back meanwhile would be paid by others' orders.
       if (state === 'reserved' && exitAt < chainNow + exitMarginSeconds) {

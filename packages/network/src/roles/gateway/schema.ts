@@ -183,4 +183,17 @@ export const MIGRATIONS = [
       alter table attempts add column excused boolean not null default false;
     `,
   },
+  {
+    id: '0005-delegations',
+    sql: `
+      create table members (address text primary key, seen_ms bigint not null);
+      create table delegations (
+        gateway text not null,
+        to_gateway text not null,
+        until bigint not null,
+        signed jsonb not null,
+        primary key (gateway, to_gateway)
+      );
+    `,
+  },
 ];

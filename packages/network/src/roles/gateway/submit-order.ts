@@ -18,6 +18,7 @@ import { json } from '../../store/index.js';
 import { open } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { actsFor } from './delegations.js';
 import { tellOrder } from './event-log.js';
 import { putSecret } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -37,6 +38,9 @@ export async function submitOrder(g: GatewayContext, sender: Address, document: 
       'the order is not signed by its requester',
       'sign it with the requester’s key',
     );
+  }
+  if (!(await actsFor(g, order.gateway))) {
+    throw new Refusal(403, 'other-gateway', `the order is for the gateway ${order.gateway}`, 'sign one for this one');
   }
   const id = hashMessage(g.network, 'Order', order);
   if (await loadOrder(g.sql, id)) return id;

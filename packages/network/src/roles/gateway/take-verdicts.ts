@@ -15,6 +15,7 @@ import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { delegationOf } from './delegations.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
@@ -61,7 +62,11 @@ export async function caseOf(g: GatewayContext, order: Hex, index: number, attem
   if (!o?.manifest || !o.seal || !a?.delivery) {
     throw new Refusal(404, 'unknown-case', 'there is no such proof to judge', 'GET /v1/duties lists what there is');
   }
-  return { order: o.signed, manifest: o.manifest, seal: o.seal, lock: a.lock, delivery: a.delivery };
+  const { signed, manifest, seal } = o;
+  const [named, by] = [signed.message.gateway, seal.message.gateway];
+  const delegation = named.toLowerCase() === by.toLowerCase() ? undefined : await delegationOf(g, named, by);
+  const given = delegation ? { delegation } : {};
+  return { order: signed, manifest, seal, ...given, lock: a.lock, delivery: a.delivery };
 }
 
 /** The public values of an order, sealed to one validator. */

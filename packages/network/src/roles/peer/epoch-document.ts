@@ -72,6 +72,9 @@ export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
     .max(MANY),
   provers: z.array(z.strictObject(operatorAccount) satisfies z.ZodType<ProverAccount>).max(MANY),
   orders: z.array(orderTraceSchema).max(MANY),
+  endings: z
+    .array(z.strictObject({ ended: signedSchema('Ended'), delegation: signedSchema('Delegation').optional() }))
+    .max(MANY),
   canaries: z
     .array(
       z.strictObject({

@@ -21,6 +21,7 @@ import {
   digestAsBytes32,
   digestOfBytes,
   hashMessage,
+  isDelegatedTo,
   isSignedBy,
   type NetworkId,
   type TensorBundle,
@@ -32,6 +33,7 @@ export type AbstentionCode =
   | 'order-id'
   | 'not-reserved'
   | 'manifest-seal'
+  | 'other-gateway'
   | 'manifest'
   | 'lock-signature'
   | 'lock'
@@ -128,6 +130,12 @@ async function checkManifest(request: CaseRequest): Promise<CaseOutcome | undefi
     seal.message.digest === digestAsBytes32(digestOfBytes(canonicalBytes(manifest))) &&
     (gateway === undefined || by.toLowerCase() === gateway.toLowerCase());
   if (!isOurs || !isSignedBy(network, 'Manifest', seal, by)) return abstain('manifest-seal', 'seal');
+  const named = document.order.message.gateway;
+  // Another's proofs would bind us to verdicts on attempts of the order's own gateway.
+  const isItsOwn = by.toLowerCase() === named.toLowerCase();
+  if (!isItsOwn && !isDelegatedTo(network, named, by, document.delegation, manifest.startedAt)) {
+    return abstain('other-gateway', 'seal/message/gateway');
+  }
   if (manifest.order !== order.toLowerCase()) return abstain('manifest', 'manifest/order');
   if (`0x${manifest.fingerprint}` !== document.order.message.fingerprint) {
     return abstain('manifest', 'manifest/fingerprint');
