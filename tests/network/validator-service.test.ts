@@ -507,6 +507,31 @@ describe('epochs', () => {
     await refused('no-canary');
   });
 
+  it('are not signed where a missed lock is excused by an outage, and the gateway answered all the time', async () => {
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    reveal();
+    await until(() => verdicts.length === 1, 'the verdict');
+    const trace = await traceOf(verdicts[0], commits[0]);
+    const [only] = trace.orders;
+    const [first, second] = only.chunks;
+    const now = nowSeconds();
+    const missed = async (lockedAt: number, deadline: number): Promise<EpochTrace> => {
+      const lock = await signMessage(prover, network, 'Lock', lockOf(order, 1, { deadline }));
+      const attempt: AttemptTrace = { lock, lockedAt, excused: true, commits: [], verdicts: [] };
+      const chunks = [first, { ...second, attempts: [attempt] }];
+      return { ...trace, closedAt: nowSeconds(), orders: [{ ...only, endedAt: nowSeconds(), chunks }] };
+    };
+    await until(() => nowSeconds() >= now + 4, 'some time');
+    await propose(await missed(now + 1, now + 1));
+    await refused('not-away', `${order.id}/1/0`);
+    logged = [];
+    signatures = [];
+    // What was before this validator ran it cannot say.
+    await propose(await missed(now - 5, now + 1));
+    await until(() => signatures.length === 1, 'the signature');
+  });
+
   it('are not signed with more orders than the network settles at once', async () => {
     const trace = await judged();
     PARAMETERS.epochOrdersMax = 0n;

@@ -17,7 +17,7 @@ import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
 import { NonceTable } from './nonce-table.js';
-import { BEAT_MS, beat } from './outages.js';
+import { startBeats } from './outages.js';
 import { gatewayRoutes } from './routes.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
@@ -156,19 +156,20 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function runLoop(): Promise<void> {
-    const beating = { at: 0 };
     const listing = { at: 0 };
     const delegating = { at: 0 };
     const sweepMs = Math.min(SWEEP_MS, settings.retainMs);
     const sweeping = { at: Date.now() + sweepMs };
     const settling = { at: 0 };
     let epochWork: Promise<void> | undefined;
+    let sweepWork: Promise<void> | undefined;
     while (!stopping) {
-      // Before locks are found missed.
-      await every(BEAT_MS, beating, 'saying that a gateway is there', () => beat(g));
       await every(DELEGATE_MS, delegating, 'delegating', () => keepDelegations(g));
       await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
-      await every(sweepMs, sweeping, 'sweeping', () => sweep(g));
+      // Both ask the chain: orders do not wait for it.
+      sweepWork ??= every(sweepMs, sweeping, 'sweeping', () => sweep(g)).finally(() => {
+        sweepWork = undefined;
+      });
       epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {
         epochWork = undefined;
       });
@@ -190,10 +191,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         });
       }
     }
-    await epochWork;
+    await Promise.all([epochWork, sweepWork]);
     while (running.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
+  let stopBeats: (() => Promise<void>) | undefined;
   let stopListening: (() => Promise<void>) | undefined;
   return {
     name: 'gateway',
@@ -209,12 +211,14 @@ export function createGateway(options: GatewayOptions): Gateway {
         due.set(order as Hex, 0);
         wakeLoop();
       });
+      stopBeats = await startBeats(g);
       loop = runLoop();
     },
     async stop() {
       stopping = true;
       wakeLoop();
       await loop;
+      await stopBeats?.();
       await stopListening?.();
       await events.stop();
       await pool.stop();

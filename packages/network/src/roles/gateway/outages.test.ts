@@ -8,7 +8,7 @@ import { OrderRunner } from './advance-order.js';
 import { buildTrace } from './build-trace.js';
 import type { GatewayContext } from './gateway-context.js';
 import { loadAttempts } from './order-rows.js';
-import { beat, wasAway } from './outages.js';
+import { beat, startBeats, wasAway } from './outages.js';
 import { MIGRATIONS } from './schema.js';
 
 let directory: string;
@@ -62,6 +62,35 @@ test('a gateway that is there makes no outage; one that comes back does, of the 
   now += 9_000;
   await beat(g);
   expect(await wasAway(g, 1_060_000, now + 1)).toBe(false);
+});
+
+test('an outage that is not over is one', async () => {
+  await beat(g);
+  const last = now;
+  now += 10_000;
+  expect(await wasAway(g, last - 1_000, now)).toBe(false);
+  now += 1;
+  expect(await wasAway(g, last - 1_000, now)).toBe(true);
+  // Not for what was over before it began.
+  expect(await wasAway(g, last - 1_000, last)).toBe(false);
+  now = last;
+});
+
+test('a gateway beats by itself, whatever else it waits for, and again after its database was away', async () => {
+  let refused = 0;
+  let isAway = true;
+  const store = {
+    transaction: (work: never) => (isAway ? Promise.reject(new Error(`away ${++refused}`)) : sql.transaction(work)),
+  };
+  const before = now;
+  now += 5_000;
+  const stop = await startBeats({ ...g, sql: store, nowMs: () => now } as unknown as GatewayContext);
+  const seen = async () =>
+    (await sql.query<{ until_ms: number }>(`select until_ms from leases where name = 'there'`))[0];
+  expect([refused, (await seen()).until_ms]).toEqual([1, before]);
+  isAway = false;
+  await expect.poll(async () => (await seen()).until_ms, { timeout: 5_000 }).toBe(now);
+  await stop();
 });
 
 const id = `0x${'77'.repeat(32)}`;

@@ -4,9 +4,9 @@
  */
 import type { GatewayContext } from './gateway-context.js';
 
-export const BEAT_MS = 1_000;
+const BEAT_MS = 1_000;
 /** A gateway that says nothing for longer was not there: far more than a busy one needs. */
-const OUTAGE_MS = 10_000;
+export const OUTAGE_MS = 10_000;
 /** Locks are shorter than orders. */
 const REMEMBERED_MS = 8 * 24 * 3_600_000;
 
@@ -30,12 +30,37 @@ export async function beat(g: GatewayContext): Promise<void> {
   });
 }
 
-/** Whether no gateway was there at some time between the two. */
+/**
+ * Beats until it is ended, by a clock of its own: what else the gateway waits for, as a slow chain, is no outage.
+ * @returns once the first beat was made or refused; ends it, once no beat is under way
+ */
+export async function startBeats(g: GatewayContext): Promise<() => Promise<void>> {
+  const attempt = () =>
+    beat(g).catch((error: Error) => {
+      g.log.warn({ error: error.message }, 'saying that a gateway is there is tried again');
+    });
+  let beating: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    beating ??= attempt().finally(() => {
+      beating = undefined;
+    });
+  }, BEAT_MS);
+  // Before locks are found missed.
+  await attempt();
+  return async () => {
+    clearInterval(timer);
+    await beating;
+  };
+}
+
+/** Whether no gateway was there at some time between the two; also where none has said since that it is back. */
 export async function wasAway(g: GatewayContext, fromMs: number, untilMs: number): Promise<boolean> {
-  const rows = await g.sql.query('select 1 from outages where from_ms < $2 and until_ms > $1 limit 1', [
-    fromMs,
-    untilMs,
-  ]);
+  const rows = await g.sql.query(
+    `select 1 from outages where from_ms < $2 and until_ms > $1
+     union all
+     select 1 from leases where name = 'there' and until_ms + $3 < $4 and until_ms < $2 and $4 > $1 limit 1`,
+    [fromMs, untilMs, OUTAGE_MS, g.nowMs()],
+  );
   return rows.length > 0;
 }
 

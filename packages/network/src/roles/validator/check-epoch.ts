@@ -18,12 +18,15 @@ import {
   type TraceContext,
 } from '../../scoring/index.js';
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
+import type { Contacts } from './contacts.js';
 import { caseText, type ValidatorJournal } from './validator-journal.js';
 
 export interface EpochContext {
   readonly ledger: Ledger;
   readonly validator: Address;
   readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'epoch'>;
+  /** What this validator saw of gateways. */
+  readonly contacts: Pick<Contacts, 'wasThere'>;
   /** The verifier key of a program. */
   readonly keyOf: (fingerprint: string) => Promise<Uint8Array>;
   /** The leaves of an earlier epoch, checked against the root that the chain has. */
@@ -60,6 +63,8 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (other) return refuse('wrong-previous', other);
   const foreign = ownVerdictsFault(trace, c);
   if (foreign) return refuse('foreign-verdict', foreign);
+  const excused = await excuseFault(trace, c);
+  if (excused) return refuse('not-away', excused);
   const faults = await checkTrace(trace, await traceContext(trace, previous, c));
   if (faults.length > 0) {
     const [{ code, path, message }] = faults;
@@ -169,6 +174,23 @@ function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContex
   for (const { id } of trace.orders) {
     const missing = journal.verdictsOn(id).find((own) => listed.get(caseText(own)) !== lower(own.proofDigest));
     if (missing) return `the proof that we judged of ${caseText(missing)} is left out`;
+  }
+  return undefined;
+}
+
+/** A missed lock that is excused by an outage, where the gateway answered us all the time. */
+async function excuseFault(trace: EpochTrace, { ledger, contacts }: EpochContext): Promise<string | undefined> {
+  const { lockGraceSeconds } = await networkTiming(ledger);
+  for (const [k, order] of trace.orders.entries()) {
+    const by = trace.endings[k]?.ended.message.gateway;
+    const gateways = [order.order.message.gateway, ...(by ? [by] : [])];
+    for (const { excused, lock, lockedAt } of order.chunks.flatMap((chunk) => chunk.attempts)) {
+      if (!excused) continue;
+      const untilMs = (lock.message.deadline + lockGraceSeconds + 1) * 1000;
+      if (gateways.some((gateway) => contacts.wasThere(gateway, lockedAt * 1000, untilMs))) {
+        return `the gateway was there while the lock of ${caseText(lock.message)} ran`;
+      }
+    }
   }
   return undefined;
 }

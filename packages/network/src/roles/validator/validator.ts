@@ -36,6 +36,7 @@ import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.
 import type { GatewayLink } from '../peer/gateway-link.js';
 import { ProgramCache } from '../peer/program-cache.js';
 import { checkEpoch } from './check-epoch.js';
+import { Contacts } from './contacts.js';
 import { SignedEpochs } from './signed-epochs.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
 import { type VerifyCase, VerifyPool } from './verify-pool.js';
@@ -116,6 +117,7 @@ class Validator {
   #programs!: ProgramCache;
   #journal!: ValidatorJournal;
   #signed!: SignedEpochs;
+  readonly #contacts = new Contacts();
   /** Epochs that the chain has gone beyond. */
   readonly #posted = new Set<number>();
 
@@ -172,6 +174,7 @@ class Validator {
 
   async #poll(link: GatewayLink): Promise<void> {
     const { duties } = await link.get('/v1/duties', dutiesSchema, { signal: this.#stopping.signal });
+    if (link.operator) this.#contacts.note(link.operator, link.nowMs());
     const reveals: CaseDuty[] = [];
     for (const duty of duties) {
       if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
@@ -429,6 +432,7 @@ class Validator {
       ledger,
       validator: this.#operator,
       journal: this.#journal,
+      contacts: this.#contacts,
       keyOf: (fingerprint) => this.#programs.key(fingerprint),
       leavesOf: async (n, root) => (await settlementOf(links, n, root)).leaves,
       preset: this.#preset,
