@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Hex, zeroHash } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { OnChainEpoch, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { type NetworkId, signMessage } from '../../messages/index.js';
@@ -29,6 +29,7 @@ const PARAMETERS: Record<string, bigint> = {
   releaseBps: 1_000n,
   rememberEpochs: 100n,
   skippedEpochsMax: 2n,
+  epochOrdersMax: 1n,
   recallFloorBps: 5_000n,
   canaryMemory: 20n,
   canaryBps: 500n,
@@ -178,6 +179,36 @@ test('one that the chain has gone on without is refused', async () => {
   await expect(runner.adoption.offer(names[0], documentOf(2))).rejects.toMatchObject({ code: 'void-epoch' });
   const next = documentOf(2, (await settled(documentOf(1))).state);
   await expect(runner.adoption.offer(names[0], next)).resolves.toBeUndefined();
+});
+
+test('nothing is computed of a document with too many orders, of another time, or of one who is no validator', async () => {
+  const document = documentOf(1);
+  const asked = vi.spyOn(g.ledger, 'parameters');
+  const settles = () => asked.mock.calls.some(([of]) => of.includes('feeBps'));
+  const order = { id: word(5) } as EpochDocument['trace']['orders'][0];
+  const large = { ...document, trace: { ...document.trace, orders: [order, order] } };
+  await expect(runner.adoption.offer(names[0], large)).rejects.toMatchObject({ code: 'too-many-orders' });
+  await expect(runner.adoption.offer(names[0], documentOf(1_000))).rejects.toMatchObject({ code: 'void-epoch' });
+  const stranger: Hex = `0x${'99'.repeat(20)}`;
+  await expect(runner.adoption.offer(stranger, document)).rejects.toMatchObject({ code: 'not-a-validator' });
+  expect(settles()).toBe(false);
+  await runner.adoption.offer(names[0], document);
+  expect(settles()).toBe(true);
+  // The same once more is not computed again.
+  asked.mockClear();
+  await runner.adoption.offer(names[0], document);
+  expect(settles()).toBe(false);
+});
+
+test('what a validator said last counts, and one that says many things pushes out nobody', async () => {
+  const other = (k: number) => ({ ...documentOf(1), trace: { ...documentOf(1).trace, closedAt: 500 + k } });
+  await runner.adoption.offer(names[1], documentOf(1));
+  for (let k = 0; k < 20; k++) await runner.adoption.offer(names[0], other(k));
+  // It took back its word: alone it is not more than a third.
+  await runner.adoption.offer(names[2], other(0));
+  expect(await rows()).toEqual([]);
+  await runner.adoption.offer(names[0], documentOf(1));
+  expect(await runner.document(1)).toEqual(documentOf(1));
 });
 
 test('a number that the chain would not take is refused', async () => {

@@ -4,7 +4,7 @@
  * signed and never posted, as its gateway is gone, is posted from here.
  */
 import type { Address } from 'viem';
-import type { SettlementHead } from '../../chain/ledger.js';
+import type { OnChainEpoch, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes, digestOfBytes } from '../../messages/canonical.js';
 import { type Duty, toJson } from '../../messages/index.js';
@@ -19,21 +19,17 @@ import type { GatewayContext } from './gateway-context.js';
 
 /** Validators keep the documents of about so many. */
 const WANTED = 8;
-/** Documents that too few validators have sent yet. */
-const HELD = 8;
 const KNOWN_MS = 60_000;
-
-interface Said {
-  readonly document: EpochDocument;
-  readonly by: Set<Address>;
-}
 
 export class EpochAdoption {
   #wanted: readonly number[] = [];
   /** Numbers that the chain has no epoch under that stands, and since when that is known. */
   readonly #void = new Map<number, number>();
-  /** By the document's digest, the oldest first. */
-  readonly #said = new Map<string, Said>();
+  /**
+   * Digests of what validators said that an epoch was, the latest of each: the document itself is not held, as the validator
+   * that makes them enough sends it.
+   */
+  readonly #said = new Map<number, Map<Address, string>>();
 
   constructor(private readonly g: GatewayContext) {}
 
@@ -70,44 +66,62 @@ export class EpochAdoption {
    */
   async offer(sender: Address, document: EpochDocument): Promise<void> {
     const { g } = this;
-    const { epoch, trace, previous } = document;
+    const { epoch, trace } = document;
     const [row] = await g.sql.query(`select 1 from epochs where epoch = $1 and state <> 'abandoned'`, [epoch]);
     if (row) return;
     if (trace.epoch !== epoch) throw new Refusal(400, 'wrong-epoch', 'the trace is of another epoch', '');
-    const settlement = settleEpoch(trace, await settlementParameters(g.ledger, trace.closedAt), previous);
-    const isPosted = await this.#isPosted(document, settlement);
-    const digest = digestOfBytes(canonicalBytes(document));
-    const said = this.#said.get(digest) ?? { document, by: new Set<Address>() };
-    said.by.add(sender);
-    this.#said.delete(digest);
-    this.#said.set(digest, said);
-    for (const oldest of this.#said.keys()) {
-      if (this.#said.size <= HELD) break;
-      this.#said.delete(oldest);
+    // Cheap first: what is computed from a document is only of an epoch that can be one, and not larger than one can be.
+    const posted = await this.#mayBe(document);
+    const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax'], trace.closedAt);
+    if (trace.orders.length > epochOrdersMax) {
+      throw new Refusal(413, 'too-many-orders', `${trace.orders.length} orders in one epoch`, 'no validator signs it');
     }
     const validators = await g.ledger.validators();
+    if (!validators.some((v) => v.operator.toLowerCase() === sender)) {
+      throw new Refusal(403, 'not-a-validator', `${sender} has no active stake as a validator`, 'stake first');
+    }
+    const said = this.#said.get(epoch) ?? new Map<Address, string>();
+    this.#said.set(epoch, said);
+    const digest = digestOfBytes(canonicalBytes(document));
+    if (said.get(sender) !== digest) {
+      said.delete(sender);
+      this.#requireRoot(await this.#settled(document), posted);
+      said.set(sender, digest);
+    }
     const total = validators.reduce((sum, v) => sum + v.stake, 0n);
-    const stake = validators.reduce((sum, v) => (said.by.has(v.operator) ? sum + v.stake : sum), 0n);
+    const stake = validators.reduce((sum, v) => {
+      return said.get(v.operator.toLowerCase() as Address) === digest ? sum + v.stake : sum;
+    }, 0n);
     if (3n * stake <= total) return;
-    await this.#adopt(document, settlement, isPosted);
-    this.#said.delete(digest);
+    await this.#adopt(document, await this.#settled(document), posted !== undefined);
+    this.#said.delete(epoch);
   }
 
-  /** @throws Refusal where the chain shows that it is not, and cannot become, an epoch of the network */
-  async #isPosted({ epoch, previous }: EpochDocument, { root }: Settlement): Promise<boolean> {
+  async #settled({ trace, previous }: EpochDocument): Promise<Settlement> {
+    return settleEpoch(trace, await settlementParameters(this.g.ledger, trace.closedAt), previous);
+  }
+
+  /**
+   * @returns what the chain has under its number; undefined where that is still open
+   * @throws Refusal where it is none of the last epochs of the chain, and cannot become the next one
+   */
+  async #mayBe({ epoch, previous }: EpochDocument): Promise<OnChainEpoch | undefined> {
     const { ledger } = this.g;
-    const [posted, head, { skippedEpochsMax }] = await Promise.all([
-      ledger.epoch(epoch),
+    const [head, { skippedEpochsMax }] = await Promise.all([
       ledger.settlementHead(),
       ledger.parameters(['skippedEpochsMax']),
     ]);
-    if (posted && !posted.cancelled) {
-      if (posted.root.toLowerCase() === root) return true;
-      throw new Refusal(409, 'other-root', 'the chain has another root for this epoch', 'send the one that it has');
-    }
+    for (const old of this.#said.keys()) if (old <= head.last - WANTED) this.#said.delete(old);
     const isNext = epoch >= head.next && epoch <= head.next + Number(skippedEpochsMax);
-    if (isNext && head.root.toLowerCase() === previous.root) return false;
+    if (isNext && head.root.toLowerCase() === previous.root) return undefined;
+    const posted = epoch > head.last - WANTED && epoch <= head.last ? await ledger.epoch(epoch) : undefined;
+    if (posted && !posted.cancelled) return posted;
     throw new Refusal(409, 'void-epoch', 'the chain has gone on without this epoch', 'nothing can be done with it');
+  }
+
+  #requireRoot({ root }: Settlement, posted: OnChainEpoch | undefined): void {
+    if (posted === undefined || posted.root.toLowerCase() === root) return;
+    throw new Refusal(409, 'other-root', 'the chain has another root for this epoch', 'send the one that it has');
   }
 
   async #adopt(document: EpochDocument, settlement: Settlement, isPosted: boolean): Promise<void> {

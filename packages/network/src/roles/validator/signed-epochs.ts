@@ -8,7 +8,11 @@ import { canonicalBytes } from '../../messages/canonical.js';
 import { writePrivateFile } from '../../node/index.js';
 import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.js';
 
+/** So many of those signed last are kept, whatever their age. */
 const KEPT = 8;
+/** What was signed lately is kept beside them: many epochs that one gateway proposes do not push out those of others. */
+const RECENT_MS = 24 * 3_600_000;
+const MOST = 64;
 const NAME = /^(\d{1,15})\.json$/;
 
 export class SignedEpochs {
@@ -35,8 +39,9 @@ export class SignedEpochs {
     const { epoch } = document;
     await writePrivateFile(this.#path(epoch), new TextDecoder().decode(canonicalBytes(document)));
     this.signedMs.set(epoch, nowMs);
-    const numbers = [...this.signedMs.keys()].sort((a, b) => b - a);
-    for (const old of numbers.slice(KEPT)) {
+    const latest = [...this.signedMs].sort(([a, at], [b, bt]) => bt - at || b - a);
+    for (const [k, [old, at]] of latest.entries()) {
+      if (k < KEPT || (k < MOST && at > nowMs - RECENT_MS)) continue;
       this.signedMs.delete(old);
       await rm(this.#path(old), { force: true });
     }
