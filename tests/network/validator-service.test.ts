@@ -70,6 +70,7 @@ let signatures: Signed<EpochRoot>[];
 let epoch: EpochDocument | undefined;
 let head: { last: number; next: number; root: Hex };
 let cancelled: boolean;
+let refusals: unknown[];
 let logged: { msg: string; code?: string; detail?: string }[];
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'dsperse-validator-'));
@@ -84,6 +85,7 @@ beforeEach(async () => {
   epoch = undefined;
   head = { last: 0, next: 1, root: zeroHash };
   cancelled = false;
+  refusals = [];
   logged = [];
 });
 afterEach(async () => {
@@ -131,6 +133,10 @@ function answer(asked: Asked) {
   }
   if (path === '/v1/epochs/1' && asked.method === 'PUT') return { json: {} };
   if (path === '/v1/epochs/1' && epoch) return { json: epoch };
+  if (path === '/v1/epochs/1/refusals') {
+    refusals.push(jsonOf(asked));
+    return { json: {} };
+  }
   if (path === '/v1/epochs/1/signatures') {
     const signed = jsonOf(asked) as Signed<EpochRoot>;
     const { spent, minted } = signed.message;
@@ -458,6 +464,8 @@ describe('epochs', () => {
     const [only] = trace.orders;
     await propose({ ...trace, orders: [{ ...only, chunks: only.chunks.map((c) => ({ ...c, attempts: [] })) }] });
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
+    // The gateway can settle the rest without it.
+    expect(refusals).toEqual([{ code: 'foreign-verdict', orders: [order.id] }]);
   });
 
   it('are not signed where an order of which we judged proofs is settled at nothing, as if it had never been cut', async () => {

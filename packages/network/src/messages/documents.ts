@@ -253,6 +253,13 @@ export type CaseDocument = z.infer<typeof caseSchema>;
 export const commitsSchema = z.strictObject({ commits: z.array(signedSchema('VerdictCommit')).min(1).max(256) });
 export const verdictsSchema = z.strictObject({ verdicts: z.array(signedSchema('Verdict')).min(1).max(256) });
 
+/** Why a validator does not sign an epoch, where some of its orders are at fault: without them it may sign. */
+export const refusalSchema = z.strictObject({
+  code: z.string().max(64),
+  orders: z.array(bytes32Schema).min(1).max(256),
+});
+export type EpochRefusal = z.infer<typeof refusalSchema>;
+
 // ——— results
 
 export const certificateSchema = z.strictObject({

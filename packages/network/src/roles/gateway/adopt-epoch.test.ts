@@ -6,9 +6,9 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { OnChainEpoch, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
-import { type NetworkId, signMessage } from '../../messages/index.js';
+import { type NetworkId, signMessage, toJson } from '../../messages/index.js';
 import { emptyState, settleEpoch } from '../../scoring/index.js';
-import { migrate, openFileBlobs, openSql, type SqlStore } from '../../store/index.js';
+import { json, migrate, openFileBlobs, openSql, type SqlStore } from '../../store/index.js';
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
 import type { GatewayContext } from './gateway-context.js';
 import { EpochRunner } from './run-epochs.js';
@@ -245,4 +245,42 @@ test('a proposal of ours whose number another gateway took is proposed anew upon
   expect(runner.adoption.duties()).toEqual([{ kind: 'document', epoch: 1 }]);
   for (const name of names.slice(0, 2)) await runner.adoption.offer(name, documentOf(1));
   expect(await rows()).toEqual([{ epoch: 1, state: 'posted' }]);
+});
+
+test('orders for which a third of the validators does not sign are left out, and the rest is settled without them', async () => {
+  const document = documentOf(1);
+  for (const name of names.slice(0, 2)) await runner.adoption.offer(name, document);
+  const [bad, good] = [word(8), word(9)];
+  const terms = { priceMin: 1n, priceMax: 1n, rampSeconds: 1, budget: 9n, deadline: 1 };
+  const [requester, gateway] = [names[3], accounts[0].address];
+  const message = { requester, gateway, fingerprint: word(1), inputCommitment: word(2), ...terms, salt: word(3) };
+  for (const id of [bad, good]) {
+    await sql.execute(
+      `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,
+         budget, created_ms, ended_ms, epoch)
+       values ($1, 'r', $2, 'k', 'f', 'delivered', true, 'd', 's', 1, 1, 1, 1, 1)`,
+      [id, json({ message: toJson(message), signature: `0x${'00'.repeat(65)}` })],
+    );
+  }
+  const refuse = (k: number, orders: Hex[]) => runner.takeRefusal(names[k], 1, { code: 'foreign-verdict', orders });
+  // A quarter of the stake, of a strange order too; and another order by another quarter.
+  await refuse(0, [bad, word(7)]);
+  await refuse(1, [good]);
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'collecting' }]);
+  // It thinks better of it.
+  await refuse(1, [bad]);
+  const waiting: Hex[] = [];
+  Object.assign(g.ledger, {
+    order: async (id: Hex) => {
+      waiting.push(id);
+      return { state: 'settled', exitAt: 0 };
+    },
+  });
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'abandoned' }]);
+  expect(await sql.query('select * from epoch_refusals')).toEqual([]);
+  // Only the other one is looked at for the next epoch.
+  await runner.advance();
+  expect(waiting).toEqual([good]);
 });

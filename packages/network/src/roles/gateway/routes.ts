@@ -20,6 +20,7 @@ import {
   programSchema,
   quoteRequestSchema,
   quoteSchema,
+  refusalSchema,
   releaseSchema,
   signedSchema,
   submitSchema,
@@ -448,6 +449,19 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       response: done,
       handle: async ({ sender, params, body }) => {
         await epochs.takeSignature(await validator(sender), params.epoch, body);
+        return {};
+      },
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/epochs/{epoch}/refusals',
+      auth: 'signed',
+      summary: 'orders for which a validator does not sign the epoch',
+      params: epochParams,
+      request: refusalSchema,
+      response: done,
+      handle: async ({ sender, params, body }) => {
+        await epochs.takeRefusal(await validator(sender), params.epoch, body);
         return {};
       },
     }),

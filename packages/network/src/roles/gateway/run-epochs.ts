@@ -6,7 +6,14 @@ import type { Address, Hex } from 'viem';
 import type { LeafProof, LedgerError, SettlementHead } from '../../chain/ledger.js';
 import { type NetworkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes } from '../../messages/canonical.js';
-import { type EpochRoot, isSignedBy, messageSchema, type Signed, toJson } from '../../messages/index.js';
+import {
+  type EpochRefusal,
+  type EpochRoot,
+  isSignedBy,
+  messageSchema,
+  type Signed,
+  toJson,
+} from '../../messages/index.js';
 import {
   checkTrace,
   type EpochTrace,
@@ -16,11 +23,12 @@ import {
   type SettlementState,
   settleEpoch,
   sortLeaves,
+  type ValidatorStake,
 } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, rootOf, settlementSchema } from '../peer/epoch-document.js';
-import { traceContext } from '../validator/check-epoch.js';
+import { orderAt, traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
@@ -34,6 +42,8 @@ import { findProgram } from './programs.js';
 const LEASE_MS = 30_000;
 const LEAVES_PER_CALL = 100;
 const SET_ASIDE_MS = 600_000;
+const SET_ASIDE_MAX_MS = 24 * 3_600_000;
+const SET_ASIDE_KEPT = 10_000;
 /** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
 const LOOK_AGAIN_MS = [5_000, 60_000];
 const EPOCHS_AT_START = 5;
@@ -68,8 +78,8 @@ export class EpochRunner {
 
   readonly adoption: EpochAdoption;
 
-  /** Orders whose trace does not hold, and until when they are left out. */
-  readonly #setAside = new Map<Hex, number>();
+  /** Orders whose trace does not hold, and until when they are left out: each time for longer. */
+  readonly #setAside = new Map<Hex, { untilMs: number; times: number }>();
 
   constructor(
     private readonly g: GatewayContext,
@@ -147,32 +157,42 @@ export class EpochRunner {
     });
     const faults = await checkTrace(trace, context);
     for (const { code, path, message } of faults) {
-      const at = /^orders\[(\d+)\]/.exec(path);
-      const order = at ? trace.orders[Number(at[1])].id : undefined;
+      const order = orderAt(trace, path);
       g.log.error({ order, code, path }, `an epoch would not be signed: ${message}`);
-      if (order) this.#setAside.set(order, g.nowMs() + SET_ASIDE_MS);
+      if (order) this.#leaveOut(order);
     }
     return faults.length === 0;
+  }
+
+  #leaveOut(order: Hex): void {
+    const now = this.g.nowMs();
+    const times = (this.#setAside.get(order)?.times ?? 0) + 1;
+    const untilMs = now + Math.min(SET_ASIDE_MS * 2 ** (times - 1), SET_ASIDE_MAX_MS);
+    this.#setAside.delete(order);
+    this.#setAside.set(order, { untilMs, times });
+    for (const [oldest, { untilMs: until }] of this.#setAside) {
+      if (this.#setAside.size <= SET_ASIDE_KEPT || until > now) break;
+      this.#setAside.delete(oldest);
+    }
   }
 
   /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
   async #settleable(): Promise<Hex[]> {
     const { g } = this;
     const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
+    const aside = [...this.#setAside].filter(([, { untilMs }]) => untilMs > g.nowMs()).map(([id]) => id);
     const ended = await g.sql.query(
-      'select * from orders where epoch is null and reserved and ended_ms is not null ' +
+      'select * from orders where epoch is null and reserved and ended_ms is not null and not id = any($2) ' +
         'order by ended_ms, id limit $1',
-      [Math.min(g.settings.maxOrdersPerEpoch, Number(epochOrdersMax))],
+      [Math.min(g.settings.maxOrdersPerEpoch, Number(epochOrdersMax)), aside],
     );
     const ids: Hex[] = [];
     const chainNow = ended.length > 0 ? await g.ledger.now() : 0;
     const { exitMarginSeconds } = await g.timing();
     for (const order of ended.map(orderRow)) {
-      if ((this.#setAside.get(order.id) ?? 0) > g.nowMs()) continue;
-      this.#setAside.delete(order.id);
       if (!(await actsFor(g, order.signed.message.gateway))) {
         g.log.warn({ order: order.id }, 'an order is left to the gateway that it names');
-        this.#setAside.set(order.id, g.nowMs() + SET_ASIDE_MS);
+        this.#leaveOut(order.id);
         continue;
       }
       const { state, exitAt } = await g.ledger.order(order.id);
@@ -252,6 +272,11 @@ export class EpochRunner {
       0n,
     );
     if (3n * signed <= 2n * total) {
+      const refused = await this.#refusedOrders(row.epoch, active);
+      if (refused.length > 0) {
+        for (const order of refused) this.#leaveOut(order);
+        return this.#reopen(row, `validators do not sign for ${refused.length} of its orders`);
+      }
       if (row.created_ms + 1000 * patienceSeconds(await g.timing(), row.epoch - next) < g.nowMs())
         await this.#reopen(row, 'too few validators signed it');
       return;
@@ -269,11 +294,41 @@ export class EpochRunner {
     g.log.info({ epoch: row.epoch, signatures: valid.length }, 'epoch posted');
   }
 
+  /** Orders for which a third of the stake or more does not sign: without them the rest can be settled. */
+  async #refusedOrders(epoch: number, active: readonly ValidatorStake[]): Promise<Hex[]> {
+    const rows = await this.g.sql.query<{ validator: Address; order_id: Hex }>(
+      'select validator, order_id from epoch_refusals where epoch = $1',
+      [epoch],
+    );
+    const total = active.reduce((n, v) => n + v.stake, 0n);
+    return [...new Set(rows.map((r) => r.order_id))].filter((order) => {
+      const by = new Set(rows.filter((r) => r.order_id === order).map((r) => r.validator));
+      const stake = active.reduce((n, v) => (by.has(v.operator.toLowerCase() as Address) ? n + v.stake : n), 0n);
+      return 3n * stake >= total;
+    });
+  }
+
+  /** A validator does not sign the open epoch because of these of its orders; what it said before of it is forgotten. */
+  async takeRefusal(sender: Address, epoch: number, { code, orders }: EpochRefusal): Promise<void> {
+    const { g } = this;
+    await g.sql.transaction(async (tx) => {
+      await tx.execute('delete from epoch_refusals where epoch = $1 and validator = $2', [epoch, sender]);
+      await tx.execute(
+        `insert into epoch_refusals (epoch, validator, order_id)
+         select o.epoch, $2, o.id from orders o join epochs e on e.epoch = o.epoch
+         where o.epoch = $1 and e.state = 'collecting' and o.id = any($3)`,
+        [epoch, sender, [...new Set(orders)]],
+      );
+    });
+    g.log.warn({ epoch, validator: sender, code, orders: orders.slice(0, 4) }, 'a validator does not sign an epoch');
+  }
+
   /** The epoch's orders are settled anew. */
   async #reopen(row: EpochRow, why: string): Promise<void> {
     const { g } = this;
     await g.sql.transaction(async (tx) => {
       await tx.execute('update orders set epoch = null where epoch = $1', [row.epoch]);
+      await tx.execute('delete from epoch_refusals where epoch = $1', [row.epoch]);
       await tx.execute(`update epochs set state = 'abandoned' where epoch = $1`, [row.epoch]);
     });
     g.log.warn({ epoch: row.epoch, why }, 'the epoch is proposed anew');

@@ -196,4 +196,15 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    id: '0006-refusals',
+    sql: `
+      create table epoch_refusals (
+        epoch bigint not null,
+        validator text not null,
+        order_id text not null,
+        primary key (epoch, validator, order_id)
+      );
+    `,
+  },
 ];

@@ -38,9 +38,23 @@ export interface EpochContext {
 
 export type EpochOutcome =
   | { readonly root: EpochRoot; readonly settlement: Settlement }
-  | { readonly refuse: string; readonly detail: string };
+  /** `orders`: those that are at fault, where the rest of the epoch may be right. */
+  | { readonly refuse: string; readonly detail: string; readonly orders?: readonly Hex[] };
 
-const refuse = (code: string, detail: string): EpochOutcome => ({ refuse: code, detail });
+const refuse = (code: string, detail: string, orders?: readonly Hex[]): EpochOutcome => {
+  return { refuse: code, detail, ...(orders && orders.length > 0 ? { orders: [...new Set(orders)] } : {}) };
+};
+
+interface OrderFault {
+  readonly order: Hex;
+  readonly detail: string;
+}
+const refuseOrders = (code: string, faults: readonly OrderFault[]): EpochOutcome =>
+  refuse(
+    code,
+    faults[0].detail,
+    faults.map(({ order }) => order),
+  );
 const lower = <H extends string>(text: H) => text.toLowerCase() as H;
 
 /** @throws TransportError, LedgerError, StoreError where something was not to be had now */
@@ -61,14 +75,15 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   const parameters = await settlementParameters(c.ledger, trace.closedAt);
   const other = await checkPrevious(previous, head, parameters, c);
   if (other) return refuse('wrong-previous', other);
-  const foreign = ownVerdictsFault(trace, c);
-  if (foreign) return refuse('foreign-verdict', foreign);
-  const excused = await excuseFault(trace, c);
-  if (excused) return refuse('not-away', excused);
+  const foreign = ownVerdictsFaults(trace, c);
+  if (foreign.length > 0) return refuseOrders('foreign-verdict', foreign);
+  const excused = await excuseFaults(trace, c);
+  if (excused.length > 0) return refuseOrders('not-away', excused);
   const faults = await checkTrace(trace, await traceContext(trace, previous, c));
   if (faults.length > 0) {
     const [{ code, path, message }] = faults;
-    return refuse(code, `${path}: ${message} (${faults.length} in all)`);
+    const orders = faults.flatMap((fault) => orderAt(trace, fault.path) ?? []);
+    return refuse(code, `${path}: ${message} (${faults.length} in all)`, orders);
   }
   const settlement = settleEpoch(trace, parameters, previous);
   return { root: rootOf(document, settlement), settlement };
@@ -147,7 +162,9 @@ async function checkStateByLeaves(
  * we judged of an order is settled with it: so nobody settles it without the proofs that were delivered for it, nor hides one
  * that was wrong, be it the order's gateway or another.
  */
-function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContext): string | undefined {
+function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochContext): OrderFault[] {
+  const faults: OrderFault[] = [];
+  const fault = (order: Hex, detail: string) => faults.push({ order: lower(order), detail });
   const isOurs = (address: Address) => lower(address) === lower(validator);
   /** Digest of the proof, by attempt. */
   const listed = new Map<string, Hex>();
@@ -157,10 +174,10 @@ function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContex
     const where = caseText(lock.message);
     if (receipt) listed.set(where, lower(receipt.message.proofDigest));
     for (const { message } of commits.filter((x) => isOurs(x.message.validator))) {
-      if (!own || commitmentOf(own) !== message.commitment) return `commitment on ${where}`;
+      if (!own || commitmentOf(own) !== message.commitment) fault(lock.message.order, `commitment on ${where}`);
     }
     for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
-      if (!own || canonicalJson(own) !== canonicalJson(message)) return `verdict on ${where}`;
+      if (!own || canonicalJson(own) !== canonicalJson(message)) fault(lock.message.order, `verdict on ${where}`);
     }
   }
   for (const canary of trace.canaries) {
@@ -168,18 +185,19 @@ function ownVerdictsFault(trace: EpochTrace, { validator, journal }: EpochContex
     const isSame = own && lower(own.proofDigest) === lower(canary.receipt.message.proofDigest);
     // We verified this proof and it holds: whoever calls it broken would take income from all who said so.
     if (isSame && own.accepted && isSeenThrough(canary, trace.validators)) {
-      return `canary of ${caseText(canary.lock.message)}`;
+      fault(canary.lock.message.order, `canary of ${caseText(canary.lock.message)}`);
     }
   }
   for (const { id } of trace.orders) {
     const missing = journal.verdictsOn(id).find((own) => listed.get(caseText(own)) !== lower(own.proofDigest));
-    if (missing) return `the proof that we judged of ${caseText(missing)} is left out`;
+    if (missing) fault(id, `the proof that we judged of ${caseText(missing)} is left out`);
   }
-  return undefined;
+  return faults;
 }
 
 /** A missed lock that is excused by an outage, where the gateway answered us all the time. */
-async function excuseFault(trace: EpochTrace, { ledger, contacts }: EpochContext): Promise<string | undefined> {
+async function excuseFaults(trace: EpochTrace, { ledger, contacts }: EpochContext): Promise<OrderFault[]> {
+  const faults: OrderFault[] = [];
   const { lockGraceSeconds } = await networkTiming(ledger);
   for (const [k, order] of trace.orders.entries()) {
     const by = trace.endings[k]?.ended.message.gateway;
@@ -188,11 +206,20 @@ async function excuseFault(trace: EpochTrace, { ledger, contacts }: EpochContext
       if (!excused) continue;
       const untilMs = (lock.message.deadline + lockGraceSeconds + 1) * 1000;
       if (gateways.some((gateway) => contacts.wasThere(gateway, lockedAt * 1000, untilMs))) {
-        return `the gateway was there while the lock of ${caseText(lock.message)} ran`;
+        const detail = `the gateway was there while the lock of ${caseText(lock.message)} ran`;
+        faults.push({ order: lower(order.id), detail });
       }
     }
   }
-  return undefined;
+  return faults;
+}
+
+/** The order that a fault of the trace is about; undefined where it is about the epoch. */
+export function orderAt({ orders, canaries }: EpochTrace, path: string): Hex | undefined {
+  const at = /^(orders|endings|canaries)\[(\d+)\]/.exec(path);
+  if (!at) return undefined;
+  const id = at[1] === 'canaries' ? canaries[Number(at[2])]?.lock.message.order : orders[Number(at[2])]?.id;
+  return id && lower(id);
 }
 
 /** Parameters may have changed while orders ran: a lock has to satisfy the laxer of those before and after. */

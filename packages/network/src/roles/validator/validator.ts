@@ -17,6 +17,7 @@ import {
   digestOfBytes,
   dutiesSchema,
   dutySchema,
+  type EpochRefusal,
   type NetworkId,
   type Signed,
   sealingContext,
@@ -70,6 +71,8 @@ const VALUES_BYTES = 1 << 30;
 const CASE_BYTES = 64 << 20;
 const EPOCH_BYTES = 512 << 20;
 const EPOCH_TIMEOUT_MS = 5 * 60_000;
+/** Orders that one refusal names. */
+const REFUSED_AT_ONCE = 256;
 /** Far longer than signatures are collected for. */
 const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
@@ -438,7 +441,15 @@ class Validator {
       preset: this.#preset,
       now: Math.max(await ledger.now(), Math.floor(Date.now() / 1000)),
     });
-    if ('refuse' in outcome) return this.#refuse(epoch, outcome.refuse, outcome.detail);
+    if ('refuse' in outcome) {
+      const { refuse: code, detail, orders } = outcome;
+      this.#refuse(epoch, code, detail);
+      // So that the rest of the epoch is settled without them.
+      if (!orders) return;
+      const refusal: EpochRefusal = { code, orders: orders.slice(0, REFUSED_AT_ONCE) };
+      await link.post(`/v1/epochs/${epoch}/refusals`, refusal, nothing, { idempotent: true, signal });
+      return;
+    }
     const wasCancelled = async () => (await ledger.epoch(epoch))?.cancelled === true;
     try {
       await this.#journal.bindEpoch(outcome.root, outcome.settlement.state, wasCancelled);
