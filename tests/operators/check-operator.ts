@@ -27,6 +27,8 @@ export interface OperatorCheck {
   readonly tolerance?: Partial<Record<Precision, number>>;
   /** Committed cells that are tried, spread evenly; each by +1 and -1. */
   readonly mutations?: number;
+  /** Where cells are tried and proofs are made at one precision, not at standard and fast. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -54,9 +56,9 @@ export function checkOperator(kernels: Kernels, spec: ModelSpec, inputs: Inputs,
         }
       });
     }
-    if (precision === 'standard') checkPinned(program, integers, options.mutations ?? 60);
+    if (precision === (options.precision ?? 'standard')) checkPinned(program, integers, options.mutations ?? 60);
   }
-  const program = compileModel(model, { calibration: [sample], precision: 'fast' });
+  const program = compileModel(model, { calibration: [sample], precision: options.precision ?? 'fast' });
   const { key, fingerprint, run, values } = proveProgram(kernels, program, sample);
   expect(verifyRun(key, run, { fingerprint, preset: 'tiny' })).toMatchObject({
     verdict: 'accepted',

@@ -61,6 +61,38 @@ only('MatMul', [
   { name: 'broadcast', x: [wave([2, 1, 3, 4]), wave([3, 4, 2], 2)] },
 ]);
 
+/** Numbers of no pattern within [-1, 1]. */
+function noise(dims: readonly number[], seed: number): Tensor {
+  let state = seed;
+  const next = (): number => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
+  return floats(
+    dims,
+    Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => Math.fround(2 * next() - 1)),
+  );
+}
+
+// At high precision, many weights have few bits each; what that leaves of them is summed apart.
+only('MatMul', [
+  {
+    name: 'of many terms',
+    x: [noise([2, 1500], 7)],
+    constants: [noise([1500, 3], 11)],
+    check: { precision: 'high', mutations: 40, tolerance: { high: 0.0005 } },
+  },
+]);
+only('Conv', [
+  {
+    name: 'of many terms, with bias',
+    x: [noise([1, 160, 3, 3], 5)],
+    constants: [noise([2, 160, 3, 3], 3), wave([2], 3)],
+    attributes: { pads: [1, 1, 1, 1] },
+    check: { precision: 'high', mutations: 40, tolerance: { high: 0.0005 } },
+  },
+]);
+
 for (const op of ['Add', 'Sub', 'Mul']) {
   only(op, [
     { name: 'by a constant, broadcast', x: [wave([2, 3, 4])], constants: [wave([3, 1], 2)] },

@@ -136,7 +136,7 @@ export function softmax(data: Int32Array): Model {
     node: { op: 'Softmax', name: 'softmax', domain: '', inputs: ['x'], outputs: ['y'], attributes: {} },
     opset: 13,
     builder: b,
-    widths: { bits: 6, maxShift: 8 },
+    widths: { bits: 6, maxShift: 8, splits: false },
     operand: () => ({ value: x, scale: 0.25 }),
     dims: () => dims,
     outputs: [{ dims, scale: 1 / 63, reach: 1, free: true }],

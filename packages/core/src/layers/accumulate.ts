@@ -1,14 +1,18 @@
 /**
  * Sums at a resolution of the layer's choice: z = Σ parts, one unit of z being s_q / 2^shift. Each part knows its
- * integers and its interval for any unit; the largest shift whose sum cannot wrap is taken.
+ * integers and its interval for any unit; the largest shift whose sum cannot wrap is taken. Where weights become so coarse
+ * by it that they move the result, their rests are summed in an accumulator of their own, in finer units, and rounded to
+ * units of z:
+ *
+ *     z = Σ w·x + round(Σ (2^t·w - round)·x / 2^t)
  */
 import { stridesOf } from '../base/dims.js';
 import type { Tensor } from '../graph/graph.js';
 import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
 import { type Addend, ceilLog2, type LowerContext, type Lowered, roundToInt } from './lowering.js';
-import { gridFor, overflow, quotientGrid, rescale, shiftFits } from './rescale.js';
-import type { Grid } from './tables.js';
+import { gridFor, overflow, quotientGrid, quotientOf, rescale, shiftFits } from './rescale.js';
+import { type Grid, rangeCheck } from './tables.js';
 
 /** Largest shift of a sum whose constants ask for it; remainders beyond one table are looked up in limbs. */
 const MOST_SHIFT = 22;
@@ -23,6 +27,10 @@ export interface SumPart {
   readonly doubt?: number;
   /** Its terms over the output's dims. */
   terms(unit: number): LinearTerm[];
+  /** How far the rounding of its weights to this unit moves the sum, in units: a deviation, for inputs of no pattern. */
+  noise?(unit: number): number;
+  /** What that rounding leaves of the weights. */
+  rest?(unit: number): SumPart;
 }
 
 /** Adds the parts and the layer's addends, rounds, and applies the activation. `dims`: the output's. */
@@ -58,10 +66,48 @@ function sumOnGrid(c: LowerContext, dims: readonly number[], all: readonly SumPa
     const unit = q.scale / 2 ** shift;
     const z = fits(shift);
     if (!z) continue;
-    const terms = all.flatMap((p) => p.terms(unit));
-    return rescale(c, c.builder.linear(`${c.name}/z`, dims, terms, 0, z), shift, q);
+    const rests = c.widths.splits ? restsOf(all, unit, 2 ** shift) : [];
+    const whole = rests.reduce((sum, r) => ({ lo: sum.lo + r.grid.lo, hi: sum.hi + r.grid.hi }), z);
+    if (rests.length > 0 && !shiftFits(whole, q, shift)) continue;
+    const terms = [...all.flatMap((p) => p.terms(unit)), ...rests.map((r, k) => restTerm(c, dims, r, k))];
+    return rescale(c, c.builder.linear(`${c.name}/z`, dims, terms, 0, whole), shift, q);
   }
   return undefined;
+}
+
+/** An accumulator of its own: its unit is 2^-shift of the sum's, its quotient stands on `grid`. */
+interface Rest {
+  readonly part: SumPart;
+  readonly unit: number;
+  readonly shift: number;
+  readonly z: Interval;
+  readonly grid: Grid;
+}
+
+/** Most bits that a rest is finer than its sum. */
+const MOST_REST_SHIFT = 10;
+
+/** @param size units of the sum in one of the result */
+function restsOf(all: readonly SumPart[], unit: number, size: number): Rest[] {
+  return all.flatMap((p): Rest[] => {
+    if (!p.rest || (p.noise?.(unit) ?? 0) <= size) return [];
+    const part = p.rest(unit);
+    for (let shift = MOST_REST_SHIFT; shift >= 1; shift--) {
+      const z = part.bound(unit / 2 ** shift);
+      if (!z) continue;
+      const grid = gridFor(unit, unit * (Math.max(-z.lo, z.hi) / 2 ** shift + 2), 1);
+      if (shiftFits(z, grid, shift)) return [{ part, unit: unit / 2 ** shift, shift, z, grid }];
+    }
+    return [];
+  });
+}
+
+function restTerm(c: LowerContext, dims: readonly number[], r: Rest, index: number): LinearTerm {
+  const name = `${c.name}/rest-${index}`;
+  const z = c.builder.linear(`${name}/z`, dims, r.part.terms(r.unit), 0, r.z);
+  const quotient = quotientOf(c.builder, name, z, r.shift, r.grid);
+  rangeCheck(c.builder, quotient, r.grid);
+  return { src: quotient, coef: 1, map: identityMap(dims.length) };
 }
 
 function sumOf(bounds: readonly (Interval | undefined)[]): Interval | undefined {
@@ -142,6 +188,9 @@ function addendPart(c: LowerContext, { operand, sign, dims: own }: Addend, dims:
   return scaledPart(c, operand, sign, { kind: 'affine', sums: [], axes: broadcastAxes(own, dims) });
 }
 
+/** The end of an input's interval over what its cells typically are: the headroom, times three deviations. */
+const TYPICAL = 6;
+
 /** A product with real weights, contracted over `sums`. */
 export interface WeightedPart {
   readonly x: Lowered;
@@ -195,6 +244,19 @@ export function weightedPart(c: LowerContext, w: WeightedPart, outDims: readonly
         size[w.rowOf(i)] += Math.abs(exact);
       });
       return error.reduce((most, e, r) => (size[r] > 0 ? Math.max(most, Math.abs(e) / size[r]) : most), 0);
+    },
+    noise(unit) {
+      const square = new Float64Array(w.rows);
+      w.weights.data.forEach((v, i) => {
+        const exact = (v * w.x.scale) / unit;
+        square[w.rowOf(i)] += (roundToInt(exact) - exact) ** 2;
+      });
+      return (Math.sqrt(square.reduce((m, x) => Math.max(m, x), 0)) * Math.max(-low, high)) / TYPICAL;
+    },
+    rest(unit) {
+      const own = unit / w.x.scale;
+      const data = w.weights.data.map((v) => v - roundToInt(v / own) * own);
+      return weightedPart(c, { ...w, weights: { ...w.weights, data }, bias: undefined }, outDims);
     },
     terms(unit) {
       const data = quantize(w.weights, unit / w.x.scale) as Int32Array;

@@ -22,6 +22,8 @@ export interface Widths {
   readonly bits: number;
   /** Largest shift of a rescale: the resolution that weights get. */
   readonly maxShift: number;
+  /** Weights that a sum has no room for at their resolution are split in two accumulators (accumulate.ts). */
+  readonly splits: boolean;
 }
 
 /** Most bits by which an output's scale follows its calibrated spread, where that is narrow: its integers are wider. */

@@ -61,7 +61,7 @@ export function rescale(c: LowerContext, z: ValueId, shift: number, q: Grid): Lo
 }
 
 /** z divided by 2^shift and rounded, its remainder looked up; the quotient is not yet pinned to its grid. */
-function quotientOf(b: RelationBuilder, name: string, z: ValueId, shift: number, q: Interval): ValueId {
+export function quotientOf(b: RelationBuilder, name: string, z: ValueId, shift: number, q: Interval): ValueId {
   const dims = b.dims(z);
   const map = identityMap(dims.length);
   const quotient = b.witness(`${name}/q`, dims, q, { kind: 'quotient', src: z, shift });

@@ -10,9 +10,9 @@ import type { Precision } from './compiled.js';
 import type { Ranges } from './ranges.js';
 
 export const WIDTHS: Readonly<Record<Precision, Widths>> = {
-  fast: { bits: 8, maxShift: 10 },
-  standard: { bits: 11, maxShift: 13 },
-  high: { bits: 14, maxShift: 16 },
+  fast: { bits: 8, maxShift: 10, splits: false },
+  standard: { bits: 11, maxShift: 13, splits: false },
+  high: { bits: 14, maxShift: 16, splits: true },
 };
 
 /** Width of the integers of inputs that something jumps with, and of models that only select among their inputs. */
