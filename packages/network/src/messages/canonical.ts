@@ -1,7 +1,7 @@
 /** One encoding for every JSON value, and the digest of bytes: what signatures and content addresses are taken over. */
 import { InputError } from '@dsperse/core/verify';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { sha256 } from './sha256.js';
 
 /** `sha256:` and 64 lower-case hexadecimal digits. */
 export type Digest = `sha256:${string}`;

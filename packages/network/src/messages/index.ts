@@ -7,6 +7,7 @@ export * from './input-commitment.js';
 export { isSignedByAddress, type RecoverKey, recoverKeysBy } from './known-signers.js';
 export * from './schemas.js';
 export * from './sealing-contexts.js';
+export { nodeCrypto, sha256 } from './sha256.js';
 export * from './sign.js';
 export * from './tensor-bundle.js';
 export * from './typed-data.js';

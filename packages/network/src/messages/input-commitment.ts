@@ -1,13 +1,13 @@
 /** What an order says of its input without telling it. */
-import { sha256 } from '@noble/hashes/sha2.js';
 import type { Hex } from 'viem';
+import { startSha256 } from './sha256.js';
 
 /**
  * SHA-256 over a salt and the integers of the input tensors, by name in code unit order.
  * @param salt 32 bytes, drawn for each order: a small input could be guessed without
  */
 export function commitInput(salt: Uint8Array, inputs: ReadonlyMap<string, Int32Array>): Hex {
-  const hash = sha256.create();
+  const hash = startSha256();
   const text = new TextEncoder();
   const uint32 = (n: number) => hash.update(new Uint8Array(new Uint32Array([n]).buffer));
   hash.update(text.encode('dsperse input 1')).update(salt);

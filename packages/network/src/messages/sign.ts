@@ -1,11 +1,12 @@
 /** Signing and checking of the network's messages. */
-import { type Address, type Hex, hashTypedData, recoverAddress } from 'viem';
+import { type Address, type Hex, recoverAddress } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
+import { hashFields } from './hash-typed-data.js';
 import { isSignedByAddress } from './known-signers.js';
 import { domainOf, type Message, type MessageName, type NetworkId, type Signed, TYPES } from './typed-data.js';
 
-/** The account that signs: a local key. */
-export type Signer = Pick<LocalAccount, 'address' | 'signTypedData'>;
+/** The account that signs: a local key, or a wallet that signs typed data alone. */
+export type Signer = Pick<LocalAccount, 'address' | 'sign' | 'signTypedData'>;
 
 function typedData<N extends MessageName>(network: NetworkId, name: N, message: Message<N>) {
   // viem derives a type of its own from TYPES, with bigints for 64 bits; the encoding is the same.
@@ -14,7 +15,7 @@ function typedData<N extends MessageName>(network: NetworkId, name: N, message: 
 
 /** The EIP-712 digest; of an `Order` it is the order's id. */
 export function hashMessage<N extends MessageName>(network: NetworkId, name: N, message: Message<N>): Hex {
-  return hashTypedData(typedData(network, name, message));
+  return hashFields(network, name, message);
 }
 
 export async function signMessage<N extends MessageName>(
@@ -23,7 +24,10 @@ export async function signMessage<N extends MessageName>(
   name: N,
   message: Message<N>,
 ): Promise<Signed<Message<N>>> {
-  return { message, signature: await signer.signTypedData(typedData(network, name, message)) };
+  const signature = signer.sign
+    ? await signer.sign({ hash: hashMessage(network, name, message) })
+    : await signer.signTypedData(typedData(network, name, message));
+  return { message, signature };
 }
 
 /** Who signed; undefined where the signature or the message is malformed. */

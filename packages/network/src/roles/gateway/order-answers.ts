@@ -11,7 +11,6 @@ import {
   signedSchema,
 } from '../../messages/index.js';
 import { seal } from '../../transport/seal/seal.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -104,7 +103,7 @@ export async function valuesOf(g: GatewayContext, order: OrderRow): Promise<Uint
     throw new Refusal(409, 'not-delivered', `the order is ${order.state}`, 'follow its events');
   }
   const key = new Uint8Array(Buffer.from(order.replyKey.slice(2), 'hex'));
-  return seal(key, await getPrivate(g, order.valuesDigest), sealingContext.values(order.id, order.requester), nodeAead);
+  return seal(key, await getPrivate(g, order.valuesDigest), sealingContext.values(order.id, order.requester));
 }
 
 /** No further work is given out; what is locked is still taken and paid. */

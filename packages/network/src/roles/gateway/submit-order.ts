@@ -16,7 +16,6 @@ import {
 } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { open } from '../../transport/seal/seal.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { actsFor } from './delegations.js';
 import { tellOrder } from './event-log.js';
@@ -127,7 +126,7 @@ async function checkTerms(g: GatewayContext, order: Order, program: ProgramDocum
 function unseal(g: GatewayContext, sealed: string, context: string): Uint8Array {
   const key = g.identity.encryptionKey.secretKey;
   try {
-    return open(key, new Uint8Array(Buffer.from(sealed, 'base64')), context, nodeAead);
+    return open(key, new Uint8Array(Buffer.from(sealed, 'base64')), context);
   } catch {
     throw new Refusal(
       400,

@@ -13,7 +13,6 @@ import {
 } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { delegationOf } from './delegations.js';
 import { getPrivate } from './gateway-blobs.js';
@@ -75,7 +74,7 @@ export async function valuesFor(g: GatewayContext, validator: Address, order: He
   const o = await loadOrder(g.sql, order);
   if (!o?.valuesDigest) throw new Refusal(404, 'unknown-case', 'the order has no values yet', 'GET /v1/duties');
   const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
-  return seal(key, await getPrivate(g, o.valuesDigest), sealingContext.values(order, validator), nodeAead);
+  return seal(key, await getPrivate(g, o.valuesDigest), sealingContext.values(order, validator));
 }
 
 /** Commitments are taken until the reveal; the first one of a validator counts. */

@@ -16,7 +16,6 @@ import {
 import { canaryMark, isCanary } from '../../scoring/index.js';
 import { json, type Sql } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { tellJudges, tellOrder } from './event-log.js';
 import { getPrivate } from './gateway-blobs.js';
@@ -108,7 +107,7 @@ export async function boundaryFor(g: GatewayContext, prover: Address, order: Hex
   }
   const bytes = await getPrivate(g, chunk.boundaryDigest);
   const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
-  return seal(key, bytes, sealingContext.boundary(order, index, prover), nodeAead);
+  return seal(key, bytes, sealingContext.boundary(order, index, prover));
 }
 
 /** Reasons that are nobody's fault, where they hold: what this gateway computed itself it can tell. */

@@ -29,7 +29,6 @@ import { canaryMark } from '../../scoring/index.js';
 import { StoreError } from '../../store/index.js';
 import { backOffMs, pause } from '../../transport/client/back-off.js';
 import { open, TransportError } from '../../transport/index.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { breakProof } from './break-proof.js';
@@ -190,7 +189,7 @@ async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): 
     const path = `${chunkPath(lock)}/boundary`;
     const sealed = await persist(signal, () => ended(() => link.getBytes(path, BOUNDARY_BYTES, { signal })));
     try {
-      return decodeBundle(open(work.identity.encryptionKey.secretKey, sealed, context, nodeAead));
+      return decodeBundle(open(work.identity.encryptionKey.secretKey, sealed, context));
     } catch (cause) {
       throw new ChunkError('boundary-mismatch', 'the boundary values do not open', { cause });
     }

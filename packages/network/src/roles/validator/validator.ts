@@ -30,7 +30,6 @@ import {
 import type { Identity, Logger, Metrics, Service } from '../../node/index.js';
 import type { ReceivedEvent } from '../../transport/client/follow-events.js';
 import { open, TransportError } from '../../transport/index.js';
-import { nodeAead } from '../../transport/server/node-aead.js';
 import { settlementOf } from '../peer/claim-earnings.js';
 import { runDutyLoop } from '../peer/duty-loop.js';
 import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.js';
@@ -356,7 +355,7 @@ class Validator {
     const sealed = await link.getBytes(path, VALUES_BYTES, { signal: this.#stopping.signal });
     const { secretKey } = this.options.identity.encryptionKey;
     try {
-      return decodeBundle(open(secretKey, sealed, sealingContext.values(order, this.#operator), nodeAead));
+      return decodeBundle(open(secretKey, sealed, sealingContext.values(order, this.#operator)));
     } catch (err) {
       this.#log.warn({ err, order }, 'the public values do not open');
       return new Map();

@@ -1,8 +1,7 @@
 /** Signing of requests: who asks whom for what, until when, once. */
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, randomBytes } from '@noble/hashes/utils.js';
 import { type Address, getAddress, type Hex } from 'viem';
-import { type NetworkId, type Signer, signMessage } from '../../messages/index.js';
+import { type NetworkId, type Signer, sha256, signMessage } from '../../messages/index.js';
 import { encodeToken } from './token.js';
 
 /** Milliseconds since 1970. */

@@ -1,9 +1,12 @@
+import * as crypto from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nodeAead } from '../server/node-aead.js';
+import { aeadBy } from './aead.js';
+import { nodeExchange, portableExchange } from './key-exchange.js';
 import { open, portableAead, SEAL_OVERHEAD_BYTES, seal, sealingKeys } from './seal.js';
 
 const { secretKey, publicKey } = sealingKeys();
+const nodeAead = aeadBy(crypto);
 const notOpenable = expect.objectContaining({ name: 'InputError', code: 'not-openable' });
 
 test('what is sealed opens, with either cipher, in its context only', () => {
@@ -26,6 +29,22 @@ test('both ciphers give the same bytes', () => {
     expect(Buffer.from(nodeAead.encrypt(...args, plaintext))).toEqual(
       Buffer.from(portableAead.encrypt(...args, plaintext)),
     );
+  }
+});
+
+test('both ways to agree on a key give the same bytes, and refuse the same keys', () => {
+  const [ours, theirs] = [nodeExchange, portableExchange];
+  if (!ours) throw new Error('Node has no X25519');
+  for (let i = 0; i < 20; i++) {
+    const [a, b] = [sealingKeys(), sealingKeys()];
+    for (const way of [ours, theirs]) expect(way.publicKeyOf(a.secretKey)).toEqual(a.publicKey);
+    const shared = ours.sharedSecret(a.secretKey, b.publicKey);
+    expect(shared).toEqual(theirs.sharedSecret(b.secretKey, a.publicKey));
+    expect(shared).toEqual(ours.sharedSecret(b.secretKey, a.publicKey));
+  }
+  const one = new Uint8Array(32).fill(1, 0, 1);
+  for (const bad of [new Uint8Array(32), one, publicKey.subarray(1), new Uint8Array(33)]) {
+    for (const way of [ours, theirs]) expect(() => way.sharedSecret(secretKey, bad)).toThrow();
   }
 });
 

@@ -15,19 +15,17 @@ import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concatBytes } from '@noble/hashes/utils.js';
+import { concatBytes, randomBytes } from '@noble/hashes/utils.js';
+import { nodeCrypto } from '../../messages/index.js';
+import { type Aead, aeadBy } from './aead.js';
+import { keyExchange } from './key-exchange.js';
 
-/** ChaCha20-Poly1305 with the tag behind the ciphertext. `decrypt` throws where the tag is wrong. */
-export interface Aead {
-  encrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array;
-  decrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, ciphertext: Uint8Array): Uint8Array;
-}
-
-/** Plain TypeScript; `nodeAead` of transport/server gives the same bytes, three times as fast with the copies around it. */
+/** Plain TypeScript: the same bytes as by OpenSSL, a third as fast. */
 export const portableAead: Aead = {
   encrypt: (key, nonce, associated, plaintext) => chacha20poly1305(key, nonce, associated).encrypt(plaintext),
   decrypt: (key, nonce, associated, ciphertext) => chacha20poly1305(key, nonce, associated).decrypt(ciphertext),
 };
+const platformAead: Aead = nodeCrypto ? aeadBy(nodeCrypto) : portableAead;
 
 const VERSION = 1;
 const KEY_BYTES = 32;
@@ -37,6 +35,8 @@ const LABEL = new TextEncoder().encode('DSperse sealed box 1');
 
 /** How much longer a box is than what is in it. */
 export const SEAL_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
+
+export type { Aead };
 
 export interface SealingKeys {
   readonly secretKey: Uint8Array;
@@ -62,19 +62,20 @@ export function seal(
   recipientPublicKey: Uint8Array,
   plaintext: Uint8Array,
   context: string,
-  aead: Aead = portableAead,
+  aead: Aead = platformAead,
 ): Uint8Array {
-  const ephemeral = x25519.keygen();
+  const ephemeralSecret = randomBytes(KEY_BYTES);
+  const ephemeral = keyExchange.publicKeyOf(ephemeralSecret);
   let shared: Uint8Array;
   try {
     if (!isKey(recipientPublicKey)) throw new RangeError('length');
-    shared = x25519.getSharedSecret(ephemeral.secretKey, recipientPublicKey);
+    shared = keyExchange.sharedSecret(ephemeralSecret, recipientPublicKey);
   } catch (cause) {
     const hint = 'take the encryption key from the recipient’s signed endpoint record';
     throw new InputError('bad-sealing-key', 'the recipient’s encryption key is not usable', hint, undefined, { cause });
   }
-  const header = concatBytes(Uint8Array.of(VERSION), ephemeral.publicKey);
-  const { key, nonce } = keyAndNonce(shared, ephemeral.publicKey, recipientPublicKey, context);
+  const header = concatBytes(Uint8Array.of(VERSION), ephemeral);
+  const { key, nonce } = keyAndNonce(shared, ephemeral, recipientPublicKey, context);
   return concatBytes(header, aead.encrypt(key, nonce, header, plaintext));
 }
 
@@ -83,14 +84,14 @@ export function open(
   secretKey: Uint8Array,
   sealed: Uint8Array,
   context: string,
-  aead: Aead = portableAead,
+  aead: Aead = platformAead,
 ): Uint8Array {
   try {
     if (!isKey(secretKey) || sealed.length < SEAL_OVERHEAD_BYTES || sealed[0] !== VERSION) throw new RangeError('form');
     const header = sealed.subarray(0, HEADER_BYTES);
     const ephemeral = header.subarray(1);
-    const shared = x25519.getSharedSecret(secretKey, ephemeral);
-    const { key, nonce } = keyAndNonce(shared, ephemeral, x25519.getPublicKey(secretKey), context);
+    const shared = keyExchange.sharedSecret(secretKey, ephemeral);
+    const { key, nonce } = keyAndNonce(shared, ephemeral, keyExchange.publicKeyOf(secretKey), context);
     return aead.decrypt(key, nonce, header, sealed.subarray(HEADER_BYTES));
   } catch {
     throw new InputError(

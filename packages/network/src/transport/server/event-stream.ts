@@ -42,9 +42,12 @@ export async function writeEvents(
   const iterator = events[Symbol.asyncIterator]();
   let end: StreamEnd | undefined;
   let wake: () => void = () => undefined;
-  const over = new Promise<undefined>((resolve) => {
-    wake = () => resolve(undefined);
-  });
+  // Not by a race with one promise for the whole stream: it would hold on to every event that it lost against.
+  const nextUnlessOver = () =>
+    new Promise<IteratorResult<ServerEvent> | undefined>((resolve, reject) => {
+      wake = () => resolve(undefined);
+      iterator.next().then(resolve, reject);
+    });
   const finish = (how: StreamEnd) => () => {
     end ??= how;
     wake();
@@ -66,7 +69,7 @@ export async function writeEvents(
   try {
     if (stopping.aborted) onStop();
     while (end === undefined) {
-      const next = await Promise.race([iterator.next(), over]);
+      const next = await nextUnlessOver();
       if (next === undefined) break;
       if (next.done) {
         end = 'ended';
