@@ -26,8 +26,12 @@ export function setExt(v: ExtVector, i: number, x: Ext): void {
   v[o + 3] = x[3];
 }
 
-export function addAt(v: ExtVector, i: number, x: Ext): void {
-  setExt(v, i, add(getExt(v, i), x));
+/** v[i] += w[j]. */
+export function addEntry(v: ExtVector, i: number, w: ExtVector, j: number): void {
+  for (let o = 4 * i, from = 4 * j, end = o + 4; o < end; o++, from++) {
+    const sum = v[o] + w[from];
+    v[o] = sum >= P ? sum - P : sum;
+  }
 }
 
 export function ones(n: number): ExtVector {

@@ -15,7 +15,7 @@ import type { AxisIndex, LinearMap } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
 import {
-  addAt,
+  addEntry,
   dotSigned,
   type ExtVector,
   extVector,
@@ -196,7 +196,7 @@ function scatterEntries(
       }
       offset = offset * dims[a] + p;
     }
-    if (offset >= 0) addAt(values, offset, getExt(dense, i));
+    if (offset >= 0) addEntry(values, offset, dense, i);
     for (let j = ranges.length - 1; j >= 0; j--) {
       counter[j]++;
       for (let a = 0; a < dims.length; a++) position[a] += steps[j][a];
@@ -378,11 +378,8 @@ function pullGather(
       for (let j = 0; j < index.length; j++) {
         if (index[j] < 0) continue;
         for (let k = 0; k < after; k++) {
-          addAt(
-            values,
-            (i * srcDims[axis] + index[j]) * after + k,
-            getExt(b.values.entries, (i * index.length + j) * after + k),
-          );
+          const from = (i * index.length + j) * after + k;
+          addEntry(values, (i * srcDims[axis] + index[j]) * after + k, b.values.entries, from);
         }
       }
     }
@@ -423,8 +420,9 @@ function sum(f: Functional, g: Functional): Functional {
   if (f.blocks.length === 0) return { coef: add(f.coef, g.coef), blocks: [] };
   const [a, b] = [f.blocks[at], g.blocks[at]];
   const values = new Uint32Array(4 * a.values.length);
+  const [x, y] = [a.values.entries, b.values.entries];
   for (let i = 0, n = lengthOf(values); i < n; i++) {
-    setExt(values, i, add(mul(f.coef, getExt(a.values.entries, i)), mul(g.coef, getExt(b.values.entries, i))));
+    setExt(values, i, add(mul(f.coef, getExt(x, i)), mul(g.coef, getExt(y, i))));
   }
   const summed = { axes: a.axes, values: Vector.of(values) };
   return { coef: ONE, blocks: f.blocks.map((block, i) => (i === at ? summed : block)) };

@@ -14,6 +14,8 @@ export class Transcript {
   private state: Uint8Array = hash(DOMAIN);
   /** Labels as bytes. */
   private readonly names = new Map<string, Uint8Array>();
+  /** Room for messages of usual length. */
+  private readonly scratch = new Uint8Array(256);
 
   absorb(label: string, data: Uint8Array): void {
     this.state = this.step(0, label, data);
@@ -24,9 +26,8 @@ export class Transcript {
     const words: number[] = [];
     while (words.length < 4) {
       this.state = this.step(1, label, NOTHING);
-      const view = new DataView(this.state.buffer, this.state.byteOffset, 32);
       for (let i = 0; i < 8 && words.length < 4; i++) {
-        const word = view.getUint32(4 * i, true) & 0x7fffffff;
+        const word = wordOf(this.state, i) & 0x7fffffff;
         if (word !== P) words.push(word);
       }
     }
@@ -40,9 +41,8 @@ export class Transcript {
     const out: number[] = [];
     while (out.length < count) {
       this.state = this.step(1, label, NOTHING);
-      const view = new DataView(this.state.buffer, this.state.byteOffset, 32);
       for (let i = 0; i < 8 && out.length < count; i++) {
-        out.push(bits === 0 ? 0 : view.getUint32(4 * i, true) >>> (32 - bits));
+        out.push(bits === 0 ? 0 : wordOf(this.state, i) >>> (32 - bits));
       }
     }
     return out;
@@ -54,19 +54,34 @@ export class Transcript {
   }
 
   private step(kind: number, label: string, data: Uint8Array): Uint8Array {
-    const name = this.names.get(label) ?? encoder.encode(label);
-    this.names.set(label, name);
-    const message = new Uint8Array(41 + name.length + data.length);
-    const view = new DataView(message.buffer);
+    let name = this.names.get(label);
+    if (!name) {
+      name = encoder.encode(label);
+      this.names.set(label, name);
+    }
+    const length = 41 + name.length + data.length;
+    const message = length <= this.scratch.length ? this.scratch.subarray(0, length) : new Uint8Array(length);
     message.set(this.state);
     message[32] = kind;
-    view.setUint32(33, name.length, true);
+    setLength(message, 33, name.length);
     message.set(name, 37);
-    view.setUint32(37 + name.length, data.length, true);
+    setLength(message, 37 + name.length, data.length);
     message.set(data, 41 + name.length);
     return hash(message);
   }
 }
+
+/** A little-endian u32. */
+function setLength(bytes: Uint8Array, at: number, length: number): void {
+  bytes[at] = length;
+  bytes[at + 1] = length >>> 8;
+  bytes[at + 2] = length >>> 16;
+  bytes[at + 3] = length >>> 24;
+}
+
+/** The i-th little-endian u32 of a digest. */
+const wordOf = (d: Uint8Array, i: number): number =>
+  (d[4 * i] | (d[4 * i + 1] << 8) | (d[4 * i + 2] << 16) | (d[4 * i + 3] << 24)) >>> 0;
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let n = 0;

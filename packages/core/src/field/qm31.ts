@@ -77,20 +77,15 @@ export function mulBase(a: Ext, s: number): Ext {
 
 /** The inverse of a non-zero element (and 0 for 0), by the norms to M31[i] and to M31. */
 export function inv(a: Ext): Ext {
-  const { mul: m, add: plus, sub: minus } = m31;
   const [a0, a1, a2, a3] = a;
   // norm to M31[i]: x² - (2+i)·y²
-  const yr = minus(m(a2, a2), m(a3, a3));
-  const yi = m(2, m(a2, a3));
-  const nr = minus(minus(m(a0, a0), m(a1, a1)), minus(plus(yr, yr), yi));
-  const ni = minus(m(2, m(a0, a1)), plus(yr, plus(yi, yi)));
-  const d = m31.inv(plus(m(nr, nr), m(ni, ni)));
-  const ir = m(nr, d);
-  const ii = m31.neg(m(ni, d));
-  const scale = (r: number, i: number): [number, number] => [minus(m(r, ir), m(i, ii)), plus(m(r, ii), m(i, ir))];
-  const [c0, c1] = scale(a0, a1);
-  const [c2, c3] = scale(m31.neg(a2), m31.neg(a3));
-  return [c0, c1, c2, c3];
+  const yr = m31.sub(m31.mul(a2, a2), m31.mul(a3, a3));
+  const yi = m31.mul(2, m31.mul(a2, a3));
+  const nr = m31.sub(m31.sub(m31.mul(a0, a0), m31.mul(a1, a1)), m31.sub(m31.add(yr, yr), yi));
+  const ni = m31.sub(m31.mul(2, m31.mul(a0, a1)), m31.add(yr, m31.add(yi, yi)));
+  const d = m31.inv(m31.add(m31.mul(nr, nr), m31.mul(ni, ni)));
+  // The conjugate, x - y·u, times the inverse of the norm.
+  return mul([a0, a1, m31.neg(a2), m31.neg(a3)], [m31.mul(nr, d), m31.neg(m31.mul(ni, d)), 0, 0]);
 }
 
 export function equal(a: Ext, b: Ext): boolean {
