@@ -26,6 +26,29 @@ const ml = (op: string, attributes: Readonly<Record<string, AttributeSpec>>, out
 ];
 const x = floats([4, 3], [0.1, 0.9, -0.3, 0.6, 0.2, 0.4, 0.5, 0.5, 0.5, -1, 0, 1]);
 
+/** Probabilities of three classes from those of their pairs, by the steps that ONNX's runtimes take, many of them. */
+function coupled([r01, r02, r12]: readonly number[]): number[] {
+  const r = [
+    [0, r01, r02],
+    [1 - r01, 0, r12],
+    [1 - r02, 1 - r12, 0],
+  ];
+  const q = r.map((_, i) =>
+    r.map((__, j) => (i === j ? r.reduce((sum, row) => sum + row[i] ** 2, 0) : -r[j][i] * r[i][j])),
+  );
+  let p = [1 / 3, 1 / 3, 1 / 3];
+  for (let step = 0; step < 1000; step++) {
+    for (let t = 0; t < 3; t++) {
+      const qp = q.map((row) => row.reduce((sum, v, j) => sum + v * p[j], 0));
+      const all = qp.reduce((sum, v, i) => sum + v * p[i], 0);
+      p[t] += (all - qp[t]) / q[t][t];
+      const size = p.reduce((a, b) => a + b);
+      p = p.map((v) => v / size);
+    }
+  }
+  return p;
+}
+
 function check(
   spec: Omit<ModelSpec, 'inputs'>,
   want: Readonly<Record<string, readonly number[]>>,
@@ -184,6 +207,17 @@ describe('linear models and features', () => {
       });
       const nodes = ml('SVMClassifier', attributes, ['label', 'y']);
       check({ nodes, outputs: ['label', 'y'] }, { label, y: scores.flat() });
+      const [pa, pb] = [
+        [-1.5, -0.75, -2],
+        [0.25, -0.5, 0.125],
+      ];
+      const y = scores.flatMap((row) => coupled(row.map((v, i) => 1 / (1 + Math.exp(pa[i] * v + pb[i])))));
+      const proven = { ...attributes, prob_a: { floats: pa }, prob_b: { floats: pb } };
+      check(
+        { nodes: ml('SVMClassifier', proven, ['label', 'y']), outputs: ['label', 'y'] },
+        { label, y },
+        { tolerance: { fast: 0.1, standard: 0.012, high: 0.002 } },
+      );
     });
 
     it('one class, and none at all', () => {

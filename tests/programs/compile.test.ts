@@ -14,7 +14,7 @@ import {
 } from '../../packages/core/src/program/index.js';
 import { commitProgram, decodeSlicePackage, encodeSlicePackage } from '../../packages/core/src/proof/prove-index.js';
 import { verifyRun } from '../../packages/core/src/proof/verify-index.js';
-import { buildModel, node, wave } from '../models/build-model.js';
+import { buildModel, ints, node, wave } from '../models/build-model.js';
 import { proveProgram, runProgram } from '../operators/prove-program.js';
 import { picture, RESIDUAL, residualModel } from './residual-model.js';
 
@@ -147,6 +147,17 @@ describe('a program', () => {
       outputs: ['y'],
     };
     expect(() => compileModel(buildModel(spec))).toThrow(/first.*second/);
+    const wrong = {
+      nodes: [
+        node('MatMul', ['x', 'w'], ['a'], {}, 'product'),
+        node('Unique', ['x'], ['b'], {}, 'set'),
+        node('Reshape', ['x', 'shape'], ['c'], {}, 'view'),
+      ],
+      inputs: { x: [1, 5] },
+      outputs: ['a', 'b', 'c'],
+      initializers: { w: wave([4, 3]), shape: ints([7]) },
+    };
+    expect(() => compileModel(buildModel(wrong))).toThrow(/set.*also: product.*view/);
   });
 });
 

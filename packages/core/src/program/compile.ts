@@ -1,12 +1,12 @@
 /** From an ONNX file to an integer program in slices. */
 import { decodeOnnx } from '../graph/decode.js';
-import { type ExternalData, type Graph, resolveGraph } from '../graph/index.js';
+import { type ExternalData, type Graph, InputError, inspectModel, resolveGraph } from '../graph/index.js';
 
 import { semanticsOf } from '../layers/registry.js';
 import type { ValueId } from '../relation/relation.js';
 import type { BoundaryTensor, CompiledProgram, CompiledSlice, Precision } from './compiled.js';
 import { type CutSlice, cutSlices } from './cut.js';
-import { boundaryTensor, type LoweredGraph, lowerGraph } from './lower-graph.js';
+import { boundaryTensor, type LoweredGraph, lowerGraph, unsupportedIn } from './lower-graph.js';
 import { openFloors, saturated, tameMasks } from './masks.js';
 import { analyseRanges, observeRanges, type Ranges, type Sample } from './ranges.js';
 import { planSlices, type SlicePlan } from './slice-plan.js';
@@ -59,7 +59,10 @@ export function compileModel(model: Uint8Array, options: CompileOptions = {}): C
   return assemble(lowered, cut, precision, ranges);
 }
 
-/** The graph that a program is made from: shapes known, constants folded, only operators with a float meaning. */
+/**
+ * The graph that a program is made from: shapes known, constants folded, only operators with a float meaning.
+ * @throws InputError with everything that is wrong with the model
+ */
 export function importModel(model: Uint8Array, options: CompileOptions = {}): Graph {
   const decoded = decodeOnnx(model, { externalData: options.externalData });
   const inputShapes: Record<string, readonly number[]> = { ...options.inputShapes };
@@ -71,7 +74,31 @@ export function importModel(model: Uint8Array, options: CompileOptions = {}): Gr
     const fits = unknownRank || (given?.length === declared.length && open);
     if (given && fits && !inputShapes[name]) inputShapes[name] = given;
   }
-  return resolveGraph(decoded, { semantics: semanticsOf, inputShapes });
+  try {
+    return resolveGraph(decoded, { semantics: semanticsOf, inputShapes });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw withAllElse(error, model, inputShapes, options.externalData);
+  }
+}
+
+/** Of a model that does not resolve: the first thing that is wrong with it, and after it all others. */
+function withAllElse(
+  first: InputError,
+  model: Uint8Array,
+  inputShapes: Readonly<Record<string, readonly number[]>>,
+  externalData: ExternalData | undefined,
+): InputError {
+  const report = inspectModel(model, { semantics: semanticsOf, inputShapes, externalData, unsupportedIn });
+  const others = [
+    ...report.unsupported
+      .filter((u) => u.node !== first.node && !first.message.includes(`${u.node} (`))
+      .map((u) => `${u.node} (${u.op}) is not supported: ${u.hint}`),
+    ...report.issues.filter((issue) => !issue.startsWith(first.message) && !first.message.includes(issue)),
+  ];
+  if (others.length === 0) return first;
+  const message = `${first.message}; also: ${others.join('; ')}`;
+  return new InputError(first.code, message, first.hint, first.node, { cause: first });
 }
 
 const publicOutputs = ({ graph, tensors }: LoweredGraph): ValueId[] =>

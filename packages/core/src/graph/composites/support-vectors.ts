@@ -84,6 +84,37 @@ function votes(c: Composer, scores: string, pairs: readonly [number, number][], 
   return c.add('Add', [c.add('MatMul', [wins, c.ints(matrix, [pairs.length, classes])]), c.ints(lost)]);
 }
 
+/**
+ * Probabilities p of three classes from those of their pairs, r_ij of i against j: what minimises
+ *
+ *     Σ_ij (r_ji·p_i - r_ij·p_j)² = 2·pᵀQp   with Σ p = 1,   Q_ii = Σ_j r_ji²,   Q_ij = -r_ij·r_ji,
+ *
+ * which ONNX's runtimes approach step by step: p is the sum of each row of Q's cofactors, over that of all.
+ * Wu, Lin, Weng, "Probability estimates for multi-class classification by pairwise coupling" (2004), section 4.1.
+ */
+function ofThree(c: Composer, scores: string, a: readonly number[], b: readonly number[]): string {
+  const margin = c.add('Mul', [scores, c.floats(a.map((v) => -v))]);
+  const r = c.add('Sigmoid', [c.add('Sub', [margin, c.floats(b)])]);
+  const s = c.add('Sub', [c.floats([1]), r]);
+  const take = (x: string, columns: readonly number[]) => c.add('Gather', [x, c.ints(columns)], { axis: 1 });
+  const times = (x: string, y: string) => c.add('Mul', [x, y]);
+  const plus = (x: string, y: string) => c.add('Add', [x, y]);
+  // r_01, r_02, r_12 and r_10, r_20, r_21. All classes stand in one tensor: small ones have the range of the others.
+  const both = c.add('Concat', [r, s], { axis: 1 });
+  const squares = times(both, both);
+  const diagonal = plus(take(squares, [3, 0, 1]), take(squares, [4, 5, 2]));
+  // -Q_01, -Q_02, -Q_12
+  const beside = times(r, s);
+  const apart = take(beside, [2, 1, 0]);
+  const principal = c.add('Sub', [times(take(diagonal, [1, 0, 0]), take(diagonal, [2, 2, 1])), times(apart, apart)]);
+  const others = plus(
+    times(take(beside, [1, 0, 0]), take(beside, [2, 2, 1])),
+    times(beside, take(diagonal, [2, 1, 0])),
+  );
+  const all = plus(principal, plus(take(others, [0, 0, 1]), take(others, [1, 2, 2])));
+  return c.add('Div', [all, c.add('ReduceSum', [all, c.ints([1])], { keepdims: 1 })]);
+}
+
 export const svmClassifier: Compose = (c) => {
   const labels = labelsOf(c);
   const perClass = numbers(c, 'vectors_per_class');
@@ -93,9 +124,10 @@ export const svmClassifier: Compose = (c) => {
   const won = votes(c, scores, pairs, perClass.length);
   const [a, b] = [numbers(c, 'prob_a'), numbers(c, 'prob_b')];
   if (a.length > 0) {
+    if (perClass.length === 3) return classified(c, transformed(c, ofThree(c, scores, a, b)), labels, won);
     if (perClass.length !== 2)
       throw c.unsupported(
-        'probabilities of more than two classes (they come of an iteration that ends when its numbers stand still)',
+        'probabilities of more than three classes (they come of an iteration that ends when its numbers stand still)',
         'export it without probabilities',
       );
     // 1 / (1 + exp(a·score + b)) is the first class' probability: what the iteration of ONNX's reference comes close to.
