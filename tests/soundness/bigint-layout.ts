@@ -70,10 +70,11 @@ export interface Oracle {
   readonly gap: boolean;
 }
 
-export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset): Oracle {
+/** @param beside log2 of the longest row of the constants that a witness is opened with */
+export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset, beside = 0): Oracle {
   const { tensors, cells } = lay(shapes);
-  const most = gap ? preset.maxLogRow : preset.maxLogConstantsRow;
-  const wanted = Math.min(most, log2(Math.ceil(cells / 32)));
-  const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.logFinal, wanted);
+  const most = gap ? Math.max(preset.maxLogRow, beside) : preset.maxLogConstantsRow;
+  const wanted = Math.min(most, log2(Math.ceil(cells / (gap ? 32 : 20))));
+  const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.minLogRow, wanted);
   return { tensors, logRow, rows: Math.ceil(cells / 2 ** logRow), gap };
 }

@@ -93,7 +93,7 @@ export function opening(
   for (let i = 0; i < rowVars; i++) rowPoint.unshift(round());
   const position: Q[] = [];
   const foldRoots: Uint8Array[] = [];
-  while (logRow - position.length - preset.logFinal >= 3) {
+  while (logRow - position.length >= 3 && logRow - position.length > preset.logFinal) {
     foldRoots.push(reader.bytes('opening/fold', 32));
     for (let i = 0; i < 3; i++) position.push(round());
   }

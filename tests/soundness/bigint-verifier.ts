@@ -98,7 +98,8 @@ export class BigintVerifier extends ProofReader {
     const tables = relation.tables.map((t) => [t.kind === 'range' ? 2 ** t.bits : t.size]);
     if (own.length + tables.length > 0) {
       const root = this.bytes('witness', 32);
-      const o = this.add(root, [[oracleOf([...dims(own), ...tables], true, preset), own]]);
+      const beside = Math.max(0, ...this.oracles.map((o) => o.logRow));
+      const o = this.add(root, [[oracleOf([...dims(own), ...tables], true, preset, beside), own]]);
       this.counts = tables.map((_, i) => [o, own.length + i]);
     }
     this.chain.absorb('statement', this.problem.statement);

@@ -34,6 +34,7 @@ export const PRESET: Preset = {
   name: 'tiny',
   queries: 40,
   grindingBits: 8,
+  minLogRow: 1,
   maxLogRow: 7,
   maxLogConstantsRow: 7,
   limitLogRow: 10,

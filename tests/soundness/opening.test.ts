@@ -284,9 +284,9 @@ describe('queries', () => {
     // A proof made for less work, or fewer queries, than the verifier's own parameters ask.
     const cheap = attempt(model, modes, {}, { ...PRESET, grindingBits: 0, queries: 4 });
     expect(verdict(cheap)).toBe('accepted');
-    expect(verdict({ ...cheap, shape: { ...cheap.shape, preset: { ...PRESET, queries: 4 } } })).toBe('grinding');
-    const shorter = { ...cheap, shape: { ...cheap.shape, preset: { ...PRESET, grindingBits: 0 } } };
-    expect(verdict(shorter)).not.toBe('accepted');
+    expect(verdict({ ...cheap, shape: { ...cheap.shape, preset: PRESET } })).toBe('grinding');
+    const asked = { ...cheap.shape, queries: PRESET.queries, preset: { ...PRESET, grindingBits: 0 } };
+    expect(verdict({ ...cheap, shape: asked })).not.toBe('accepted');
   });
 });
 

@@ -108,7 +108,12 @@ describe('random relations', () => {
         const large = model.relation.values.some((_, id) => honest.get(id).some((x) => Math.abs(x) > 2 ** 24));
         if (large) return;
         // Rows, folds and the last message of any length.
-        const lengths = { logFinal: draw(0, 4), maxLogRow: draw(0, 5), maxLogConstantsRow: draw(0, 5) };
+        const lengths = {
+          logFinal: draw(0, 4),
+          minLogRow: draw(0, 4),
+          maxLogRow: draw(0, 5),
+          maxLogConstantsRow: draw(0, 5),
+        };
         const preset = { ...PRESET, queries: 16, grindingBits: 0, ...lengths };
         const chosen = [modes[draw(0, 2)], modes[draw(0, 2)]];
         expect(both(attempt(model, chosen, {}, preset))).toEqual(['accepted', 'accepted']);

@@ -82,8 +82,8 @@ describe('a slice proof holds for its own statement only', () => {
     for (const preset of [
       { ...PRESET, queries: 2 * PRESET.queries },
       { ...PRESET, queries: 8 },
-      { ...PRESET, logFinal: 3 },
-      { ...PRESET, maxLogRow: 4 },
+      { ...PRESET, logFinal: 5 },
+      { ...PRESET, minLogRow: 8 },
     ]) {
       const shaped = sliceShape(shape.relation, preset, ['public', 'public'], constants);
       expect(verdict({ ...honest, shape: shaped })).not.toBe('accepted');

@@ -46,10 +46,15 @@ export interface OpeningProver extends QueryProver {
 
 /** Number of committed fold words for rows of 2^logRow. */
 export function foldCount(logRow: number, preset: Preset): number {
-  return Math.max(0, Math.floor((logRow - preset.logFinal) / LOG_ARITY));
+  let left = logRow;
+  while (left > preset.logFinal && left >= LOG_ARITY) left -= LOG_ARITY;
+  return (logRow - left) / LOG_ARITY;
 }
 
-/** @param roots by tree */
+/**
+ * @param roots by tree
+ * @param queries number of spot checks
+ */
 export function opening(
   channel: Channel,
   oracles: readonly OracleShape[],
@@ -57,6 +62,7 @@ export function opening(
   roots: readonly Uint8Array[],
   claims: readonly OpeningClaim[],
   preset: Preset,
+  queries: number,
   tables: EqTables,
   prover?: OpeningProver,
 ): void {
@@ -96,7 +102,7 @@ export function opening(
   channel.check(equal(mul(value, weight), claim), 'opening-sum', 'opening/sum');
 
   channel.grind(preset.grindingBits, (seed) => side.grind(seed));
-  const indices = channel.indices('opening/queries', preset.queries, logRow + LOG_BLOWUP);
+  const indices = channel.indices('opening/queries', queries, logRow + LOG_BLOWUP);
   checkQueries({ channel, oracles, trees, roots, placement, rowPoint, foldRoots, position, message, indices, prover });
 }
 

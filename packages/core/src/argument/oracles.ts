@@ -30,15 +30,20 @@ export type OracleTree = readonly number[];
 
 /** Leaves of a BLAKE3 chunk: rows of at most 256 words. */
 const MAX_ROWS = 256;
-/** Rows aimed at: the balance of leaf size and path length at 128 queries. */
-const TARGET_ROWS = 32;
+/** Rows aimed at, at most: the balance of leaf size and path length. Constants are opened beside a longer witness. */
+const TARGET_ROWS = { prover: 32, constants: 20 } as const;
 
-export function oracleShape(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset): OracleShape {
+/** @param most log2 of the longest row wanted */
+export function oracleShape(
+  shapes: readonly (readonly number[])[],
+  gap: boolean,
+  preset: Preset,
+  most = gap ? preset.maxLogRow : preset.maxLogConstantsRow,
+): OracleShape {
   const layout = stack(shapes);
-  const wanted = ceilLog2(Math.ceil(layout.cells / TARGET_ROWS));
+  const wanted = ceilLog2(Math.ceil(layout.cells / TARGET_ROWS[gap ? 'prover' : 'constants']));
   const least = ceilLog2(Math.ceil(layout.cells / MAX_ROWS));
-  const most = gap ? preset.maxLogRow : preset.maxLogConstantsRow;
-  const logRow = Math.max(least, preset.logFinal, Math.min(most, wanted));
+  const logRow = Math.max(least, preset.minLogRow, Math.min(most, wanted));
   const rows = Math.ceil(layout.cells / 2 ** logRow);
   if (logRow > preset.limitLogRow) {
     throw new InputError(

@@ -4,11 +4,19 @@
 
 export interface Preset {
   readonly name: 'standard' | 'tiny';
-  /** Spot checks of the opening, each missing a word at relative distance 3/8 with probability 5/8. */
+  /**
+   * Fewest spot checks of the opening, each missing a word at relative distance 3/8 with probability 5/8. A proof makes
+   * as many as its whole error asks for (soundness.ts).
+   */
   readonly queries: number;
   /** Leading zero bits asked of the grinding hash before the queries are drawn. */
   readonly grindingBits: number;
-  /** log2 of the longest message row of a prover's commitment; the code word is four times as long. */
+  /** log2 of the shortest message row. */
+  readonly minLogRow: number;
+  /**
+   * log2 of the longest message row of a prover's commitment; the code word is four times as long. The witness' rows may
+   * be as long as those of the constants beside it.
+   */
   readonly maxLogRow: number;
   /** The same of constants, which are encoded once for all proofs, and of which joined slices open all rows. */
   readonly maxLogConstantsRow: number;
@@ -16,7 +24,7 @@ export interface Preset {
   readonly limitLogRow: number;
   /** log2 of the most leaves in one tree of fractions; a larger lookup has a tree of its own. */
   readonly logTree: number;
-  /** log2 of the folded message that is sent in clear. */
+  /** log2 of the longest folded message that is sent in clear. */
   readonly logFinal: number;
   /** Largest tensor (cells) that crosses a slice boundary in clear instead of in a commitment of its own. */
   readonly clearCells: number;
@@ -33,13 +41,14 @@ export const LOG_ARITY = 3;
 export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
   standard: {
     name: 'standard',
-    queries: 128,
+    queries: 96,
     grindingBits: 16,
+    minLogRow: 6,
     maxLogRow: 17,
     maxLogConstantsRow: 18,
     limitLogRow: 18,
     logTree: 23,
-    logFinal: 6,
+    logFinal: 10,
     clearCells: 4096,
     minimumBits: 100,
   },
@@ -48,6 +57,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     name: 'tiny',
     queries: 6,
     grindingBits: 2,
+    minLogRow: 1,
     maxLogRow: 6,
     maxLogConstantsRow: 7,
     limitLogRow: 10,

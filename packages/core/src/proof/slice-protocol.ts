@@ -37,6 +37,8 @@ export interface SliceShape {
   readonly preset: Preset;
   /** How many slices are joined in it. */
   readonly slices: number;
+  /** Spot checks of the opening. */
+  readonly queries: number;
   /** Modes of the boundary tensors: relation.inputs, then relation.outputs. */
   readonly boundary: readonly { readonly value: ValueId; readonly mode: BoundaryMode }[];
   readonly lookups: readonly LookupTree[];
@@ -122,7 +124,17 @@ export function sliceProtocol(
   }
   const openings = reduceClaims(channel, shape, claims, clear, tables, prover);
   if (shape.oracles.length > 0)
-    opening(channel, shape.oracles, shape.trees, roots, openings, shape.preset, tables, prover?.opening());
+    opening(
+      channel,
+      shape.oracles,
+      shape.trees,
+      roots,
+      openings,
+      shape.preset,
+      shape.queries,
+      tables,
+      prover?.opening(),
+    );
 }
 
 /** Checks the commitments of boundary tensors; the values of those known in clear, by value id. */

@@ -5,7 +5,7 @@ import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { countClaims, MAX_LEVELS } from './count-claims.js';
 import type { BoundaryMode, Place, SliceShape } from './slice-protocol.js';
-import { isSoundEnough, soundnessBits } from './soundness.js';
+import { queriesNeeded } from './soundness.js';
 
 /**
  * Most functionals that the claims of one proof are pulled back through. A relation in which every value reads the one
@@ -90,7 +90,8 @@ export function sliceShape(
   let witness: number | undefined;
   const multiplicities: Place[] = [];
   if (ids.length + tables.length > 0) {
-    const oracle = add(oracleShape([...dims, ...tables], true, preset), ids);
+    const most = oracles.reduce((log, o) => Math.max(log, o.logRow), preset.maxLogRow);
+    const oracle = add(oracleShape([...dims, ...tables], true, preset, most), ids);
     witness = trees.push([oracle]) - 1;
     for (let i = 0; i < tables.length; i++) multiplicities.push({ oracle, tensor: ids.length + i });
   }
@@ -98,10 +99,11 @@ export function sliceShape(
   for (const { value, mode } of boundary) {
     if (mode === 'merkle') trees.push([add(boundaryOracle(relation.values[value].dims, preset), [value])]);
   }
-  const shape: SliceShape = {
+  const draft: SliceShape = {
     relation,
     preset,
     slices,
+    queries: preset.queries,
     boundary,
     lookups: lookupTrees(relation, preset.logTree),
     oracles,
@@ -111,12 +113,13 @@ export function sliceShape(
     places,
     multiplicities,
   };
-  if (!isSoundEnough(shape)) {
+  const queries = queriesNeeded(draft);
+  if (queries === undefined) {
     throw new InputError(
       'slice-too-large',
-      `one proof this large would have ${soundnessBits(shape).bits} bits of soundness, too few for ${preset.minimumBits} a slice`,
+      `one proof this large would not reach ${preset.minimumBits} bits of soundness a slice, whatever is checked of it`,
       'cut the program in more slices (--slices)',
     );
   }
-  return shape;
+  return { ...draft, queries };
 }

@@ -4,7 +4,7 @@ import { axis, identityMap, RelationBuilder } from '../relation/builder.js';
 import type { Relation } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 import { ownConstants, sliceShape } from './slice-shape.js';
-import { isSoundEnough, soundnessBits } from './soundness.js';
+import { queriesNeeded, soundnessBits } from './soundness.js';
 
 /** A chain of `layers` 3×3 convolutions with rescale and activation, as in a residual network. */
 function convolutions(channels: number, side: number, layers: number, preset: Preset): SliceShape {
@@ -45,7 +45,7 @@ function convolutions(channels: number, side: number, layers: number, preset: Pr
   b.output(x);
   // Shapes that are not sound enough are refused; here they are looked at all the same.
   const shape = shapeOf(b.build(), { ...preset, minimumBits: 0 });
-  return { ...shape, preset };
+  return { ...shape, preset, queries: queriesNeeded({ ...shape, preset }) ?? preset.queries };
 }
 
 const { standard, tiny } = PRESETS;
@@ -67,7 +67,7 @@ describe('the soundness error', () => {
       const shape = convolutions(channels, side, layers, standard);
       const { bits, terms } = soundnessBits(shape);
       expect(bits).toBeGreaterThanOrEqual(100);
-      expect(isSoundEnough(shape)).toBe(true);
+      expect(queriesNeeded(shape)).toBe(shape.queries);
       expect(bits).toBeLessThanOrEqual(Math.min(...terms.map((t) => t.bits)));
     }
     const large = convolutions(64, 128, 3, standard);
@@ -121,7 +121,7 @@ describe('the soundness error', () => {
         ],
         [
           "opening: spot checks and proof of work",
-          102.79,
+          102.11,
         ],
         [
           "hash collisions",
@@ -129,7 +129,7 @@ describe('the soundness error', () => {
         ],
         [
           "all",
-          100.34,
+          100.19,
         ],
       ]
     `);
@@ -142,41 +142,51 @@ describe('the soundness error', () => {
   });
 
   it('grows with every query and every bit of work, until another term outweighs them', () => {
+    const shape = convolutions(64, 56, 1, standard);
+    const bitsOf = (queries: number, grindingBits: number) =>
+      soundnessBits({ ...shape, queries, preset: { ...standard, grindingBits } }).bits;
     let before = 0;
     for (const queries of [1, 2, 8, 32, 100, 128]) {
-      const { bits } = soundnessBits(convolutions(64, 56, 1, { ...standard, queries }));
+      const bits = bitsOf(queries, 16);
       expect(bits).toBeGreaterThan(before);
       before = bits;
     }
     for (const grindingBits of [0, 8, 16]) {
-      const { bits } = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 100, grindingBits }));
-      const without = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 100, grindingBits: 0 })).bits;
-      expect(bits - without).toBeCloseTo(grindingBits, 0);
+      expect(bitsOf(100, grindingBits) - bitsOf(100, 0)).toBeCloseTo(grindingBits, 0);
     }
-    const most = soundnessBits(convolutions(64, 56, 1, { ...standard, queries: 1000 })).bits;
-    expect(most).toBeLessThan(124);
+    expect(bitsOf(1000, 16)).toBeLessThan(124);
   });
 
-  it('falls with the size of the slice', () => {
-    const bits = [1, 2, 4, 8, 16].map((n) => soundnessBits(convolutions(64, 56, n, standard)).bits);
+  it('falls with the size of the slice, of equally many queries', () => {
+    const shapes = [1, 2, 4, 8, 16].map((n) => convolutions(64, 56, n, standard));
+    const bits = shapes.map((shape) => soundnessBits({ ...shape, queries: 128 }).bits);
     for (let i = 1; i < bits.length; i++) expect(bits[i]).toBeLessThan(bits[i - 1]);
   });
 
-  it('is compared exactly: one query less than enough is refused', () => {
-    const enough = (queries: number) => isSoundEnough(convolutions(64, 56, 4, { ...standard, queries }));
-    expect(enough(128)).toBe(true);
-    const least = [...Array(128).keys()].find(enough) as number;
-    expect(least).toBeGreaterThan(120);
-    expect(soundnessBits(convolutions(64, 56, 4, { ...standard, queries: least - 1 })).bits).toBeLessThan(100);
+  it('takes as many queries as it needs, and not one more', () => {
+    for (const [layers, slices] of [
+      [1, 1],
+      [4, 1],
+      [8, 2],
+      [16, 8],
+    ]) {
+      const { relation } = convolutions(64, 56, layers, standard);
+      const shape = shapeOf(relation, standard, slices);
+      const allowed = 100 - Math.log2(slices);
+      expect(soundnessBits(shape).bits).toBeGreaterThanOrEqual(allowed - 0.01);
+      expect(soundnessBits({ ...shape, queries: shape.queries - 1 }).bits).toBeLessThan(allowed);
+      // No fewer than the preset's, whatever is allowed.
+      expect(shapeOf(relation, { ...standard, minimumBits: 60 }, slices).queries).toBe(standard.queries);
+    }
   });
 
   it('is asked of every shape that prover and verifier work on', () => {
     const large = convolutions(64, 128, 8, standard);
-    expect(isSoundEnough(large)).toBe(false);
+    expect(queriesNeeded(large)).toBeUndefined();
     const { relation } = large;
     expect(() => shapeOf(relation, standard)).toThrow('bits of soundness');
     // Joined slices may have the error of their proofs together.
-    const { bits } = soundnessBits(large);
+    const { bits } = soundnessBits({ ...large, queries: 128 });
     expect(bits).toBeGreaterThan(99);
     expect(() => shapeOf(relation, standard, 2)).not.toThrow();
     const small = convolutions(64, 56, 4, standard);
@@ -187,7 +197,7 @@ describe('the soundness error', () => {
     const roomy = { ...tiny, maxLogRow: 10 };
     const { bits } = soundnessBits(convolutions(2, 4, 1, roomy));
     expect(bits).toBeLessThan(10);
-    expect(isSoundEnough(convolutions(2, 4, 1, roomy))).toBe(true);
-    expect(isSoundEnough(convolutions(2, 4, 1, { ...roomy, minimumBits: 100 }))).toBe(false);
+    expect(queriesNeeded(convolutions(2, 4, 1, roomy))).toBe(roomy.queries);
+    expect(queriesNeeded(convolutions(2, 4, 1, { ...roomy, minimumBits: 90 }))).toBeGreaterThan(100);
   });
 });

@@ -9,7 +9,7 @@ import { ceilLog2 } from '../argument/layout.js';
 import { tableSize } from '../argument/lookups.js';
 import { foldCount } from '../argument/opening.js';
 import { oracleVars, place } from '../argument/oracles.js';
-import { LOG_ARITY, LOG_BLOWUP } from '../argument/presets.js';
+import { LOG_ARITY, LOG_BLOWUP, type Preset } from '../argument/presets.js';
 import { P } from '../field/m31.js';
 import { sizeOf } from '../relation/relation.js';
 import { countClaims } from './count-claims.js';
@@ -29,6 +29,9 @@ interface ExactTerm {
   readonly theorem: string;
 }
 
+/** Most spot checks of a proof. */
+const MAX_QUERIES = 144;
+
 const UNITS = 256n;
 const FIELD = BigInt(P) ** 4n;
 
@@ -46,10 +49,16 @@ export function soundnessBits(shape: SliceShape): { bits: number; terms: Soundne
   };
 }
 
-/** Whether the error is at most 2^-minimumBits of the shape's preset for each of its slices. */
-export function isSoundEnough(shape: SliceShape): boolean {
-  const total = exactTerms(shape).reduce((sum, t) => sum + t.error, 0n);
-  return total <= BigInt(shape.slices) << (UNITS - BigInt(shape.preset.minimumBits));
+/**
+ * The fewest spot checks, and no fewer than the preset's, with which the error is at most 2^-minimumBits for each slice
+ * of the shape; undefined where MAX_QUERIES would not do.
+ */
+export function queriesNeeded(shape: SliceShape): number | undefined {
+  const { queries, minimumBits } = shape.preset;
+  const allowed = BigInt(shape.slices) << (UNITS - BigInt(minimumBits));
+  const others = exactTerms({ ...shape, queries: undefined }).reduce((sum, t) => sum + t.error, 0n);
+  for (let n = queries; n <= MAX_QUERIES; n++) if (others + spotChecks(n, shape.preset).error <= allowed) return n;
+  return undefined;
 }
 
 /** -log2(error·2^-256), rounded down to hundredths; for reports. */
@@ -60,11 +69,14 @@ function bitsOf(error: bigint): number {
   return Math.floor((Number(UNITS) - log) * 100) / 100;
 }
 
-function exactTerms(shape: SliceShape): ExactTerm[] {
-  return [...lookupTerms(shape), ...claimTerms(shape), ...openingTerms(shape), hashTerm];
+/** All terms; without a number of queries, all but the spot checks'. */
+function exactTerms(shape: Omit<SliceShape, 'queries'> & { readonly queries: number | undefined }): ExactTerm[] {
+  const { queries, oracles, preset } = shape;
+  const spots = queries !== undefined && oracles.length > 0 ? [spotChecks(queries, preset)] : [];
+  return [...lookupTerms(shape), ...claimTerms(shape), ...openingTerms(shape), ...spots, hashTerm];
 }
 
-function lookupTerms({ relation, lookups }: SliceShape): ExactTerm[] {
+function lookupTerms({ relation, lookups }: Pick<SliceShape, 'relation' | 'lookups'>): ExactTerm[] {
   if (lookups.length === 0) return [];
   const rows = relation.tables.reduce((n, t) => n + tableSize(t), 0);
   const cells = relation.lookups.reduce((n, l) => n + sizeOf(relation.values[l.columns[0]].dims), 0);
@@ -93,7 +105,7 @@ function lookupTerms({ relation, lookups }: SliceShape): ExactTerm[] {
   ];
 }
 
-function claimTerms({ relation }: SliceShape): ExactTerm[] {
+function claimTerms({ relation }: Pick<SliceShape, 'relation'>): ExactTerm[] {
   const { levels } = countClaims(relation);
   const terms: ExactTerm[] = [];
   if (relation.zeros.length > 0) {
@@ -121,7 +133,7 @@ function claimTerms({ relation }: SliceShape): ExactTerm[] {
   return terms;
 }
 
-function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
+function openingTerms({ relation, oracles, preset }: Pick<SliceShape, 'relation' | 'oracles' | 'preset'>): ExactTerm[] {
   if (oracles.length === 0) return [];
   const { rowVars, logRow } = place(oracles);
   const gaps = oracles.filter((o) => o.gap).length;
@@ -130,7 +142,6 @@ function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
   // Each fold halves the domain LOG_ARITY times; all its rounds are counted on the folded one.
   let folding = 0n;
   for (let j = 1; j <= folds; j++) folding += BigInt(LOG_ARITY) << BigInt(logLength - j * LOG_ARITY);
-  const queries = BigInt(preset.queries);
   const terms: ExactTerm[] = [
     {
       name: 'opening: batching by powers of λ',
@@ -152,11 +163,6 @@ function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
       error: overField(folding),
       theorem: 'Ben-Sasson et al. 2020/654, Theorem 4.1; Zeilberger, Chen and Fisch 2023/1705; radius 3/8',
     },
-    {
-      name: 'opening: spot checks and proof of work',
-      error: ceilDivide((5n ** queries) << UNITS, (8n ** queries) << BigInt(preset.grindingBits)),
-      theorem: 'Diamond and Posen 2024/504, query phase: (1/2 + rate/2)^queries; Ben-Sasson, Chiesa and Spooner 2016',
-    },
   ];
   if (gaps > 0) {
     const vars = oracles.reduce((n, o) => (o.gap ? Math.max(n, oracleVars(o)) : n), 0);
@@ -167,6 +173,15 @@ function openingTerms({ relation, oracles, preset }: SliceShape): ExactTerm[] {
     });
   }
   return terms.filter((t) => t.error > 0n);
+}
+
+function spotChecks(count: number, { grindingBits }: Preset): ExactTerm {
+  const queries = BigInt(count);
+  return {
+    name: 'opening: spot checks and proof of work',
+    error: ceilDivide((5n ** queries) << UNITS, (8n ** queries) << BigInt(grindingBits)),
+    theorem: 'Diamond and Posen 2024/504, query phase: (1/2 + rate/2)^queries; Ben-Sasson, Chiesa and Spooner 2016',
+  };
 }
 
 /** Challenges and commitments are a random oracle's: two messages of one digest take about 2^128 evaluations to find. */
