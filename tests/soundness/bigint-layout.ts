@@ -10,11 +10,12 @@ export interface Laid {
   readonly positions: readonly number[];
 }
 
-/** Pieces of power-of-two many rows, largest first; axes after the leading one are padded. */
+/** Pieces of power-of-two many rows, largest first; the axis that padding would lengthen most leads, the others are padded. */
 export function lay(shapes: readonly (readonly number[])[]): { tensors: Laid[]; cells: number } {
   const plans = shapes.map((dims) => {
-    const lead = dims.some((d) => d > 1) ? dims.findIndex((d) => d > 1) : dims.length;
-    const padded = dims.map((d, i) => (i > lead ? 2 ** log2(d) : 1));
+    const waste = dims.map((d) => (d > 1 ? 2 ** log2(d) / d : 0));
+    const lead = dims.some((d) => d > 1) ? waste.indexOf(Math.max(...waste)) : dims.length;
+    const padded = dims.map((d, i) => (i === lead ? 1 : 2 ** log2(d)));
     return { dims, lead, padded, rows: lead < dims.length ? dims[lead] : 1, start: new Map<number, number>() };
   });
   const pieces = plans.flatMap((p, tensor) => {
@@ -35,7 +36,7 @@ export function lay(shapes: readonly (readonly number[])[]): { tensors: Laid[]; 
   }
   const tensors = plans.map(({ dims, lead, padded, start }) => {
     const positions = tuples(dims).map((cell) => {
-      const inner = cell.reduce((o, x, i) => (i > lead ? o * padded[i] + x : o), 0);
+      const inner = cell.reduce((o, x, i) => (i === lead ? o : o * padded[i] + x), 0);
       return (start.get(lead < dims.length ? cell[lead] : 0) as number) + inner;
     });
     return { dims, lead, positions };
@@ -46,12 +47,12 @@ export function lay(shapes: readonly (readonly number[])[]): { tensors: Laid[]; 
 /** The weights of eq(point, ·) on a laid tensor, as a vector for each axis. */
 export function placed(t: Laid, point: readonly Q[]): Functional {
   const table = eqTable(point);
-  const inner = t.dims.map((d, i) => (i > t.lead ? log2(d) : 0));
+  const inner = t.dims.map((d, i) => (i === t.lead ? 0 : log2(d)));
   let from = point.length - inner.reduce((a, b) => a + b, 0);
   const rowCells = 2 ** (point.length - from);
   const rowWeight = (start: number) => sum(table.slice(start, start + rowCells));
   const blocks = t.dims.map((d, i) => {
-    if (i < t.lead) return { axes: [i], values: [ONE] };
+    if (d === 1) return { axes: [i], values: [ONE] };
     if (i === t.lead) {
       const stride = size(t.dims.slice(i + 1));
       return { axes: [i], values: Array.from({ length: d }, (_, r) => rowWeight(t.positions[r * stride])) };

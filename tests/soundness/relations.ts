@@ -28,8 +28,8 @@ export function denseLayer(
   activation = (x: number) => Math.max(0, x),
 ): Model {
   const b = new RelationBuilder();
-  const dims = [4, 6];
-  const x = b.input('x', [4, 3], { lo: -8, hi: 7 });
+  const dims = [5, 6];
+  const x = b.input('x', [5, 3], { lo: -8, hi: 7 });
   const w = b.constant('w', [3, 6], ramp(18, weight));
   const bias = b.constant(
     'bias',
@@ -55,7 +55,7 @@ export function denseLayer(
   const square = b.contract('square', dims, q, q, [], [axis(0), axis(1)], [axis(0), axis(1)]);
   b.lookup(b.rangeTable(9), square);
   b.output(y);
-  return { relation: b.build(), constants: b.constants, inputs: [ramp(12, (i) => ((i * 5) % 16) - 8)] };
+  return { relation: b.build(), constants: b.constants, inputs: [ramp(15, (i) => ((i * 5) % 16) - 8)] };
 }
 
 /** A tensor of the witness in a range of 2^bits, copied to the output. */

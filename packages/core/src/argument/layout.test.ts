@@ -5,7 +5,8 @@ import { mul } from '../field/qm31.js';
 import { EqTables } from './eq-tables.js';
 import { eqVector, getExt } from './ext-vector.js';
 import { denseOver } from './functional.js';
-import { ceilLog2, eqFunctional, stack, stackedCells } from './layout.js';
+import { paddedSize } from '../base/dims.js';
+import { ceilLog2, eqFunctional, stack } from './layout.js';
 
 const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }), { minLength: 1, maxLength: 5 });
 const element = (i: number): Ext => [7 * i + 3, 11 * i + 5, 13 * i + 1, 17 * i + 9];
@@ -14,7 +15,7 @@ describe('tensors in one stack', () => {
   it('have the cells that a stack of each alone has', () => {
     fc.assert(
       fc.property(shapes, (list) => {
-        for (const dims of list) expect(stackedCells(dims)).toBe(stack([dims]).cells);
+        for (const dims of list) expect(paddedSize(dims)).toBe(stack([dims]).cells);
       }),
     );
   });

@@ -1,13 +1,14 @@
 /**
  * How tensors are stacked in one multilinear polynomial (or among the leaves of one fraction tree).
  *
- * A tensor's leading axis (the first of size > 1) keeps its length; every later axis is padded to a power of two. The
- * leading axis is cut in pieces of power-of-two lengths, most significant first, and the pieces of all tensors are laid
- * down by decreasing size. So each piece is aligned to its own size, there are no gaps between pieces, and a
- * multilinear evaluation of the stack is, on each tensor, a functional in product form.
+ * A tensor's leading axis (base/dims.ts) keeps its length; every other axis is padded to a power of two. The cells are
+ * laid down with that axis first and the others in their order. The leading axis is cut in pieces of power-of-two
+ * lengths, most significant first, and the pieces of all tensors are laid down by decreasing size. So each piece is
+ * aligned to its own size, there are no gaps between pieces, and a multilinear evaluation of the stack is, on each
+ * tensor, a functional in product form.
  */
+import { leadAxis } from '../base/dims.js';
 import { type Ext, ONE } from '../field/qm31.js';
-import { sizeOf } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
 import type { Functional } from './functional.js';
 import { Vector } from './vector.js';
@@ -24,7 +25,7 @@ export interface TensorLayout {
   readonly dims: readonly number[];
   /** The leading axis; dims.length where every axis has size 1. */
   readonly lead: number;
-  /** log2 of the padded size of each axis after the leading one (0 for the others). */
+  /** log2 of the padded size of each axis but the leading one (0 for that). */
   readonly logs: readonly number[];
   /** Σ logs: log2 of the padded cells of one row. */
   readonly logInner: number;
@@ -41,9 +42,8 @@ export const ceilLog2 = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n -
 
 export function stack(shapes: readonly (readonly number[])[]): Stack {
   const drafts = shapes.map((dims) => {
-    const found = dims.findIndex((d) => d > 1);
-    const lead = found < 0 ? dims.length : found;
-    const logs = dims.map((d, i) => (i > lead ? ceilLog2(d) : 0));
+    const lead = leadAxis(dims);
+    const logs = dims.map((d, i) => (i === lead ? 0 : ceilLog2(d)));
     const logInner = logs.reduce((a, b) => a + b, 0);
     return { dims, lead, logs, logInner, pieces: [] as Piece[] };
   });
@@ -65,13 +65,6 @@ export function stack(shapes: readonly (readonly number[])[]): Stack {
   return { tensors: drafts, cells: offset };
 }
 
-/** Cells of a stack of one tensor. */
-export function stackedCells(dims: readonly number[]): number {
-  let cells = 0;
-  for (const d of dims) cells = cells === 0 ? (d > 1 ? d : 0) : cells * 2 ** ceilLog2(d);
-  return cells === 0 ? 1 : cells;
-}
-
 /**
  * The functional T ↦ Σ_cells T[cell]·eq(point, position of the cell), cut to the real cells.
  * @param point most significant bit first; 2^point.length cells, of which the stack is a prefix
@@ -88,8 +81,8 @@ export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqT
   let from = rows;
   const blocks = t.dims.map((d, i) => {
     let values: Vector;
-    if (i < t.lead) values = Vector.ones(1);
-    else if (i > t.lead) {
+    if (d === 1) values = Vector.ones(1);
+    else if (i !== t.lead) {
       values = tables.part(point, from, from + t.logs[i], d);
       from += t.logs[i];
     } else if (whole) values = tables.part(point, rows - first.logRows, rows);
@@ -105,11 +98,3 @@ export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqT
   });
   return { coef: whole ? scaleOf(first) : ONE, blocks };
 }
-
-/** Number of cells of the tensor itself, and of its padded image. */
-export function paddedCells(t: TensorLayout): number {
-  const rows = t.lead < t.dims.length ? t.dims[t.lead] : 1;
-  return rows * 2 ** t.logInner;
-}
-
-export const realCells = (t: TensorLayout): number => sizeOf(t.dims);

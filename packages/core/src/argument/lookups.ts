@@ -12,7 +12,8 @@ import type { Relation, ValueId } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
 import { fromInteger, identityAt, mulInteger } from './ext-vector.js';
 import { type Functional, weightOf } from './functional.js';
-import { ceilLog2, eqFunctional, type Stack, stack, stackedCells, type TensorLayout } from './layout.js';
+import { paddedSize } from '../base/dims.js';
+import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
 
 /** log2 of the most leaves that one proof sums: below p, and within the pointers of the kernels. */
 const MAX_DEPTH = 28;
@@ -37,7 +38,7 @@ export function lookupTrees(relation: Relation, logTree: number): LookupTree[] {
   const groups: { members: number[]; cells: number }[] = [];
   let total = 0;
   shapes.forEach((dims, i) => {
-    const cells = stackedCells(dims);
+    const cells = paddedSize(dims);
     const last = groups.at(-1);
     if (last && last.cells + cells <= 2 ** logTree) {
       last.members.push(i);

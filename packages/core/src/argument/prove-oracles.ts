@@ -1,5 +1,6 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
 import { sameBytes } from '../base/codec.js';
+import { stridesOf } from '../base/dims.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ConstantsStore } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
@@ -154,30 +155,40 @@ function encodeRows(kernels: Kernels, word: Ptr, shape: OracleShape, rows: Ptr, 
   kernels.encode(word, message, shape.logRow, stride);
 }
 
-/** Visits the contiguous runs of a tensor's real cells: (first cell of the tensor, first cell of the stack, length). */
-export function forRuns(t: TensorLayout, visit: (cell: number, position: number, length: number) => void): void {
-  const inner = t.dims.map((_, i) => i).filter((i) => i > t.lead && t.dims[i] > 1);
-  const run = inner.length > 0 ? t.dims[inner[inner.length - 1]] : 1;
+/**
+ * Visits the runs of a tensor's real cells that are contiguous in the stack.
+ * @param visit first cell of the tensor, first cell of the stack, length, and the tensor's cells from one to the next
+ */
+export function forRuns(
+  t: TensorLayout,
+  visit: (cell: number, position: number, length: number, step: number) => void,
+): void {
+  const inner = t.dims.map((_, i) => i).filter((i) => i !== t.lead && t.dims[i] > 1);
+  const cellStrides = stridesOf(t.dims);
+  const innermost = inner[inner.length - 1];
   const loops = inner.slice(0, -1);
   // Padded stride of every loop axis.
   const strides = loops.map((i) => 2 ** t.logs.slice(i + 1).reduce((a, b) => a + b, 0));
   const repeats = loops.reduce((n, i) => n * t.dims[i], 1);
-  const rowCells = repeats * run;
+  const rowStride = cellStrides[t.lead] ?? 1;
   for (const piece of t.pieces) {
     if (inner.length === 0) {
-      visit(piece.row, piece.offset, 2 ** piece.logRows);
+      visit(piece.row, piece.offset, 2 ** piece.logRows, 1);
       continue;
     }
     for (let r = 0; r < 2 ** piece.logRows; r++) {
       const counter = loops.map(() => 0);
       let offset = piece.offset + r * 2 ** t.logInner;
+      let cell = (piece.row + r) * rowStride;
       for (let k = 0; k < repeats; k++) {
-        visit((piece.row + r) * rowCells + k * run, offset, run);
+        visit(cell, offset, t.dims[innermost], cellStrides[innermost]);
         for (let j = loops.length - 1; j >= 0; j--) {
           counter[j]++;
           offset += strides[j];
+          cell += cellStrides[loops[j]];
           if (counter[j] < t.dims[loops[j]]) break;
           offset -= strides[j] * counter[j];
+          cell -= cellStrides[loops[j]] * counter[j];
           counter[j] = 0;
         }
       }
@@ -188,7 +199,7 @@ export function forRuns(t: TensorLayout, visit: (cell: number, position: number,
 /** Visits the stretches of the stack's first `cells` cells that no tensor has, in no particular order. */
 export function forGaps(layout: Stack, cells: number, visit: (position: number, length: number) => void): void {
   for (const t of layout.tensors) {
-    if (t.dims.every((d, i) => i <= t.lead || d === 2 ** t.logs[i])) continue;
+    if (t.dims.every((d, i) => i === t.lead || d === 2 ** t.logs[i])) continue;
     for (const piece of t.pieces) {
       let next = piece.offset;
       forRuns({ ...t, pieces: [piece] }, (_, position, length) => {
@@ -204,8 +215,8 @@ export function forGaps(layout: Stack, cells: number, visit: (position: number, 
 
 /** Copies a tensor to its place in the stack; padding is left as it is. */
 export function fillPadded(stack: Int32Array, t: TensorLayout, data: Int32Array): void {
-  forRuns(t, (cell, position, length) => {
-    if (length < 8) for (let i = 0; i < length; i++) stack[position + i] = data[cell + i];
+  forRuns(t, (cell, position, length, step) => {
+    if (length < 8 || step > 1) for (let i = 0; i < length; i++) stack[position + i] = data[cell + step * i];
     else stack.set(data.subarray(cell, cell + length), position);
   });
 }

@@ -141,7 +141,8 @@ export function fillGaps(kernels: Kernels, gaps: Gaps | undefined, dst: Ptr, row
 export const rowOfHigh = ({ high, logLow }: Gaps, row: number, logRow: number): Ptr =>
   high + EXT_BYTES * row * 2 ** (logRow - logLow);
 
-function prepareTerm(kernels: Kernels, t: TensorLayout, f: Functional, power: Ext): Term {
+function prepareTerm(kernels: Kernels, layout: TensorLayout, functional: Functional, power: Ext): Term {
+  const { t, f } = inStackOrder(layout, functional);
   const split = splitAxis(t, f);
   return {
     layout: t,
@@ -150,6 +151,21 @@ function prepareTerm(kernels: Kernels, t: TensorLayout, f: Functional, power: Ex
     inner: hold(kernels, paddedDense(t, f, split, t.dims.length)),
     innerLength: 2 ** t.logs.slice(split).reduce((a, b) => a + b, 0),
     perRow: 2 ** t.logs.slice(0, split).reduce((a, b) => a + b, 0),
+  };
+}
+
+/** The same with the axes in the order in which the cells are laid down: the leading one first. */
+function inStackOrder(t: TensorLayout, f: Functional): { t: TensorLayout; f: Functional } {
+  const axes = t.dims.map((_, i) => i).sort((a, b) => Number(b === t.lead) - Number(a === t.lead) || a - b);
+  const place = axes.map((_, i) => axes.indexOf(i));
+  return {
+    t: {
+      ...t,
+      dims: axes.map((i) => t.dims[i]),
+      lead: t.lead < t.dims.length ? 0 : t.lead,
+      logs: axes.map((i) => t.logs[i]),
+    },
+    f: { ...f, blocks: f.blocks.map((b) => ({ ...b, axes: b.axes.map((i) => place[i]) })) },
   };
 }
 
@@ -216,7 +232,7 @@ function paddedDense(t: TensorLayout, f: Functional, from: number, to: number): 
     axes,
     t.dims,
   );
-  const padded = axes.map((i) => (i > t.lead ? 2 ** t.logs[i] : t.dims[i]));
+  const padded = axes.map((i) => (i === t.lead ? t.dims[i] : 2 ** t.logs[i]));
   if (axes.every((i, k) => padded[k] === t.dims[i])) return dense;
   const out = new Uint32Array(4 * product(padded));
   const counter = axes.map(() => 0);

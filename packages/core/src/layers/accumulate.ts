@@ -6,7 +6,7 @@
  *
  *     z = Σ w·x + round(Σ (2^t·w - round)·x / 2^t)
  */
-import { stridesOf } from '../base/dims.js';
+import { leadAxis, stridesOf } from '../base/dims.js';
 import type { Tensor } from '../graph/graph.js';
 import { broadcastAxes, type Interval, identityMap } from '../relation/builder.js';
 import type { AxisIndex, LinearMap, LinearTerm } from '../relation/relation.js';
@@ -279,12 +279,11 @@ export function weightedPart(c: LowerContext, w: WeightedPart, outDims: readonly
   };
 }
 
-/** The axes, first the one whose length is worst padded to a power of two: the leading axis of a commitment is not padded. */
+/** The axes, first the one that leads in a commitment: the cells are laid down in that order. */
 function byPadding(dims: readonly number[]): number[] {
-  const waste = dims.map((d) => 2 ** ceilLog2(d) / d);
-  const first = waste.indexOf(Math.max(...waste));
-  const rest = dims.map((_, k) => k).filter((k) => k !== first);
-  return dims.length > 0 ? [first, ...rest] : [];
+  const lead = leadAxis(dims);
+  const axes = dims.map((_, k) => k);
+  return [...axes.filter((k) => k === lead), ...axes.filter((k) => k !== lead)];
 }
 
 /** The numbers with axis order[k] in place of axis k. */

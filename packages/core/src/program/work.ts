@@ -1,6 +1,5 @@
 /** What a slice costs to prove, from its relation alone: the unit by which slices are balanced and priced. */
-import { sizeOf } from '../base/dims.js';
-import { ceilLog2 } from '../layers/lowering.js';
+import { paddedSize, sizeOf } from '../base/dims.js';
 import type { Relation } from '../relation/relation.js';
 
 export interface Work {
@@ -40,12 +39,6 @@ export const workUnits = (w: Work): number => w.multiplications + PER_LOOKUP * w
 const MOST_LOOKUPS = 2 ** 23;
 const MOST_COMMITTED = 2 ** 26;
 
-/** Cells with every axis but the first padded to a power of two, as the argument lays them out. */
-function paddedCells(dims: readonly number[]): number {
-  const lead = dims.findIndex((d) => d > 1);
-  return dims.reduce((n, d, i) => n * (i > lead ? 2 ** ceilLog2(d) : d), 1);
-}
-
 /** The share of one proof's room that values and lookups [from, to) take: above 1 they need several slices. */
 export function occupancy(
   relation: Relation,
@@ -53,10 +46,10 @@ export function occupancy(
   to: { readonly values: number; readonly lookups: number },
 ): number {
   const values = relation.values.slice(from.values, to.values);
-  const committed = (kind: string) => values.reduce((n, v) => (v.kind === kind ? n + paddedCells(v.dims) : n), 0);
+  const committed = (kind: string) => values.reduce((n, v) => (v.kind === kind ? n + paddedSize(v.dims) : n), 0);
   const lookups = relation.lookups
     .slice(from.lookups, to.lookups)
-    .reduce((n, l) => n + paddedCells(relation.values[l.columns[0]].dims), 0);
+    .reduce((n, l) => n + paddedSize(relation.values[l.columns[0]].dims), 0);
   return Math.max(
     lookups / MOST_LOOKUPS,
     committed('witness') / MOST_COMMITTED,

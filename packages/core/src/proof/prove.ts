@@ -271,7 +271,7 @@ function lookupFractions(
 
 /** Cells of a padded tensor that are no cells of it: 0/1. */
 function setPaddingToOne(t: TensorLayout, numerators: Uint32Array, denominators: Uint32Array): void {
-  if (t.dims.every((d, i) => i <= t.lead || d === 2 ** t.logs[i])) return;
+  if (t.dims.every((d, i) => i === t.lead || d === 2 ** t.logs[i])) return;
   for (const piece of t.pieces) {
     const end = piece.offset + 2 ** (piece.logRows + t.logInner);
     for (let i = piece.offset; i < end; i++) {
