@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { paddedSize } from '../base/dims.js';
 import type { Ext } from '../field/qm31.js';
 import { mul } from '../field/qm31.js';
 import { EqTables } from './eq-tables.js';
 import { eqVector, getExt } from './ext-vector.js';
 import { denseOver } from './functional.js';
-import { paddedSize } from '../base/dims.js';
 import { ceilLog2, eqFunctional, stack } from './layout.js';
 
 const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }), { minLength: 1, maxLength: 5 });
@@ -34,7 +34,7 @@ describe('tensors in one stack', () => {
           for (let cell = 0; cell < weights.length / 4; cell++) {
             const row = t.lead < t.dims.length ? index[t.lead] : 0;
             const piece = t.pieces.findLast((p) => p.row <= row);
-            const inner = index.reduce((o, x, i) => (i > t.lead ? o * 2 ** t.logs[i] + x : o), 0);
+            const inner = index.reduce((o, x, i) => (i === t.lead ? o : o * 2 ** t.logs[i] + x), 0);
             const at = (piece?.offset ?? 0) + (row - (piece?.row ?? 0)) * 2 ** t.logInner + inner;
             expect(mul(f.coef, getExt(weights, cell))).toEqual(getExt(table, at));
             for (let i = axes.length - 1; i >= 0; i--) {

@@ -6,13 +6,14 @@
  * cell is a row of its own table: the table's number is part of what is compared. A row that no table has would stay
  * unnoticed if it occurred a multiple of p times; the number of leaves is far below p.
  */
+
+import { paddedSize } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
 import { fromInteger, identityAt, mulInteger } from './ext-vector.js';
 import { type Functional, weightOf } from './functional.js';
-import { paddedSize } from '../base/dims.js';
 import { ceilLog2, eqFunctional, type Stack, stack, type TensorLayout } from './layout.js';
 
 /** log2 of the most leaves that one proof sums: below p, and within the pointers of the kernels. */
