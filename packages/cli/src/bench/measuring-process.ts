@@ -53,6 +53,10 @@ export class MeasuringProcess {
     });
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Its peak memory; the process is gone after that. */
   async end(): Promise<number> {
     const { peakRssBytes } = await this.ask({ ask: 'end' });

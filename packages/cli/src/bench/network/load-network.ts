@@ -1,6 +1,5 @@
 /** A chain, a gateway in a process of its own, and simulated provers and validators in another. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +22,7 @@ import { ChildNode } from '../../local-network/child-node.js';
 import { onStop } from '../../terminal/on-stop.js';
 import { killProcess, UNLIMITED } from './bench-network.js';
 import type { PeersReply } from './load-protocol.js';
+import { cpuSeconds, rssBytes } from './processor-time.js';
 
 export interface LoadNetwork {
   readonly client: Client;
@@ -47,7 +47,6 @@ export interface LoadNetworkOptions {
 }
 
 const PEERS = fileURLToPath(new URL('./load-peers.js', import.meta.url));
-const TICKS_PER_SECOND = 100;
 
 export async function startLoadNetwork(options: LoadNetworkOptions): Promise<LoadNetwork> {
   const { directory, databaseUrl, tell } = options;
@@ -123,27 +122,5 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** 0 where the platform does not say. */
-function rssBytes(pid: number | undefined): number {
-  try {
-    const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return 1024 * Number(kilobytes ?? 0);
-  } catch {
-    return 0;
-  }
-}
-
-function cpuSeconds(pid: number | undefined): number {
-  try {
-    // Fields 14 and 15, counted after the name in parentheses.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch {
-    return 0;
   }
 }

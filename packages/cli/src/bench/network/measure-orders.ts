@@ -1,11 +1,19 @@
 /** Time from order to certificate on a network of processes, in turns with proving alone in one process. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { GATEWAY } from '@dsperse/network/local';
 import { median, spread } from '../spread.js';
 import { placeOrder, startBenchNetwork, UNLIMITED } from './bench-network.js';
 import { type BenchProgram, measuringProcess } from './bench-program.js';
-import { ORDER_PHASES, type OrderPhase, type OrderTimes } from './network-results.js';
+import {
+  ORDER_PHASES,
+  ORDER_PROCESSES,
+  type OrderPhase,
+  type OrderProcess,
+  type OrderTimes,
+} from './network-results.js';
 import { orderPhases } from './order-phases.js';
+import { cpuSeconds } from './processor-time.js';
 
 export interface OrdersPlan {
   readonly program: BenchProgram;
@@ -45,17 +53,35 @@ export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
     });
     const { client } = network;
     await client.publish(program.publishable);
+    const { running } = network;
+    const pids: Record<OrderProcess, (number | undefined)[]> = {
+      gateway: [running.node(GATEWAY).pid],
+      provers: running.members.provers.map((name) => running.node(name).pid),
+      validators: running.members.validators.map((name) => running.node(name).pid),
+      client: [process.pid],
+      chain: [running.anvil?.pid],
+    };
+    const cpuOf = (kind: OrderProcess): number =>
+      pids[kind].reduce<number>((sum, pid) => sum + 1000 * cpuSeconds(pid), 0);
+    const cpuMs = { gateway: 0, provers: 0, validators: 0, client: 0, chain: 0, alone: 0 };
     const aloneMs: number[] = [];
     const verifyMs: number[] = [];
     const times: Record<OrderPhase, number>[] = [];
     let chunks = 0;
     for (let i = 0; i < WARM_UP + plan.orders; i++) {
       tell(`${program.model}: order ${i + 1} of ${WARM_UP + plan.orders}`, i / (WARM_UP + plan.orders));
+      const before = ORDER_PROCESSES.map(cpuOf);
       const followed = await placeOrder(client, program);
+      const after = ORDER_PROCESSES.map(cpuOf);
       chunks = followed.result.view.chunks.length;
       times.push(orderPhases(followed));
+      const aloneBefore = cpuSeconds(alone.pid);
       const { proveMs } = await alone.ask({ ask: 'prove' });
       if (i < WARM_UP) continue;
+      cpuMs.alone += (1000 * (cpuSeconds(alone.pid) - aloneBefore)) / plan.orders;
+      ORDER_PROCESSES.forEach((kind, k) => {
+        cpuMs[kind] += (after[k] - before[k]) / plan.orders;
+      });
       aloneMs.push(proveMs);
       verifyMs.push((await alone.ask({ ask: 'verify' })).verifyMs);
     }
@@ -81,6 +107,7 @@ export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
       aloneVerifiedMs: median(aloneMs) + median(verifyMs),
       overheadMs,
       overheadPercent: (overheadMs / median(aloneMs)) * 100,
+      cpuMs,
     };
   } finally {
     alone.stop();

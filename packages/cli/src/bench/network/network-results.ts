@@ -18,6 +18,10 @@ export const ORDER_PHASES = [
 ] as const;
 export type OrderPhase = (typeof ORDER_PHASES)[number];
 
+/** Processes of one kind together. */
+export const ORDER_PROCESSES = ['gateway', 'provers', 'validators', 'client', 'chain'] as const;
+export type OrderProcess = (typeof ORDER_PROCESSES)[number];
+
 /** An order on a network of processes beside proving alone in one process, in the same run. All times in milliseconds. */
 export interface OrderTimes {
   readonly model: string;
@@ -39,6 +43,8 @@ export interface OrderTimes {
   /** By the medians, without the reveal. */
   readonly overheadMs: number;
   readonly overheadPercent: number;
+  /** Processor time of an order by process, and of proving alone: the means, in milliseconds. */
+  readonly cpuMs?: Readonly<Record<OrderProcess | 'alone', number>>;
 }
 
 export type DatabaseName = 'PGlite' | 'PostgreSQL';

@@ -1,6 +1,6 @@
 /** The results as tables of a Markdown page, and as lines for the terminal. */
 import { formatBytes } from '../../terminal/format.js';
-import { type NetworkResults, ORDER_PHASES, type OrderPhase } from './network-results.js';
+import { type NetworkResults, ORDER_PHASES, ORDER_PROCESSES, type OrderPhase } from './network-results.js';
 
 type Row = readonly (string | number)[];
 
@@ -50,6 +50,24 @@ export function phasesTable({ times }: NetworkResults): string {
   );
 }
 
+/** Undefined where no processor times were kept. */
+export function processorTable({ times }: NetworkResults): string | undefined {
+  const known = times.filter((t) => t.cpuMs !== undefined);
+  if (known.length === 0) return undefined;
+  const row = (title: string, of: (cpu: NonNullable<(typeof known)[number]['cpuMs']>) => number) => [
+    title,
+    ...known.map((t) => ms(of(t.cpuMs as never))),
+  ];
+  return markdownTable(
+    ['processor time of an order', ...known.map((t) => t.model)],
+    [
+      ...ORDER_PROCESSES.map((process) => row(process, (cpu) => cpu[process])),
+      row('all of them', (cpu) => ORDER_PROCESSES.reduce((sum, process) => sum + cpu[process], 0)),
+      row('proving alone', (cpu) => cpu.alone),
+    ],
+  );
+}
+
 export function loadTable({ load }: NetworkResults): string {
   return markdownTable(
     ['database', 'provers', 'orders/s', 'chunks/s', 'an order takes', 'gateway’s processor time for a chunk'],
@@ -79,8 +97,10 @@ export function memoryTable({ memory }: NetworkResults): string {
 
 export function resultText(found: NetworkResults): string {
   const { times, load, memory, left } = found;
+  const processors = processorTable(found);
   return [
     ...(times.length > 0 ? [timesTable(found), phasesTable(found)] : []),
+    ...(processors ? [processors] : []),
     ...(load.length > 0 ? [loadTable(found)] : []),
     ...(memory.length > 0 ? [memoryTable(found)] : []),
     ...(left.length > 0 ? [left.map((l) => `not measured: ${l.what}: ${l.why}`).join('\n')] : []),

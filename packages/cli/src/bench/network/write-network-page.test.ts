@@ -21,6 +21,7 @@ const results: NetworkResults = {
       aloneVerifiedMs: 4,
       overheadMs: 7,
       overheadPercent: 350,
+      cpuMs: { gateway: 2, provers: 3, validators: 4, client: 5, chain: 6, alone: 1 },
     },
   ],
   load: [],
@@ -35,6 +36,7 @@ test('tables replace what was between the marks, and nothing else', () => {
   expect(once).toMatch(/\nafter\n$/);
   expect(once).not.toContain('old');
   expect(once).toContain('| overhead besides it | 7 ms (350 %) |');
+  expect(once).toContain('| all of them | 20 ms |');
   expect(once).toContain('Not measured: PostgreSQL');
   expect(withMeasured(once, results)).toBe(once);
   expect(() => withMeasured('no marks', results)).toThrow(/no place/);

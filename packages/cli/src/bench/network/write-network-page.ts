@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { InputError } from '@dsperse/core/graph';
 import { formatBytes } from '../../terminal/format.js';
 import { mergeNetworkResults, type NetworkPart, type NetworkResults } from './network-results.js';
-import { loadTable, memoryTable, phasesTable, timesTable } from './network-tables.js';
+import { loadTable, memoryTable, phasesTable, processorTable, timesTable } from './network-tables.js';
 
 const doc = (path: string): string => fileURLToPath(new URL(`../../../../../docs/${path}`, import.meta.url));
 export const NETWORK_RESULTS_FILE = doc('bench/network.json');
@@ -24,6 +24,8 @@ export function measuredText(found: NetworkResults): string {
   if (found.times.length > 0) {
     parts.push('### From order to certificate', when('orders'), timesTable(found));
     parts.push('### Step by step', phasesTable(found));
+    const processors = processorTable(found);
+    if (processors) parts.push('### Who does the work', processors);
   }
   if (found.load.length > 0) parts.push('### One gateway under load', when('load'), loadTable(found));
   if (found.memory.length > 0) parts.push('### Memory of the gateway', when('memory'), memoryTable(found));
