@@ -175,3 +175,16 @@ describe('wrong pieces are rejected', () => {
     expect([key.code, key.json.verdict]).toEqual([1, 'rejected']);
   });
 });
+
+describe('the verifier’s own key says nothing against a run', () => {
+  it.each([
+    ['is no key', () => MODEL, () => []],
+    ['is empty', () => at('empty.key'), () => []],
+    ['is of another program than the fingerprint', () => at('fast/verifier.key'), () => ['--fingerprint', fingerprint]],
+  ])('where it %s', async (_, key, more) => {
+    writeFileSync(at('empty.key'), '');
+    const { code, json } = await dsperse('verify', at('honest'), '--key', key(), ...more(), '--json');
+    expect([code, json.verdict, json.code]).toEqual([3, 'undecided', 'bad-artifact']);
+    expect(json.reason).toContain(key());
+  });
+});

@@ -88,6 +88,17 @@ const BAD: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a strange fingerprint', ['verify', at('program'), '--fingerprint', 'xyz'], /not understood/],
   ['no such benchmark', ['bench', 'nope'], /no model nope/],
   ['a package that is none', ['prove-slice', MODEL, '-b', at('text.json'), '-o', at('x')], /slice package/],
+  [
+    'a directory for a package',
+    ['prove-slice', at('foreign'), '-b', at('text.json'), '-o', at('x')],
+    /foreign is a dir/,
+  ],
+  [
+    'a directory for a genesis',
+    ['deploy', '--genesis', at('foreign'), '--rpc', 'http://127.0.0.1:1'],
+    /foreign is a dir/,
+  ],
+  ['a network where something else is', ['up', '-d', at('foreign')], /is not a network/],
   ['nothing to inspect', ['inspect', at('foreign')], /neither a program nor a run/],
 ];
 
@@ -118,5 +129,26 @@ describe('bad usage and bad input', () => {
     });
     const usage = await dsperse('compile', '--json');
     expect(usage.json.error).toMatchObject({ kind: 'InputError', code: 'usage' });
+    const second = await dsperse('gov', 'propose', 'feeBps=1', '--json');
+    expect(second.json.error.hint).toContain('dsperse gov propose --help');
+  });
+
+  it('a chain that is not there is no bug', async () => {
+    const ended = await dsperse('up', '-d', at('no-chain'), '--rpc', 'http://127.0.0.1:1', '--json');
+    expect([ended.code, ended.json.error.kind, ended.json.error.code]).toEqual([3, 'TransportError', 'unreachable']);
+  });
+
+  it('a network is made with its provers once', async () => {
+    const said = (text: string) => {
+      mkdirSync(at('made'), { recursive: true });
+      writeFileSync(at('made/up.json'), text);
+      return dsperse('up', '-d', at('made'), '--provers', '4', '--json');
+    };
+    const other = await said('{ "provers": 3, "validators": 3 }');
+    expect([other.code, other.json.error.code]).toEqual([2, 'other-shape']);
+    for (const text of ['{', '[]', '{}', '{ "provers": 0, "validators": 3 }']) {
+      const damaged = await said(text);
+      expect([damaged.code, damaged.json.error.code]).toEqual([2, 'damaged-artifact']);
+    }
   });
 });

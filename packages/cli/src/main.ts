@@ -34,9 +34,12 @@ function usageError(thrown: unknown): unknown {
 }
 
 function commandLineHelp(): string {
-  const verb = process.argv[2];
-  const known = line.commands.some((c) => c.name() === verb || c.aliases().includes(verb ?? ''));
-  return known ? `dsperse ${verb} --help` : 'dsperse --help';
+  const [, , verb = '', second] = process.argv;
+  const known = line.commands.find((c) => c.name() === verb || c.aliases().includes(verb));
+  if (!known) return 'dsperse --help';
+  return known.commands.some((c) => c.name() === second)
+    ? `dsperse ${verb} ${second} --help`
+    : `dsperse ${verb} --help`;
 }
 
 const line = commandLine(async (options, work) => {

@@ -1,8 +1,8 @@
 /** What a remote prover gets beside the slice package: the integers at the slice's borders, and their salts. */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { parseJson } from '../inputs/json-input.js';
+import { readNamed } from './read-named.js';
 import { writeWholeFile } from './write-whole.js';
 
 export interface BoundaryTensorValues {
@@ -34,7 +34,7 @@ export async function writeBoundaryFile(path: string, b: BoundaryFile): Promise<
 export function readBoundaryFile(path: string): BoundaryFile {
   const file = basename(path);
   const bad = (what: string): InputError => new InputError('bad-boundary', `${file}: ${what}`, HINT);
-  const value = parseJson(readFileSync(path), file);
+  const value = parseJson(readNamed(path), file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('it holds no object');
   const { format = FORMAT, fingerprint, slice, nonce, tensors } = value as Record<string, unknown>;
   if (format !== FORMAT) {

@@ -1,9 +1,10 @@
 /** JSON files with a format line, and digests of files. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { jsonDocument } from '../terminal/json-document.js';
+import { readNamed } from './read-named.js';
 
 export const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
@@ -24,7 +25,7 @@ export function readManifest(directory: string, file: string, format: string, wh
   if (!found.isDirectory() || !statSync(path, { throwIfNoEntry: false })?.isFile()) {
     throw new InputError('bad-artifact', `${directory} is not a ${what}: it has no ${file}`, hint);
   }
-  const value = parseObject(readFileSync(path, 'utf8'), path, hint);
+  const value = parseObject(readNamed(path).toString(), path, hint);
   const said = 'format' in value ? value.format : undefined;
   if (said !== format) {
     const ours = typeof said === 'string' && said.split('/')[0] === format.split('/')[0];

@@ -1,8 +1,9 @@
 /** An ONNX model on disk, with its external data beside it. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { decodeOnnx, type ExternalData, InputError } from '@dsperse/core/graph';
 import type { ExpectedTensor } from '../inputs/bind-input.js';
+import { readNamed } from './read-named.js';
 
 export interface ModelFile {
   readonly path: string;
@@ -23,7 +24,7 @@ export function openModel(path: string): ModelFile {
       'export the model to ONNX first (torch.onnx.export)',
     );
   }
-  const bytes = readFileSync(path);
+  const bytes = readNamed(path);
   if (bytes.length === 0) throw new InputError('broken-onnx', `${path} is empty`, 'export the model again');
   const external = new Map<string, Uint8Array>();
   const externalData: ExternalData = (location) => {
@@ -37,7 +38,7 @@ export function openModel(path: string): ModelFile {
         `copy ${location} to ${dirname(path)}`,
       );
     }
-    const data = readFileSync(file);
+    const data = readNamed(file);
     external.set(location, data);
     return data;
   };

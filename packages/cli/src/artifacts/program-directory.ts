@@ -1,10 +1,11 @@
 /** A compiled program on disk. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import type { Precision, Ranges, SlicePlan } from '@dsperse/core/program';
 import { digestOf, hasManifest, jsonText, readManifest } from './manifest.js';
+import { readNamed } from './read-named.js';
 import { writeWholeDirectory } from './write-whole.js';
 
 const MANIFEST = 'program.json';
@@ -107,7 +108,7 @@ export function readProgramFile(program: ProgramDirectory, name: string): Uint8A
   if (!existsSync(path)) {
     throw new InputError('missing-artifact', `${path} is missing`, 'copy the whole program again, or compile it again');
   }
-  const bytes = readFileSync(path);
+  const bytes = readNamed(path);
   const { files } = program.manifest;
   if (!Object.hasOwn(files, name) || files[name] !== digestOf(bytes)) {
     throw new InputError(

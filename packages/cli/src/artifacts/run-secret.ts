@@ -3,10 +3,11 @@
  * of, so that an interrupted run is continued with the same commitments, and only then.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { jsonText, parseObject } from './manifest.js';
+import { readNamed } from './read-named.js';
 import { SECRET_FILE } from './run-directory.js';
 import { writeWholeFile } from './write-whole.js';
 
@@ -52,7 +53,7 @@ export async function openRunSecret(
   const file = join(path, SECRET_FILE);
   if (existsSync(file)) {
     const hint = 'give another -o, or delete the directory';
-    const old = parseObject(readFileSync(file, 'utf8'), file, hint) as Partial<RunSecret> & { format?: unknown };
+    const old = parseObject(readNamed(file).toString(), file, hint) as Partial<RunSecret> & { format?: unknown };
     const { fingerprint, nonce, prover, secret } = old;
     const whole = old.format === FORMAT && /^[0-9a-f]{64}$/.test(secret ?? '') && /^[0-9a-f]{64}$/.test(nonce ?? '');
     if (!whole) throw new InputError('bad-artifact', `${file} is damaged`, hint);
@@ -96,6 +97,6 @@ export async function adoptRunSecret(boundaries: string, run: string, prover = '
       'make it: dsperse run <program> -i <input> --boundaries <directory>',
     );
   }
-  const secret = parseObject(readFileSync(from, 'utf8'), from, 'make the boundaries again');
+  const secret = parseObject(readNamed(from).toString(), from, 'make the boundaries again');
   await writeWholeFile(to, jsonText({ ...secret, prover }), 0o600);
 }

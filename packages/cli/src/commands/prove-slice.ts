@@ -1,5 +1,5 @@
 /** What a remote prover runs: it needs nothing but the slice package and the boundary values. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { createKernels } from '@dsperse/core/kernels';
@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { parseProver, parseWhole } from '../arguments/parse-options.js';
 import { type BoundaryFile, readBoundaryFile } from '../artifacts/boundary-file.js';
 import { jsonText } from '../artifacts/manifest.js';
+import { readNamed } from '../artifacts/read-named.js';
 import { removeFile, writeWholeFile } from '../artifacts/write-whole.js';
 import { type CacheOption, constantsStore } from '../proving/constants-store.js';
 import { formatBytes, formatMs } from '../terminal/format.js';
@@ -38,7 +39,7 @@ export function proveSliceCommand(perform: Perform): Command {
       const prover = parseProver(options.prover ?? '');
       const workers = options.workers === undefined ? undefined : parseWhole('--workers', options.workers, 1, 64);
       checkTarget(options.output);
-      const slice = decodeSlicePackage(readFileSync(path));
+      const slice = decodeSlicePackage(readNamed(path));
       const boundary = readBoundaryFile(options.boundary);
       checkSame(slice, boundary, path);
       const tensors = new Map(

@@ -7,17 +7,23 @@ import { type CommonOptions, newCommand, type Outcome, type Perform, withCommonO
 
 interface UpOptions extends CommonOptions {
   readonly directory: string;
-  readonly provers: string;
-  readonly validators: string;
+  readonly provers?: string;
+  readonly validators?: string;
   readonly rpc?: string;
 }
+
+/** Also the terminal's end. */
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+const countOf = (name: 'provers' | 'validators', text: string | undefined) =>
+  text === undefined ? {} : { [name]: parseWhole(`--${name}`, text, 1, 64) };
 
 export function upCommand(perform: Perform): Command {
   return withCommonOptions(
     newCommand('up', undefined, 'run a whole network on this machine: chain, gateway, validators, provers')
       .option('-d, --directory <directory>', 'where everything is kept; started again, it goes on', 'dsperse-network')
-      .option('--provers <n>', 'provers, when the network is made', '3')
-      .option('--validators <n>', 'validators, when the network is made', '3')
+      .option('--provers <n>', 'provers, when the network is made; 3 where nothing is said')
+      .option('--validators <n>', 'validators, when the network is made; 3 where nothing is said')
       .option('--rpc <url>', 'a chain that runs already, in place of a local one'),
   ).action((options: UpOptions) =>
     perform(options, async (terminal): Promise<Outcome> => {
@@ -25,15 +31,21 @@ export function upCommand(perform: Perform): Command {
       const progress = terminal.progress();
       const stopped = new AbortController();
       const stop = () => stopped.abort();
-      process.on('SIGINT', stop).on('SIGTERM', stop);
+      for (const name of STOPS) process.on(name, stop);
       const network = await startNetwork({
         directory: options.directory,
-        provers: parseWhole('--provers', options.provers, 1, 64),
-        validators: parseWhole('--validators', options.validators, 1, 64),
+        ...countOf('provers', options.provers),
+        ...countOf('validators', options.validators),
+        signal: stopped.signal,
         ...(options.rpc === undefined ? {} : { rpcUrl: options.rpc }),
         tell: (step) => progress.report(step, 0),
         onEnd: (name, what) => terminal.note(pc.yellow(`${name} ended (${what}); it is started again`)),
-      }).finally(() => progress.done());
+      })
+        .catch((error) => {
+          if (!stopped.signal.aborted) throw error;
+        })
+        .finally(() => progress.done());
+      if (!network) return { document: undefined, text: 'stopped' };
       const { members, keys } = network;
       const document = {
         directory: network.directory,
@@ -70,7 +82,7 @@ export function upCommand(perform: Perform): Command {
       });
       terminal.note('stopping');
       await network.stop();
-      process.off('SIGINT', stop).off('SIGTERM', stop);
+      for (const name of STOPS) process.off(name, stop);
       return { document: undefined, text: 'stopped' };
     }),
   );

@@ -1,7 +1,8 @@
 /** Calibration samples: files, lists of inputs in one file, directories of files. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { InputError, type Tensor } from '@dsperse/core/graph';
+import { readNamed } from '../artifacts/read-named.js';
 import { bindInput, type ExpectedTensor, namesOf } from './bind-input.js';
 import { jsonInput, parseJson } from './json-input.js';
 import type { InputFile, RawNumbers } from './raw-tensor.js';
@@ -31,7 +32,7 @@ function fromDirectory(directory: string, expected: readonly ExpectedTensor[]): 
 function fromFile(path: string, expected: readonly ExpectedTensor[]): Map<string, Tensor>[] {
   const file = basename(path);
   if (extname(path).toLowerCase() === '.json') {
-    const value = parseJson(readFileSync(path), file);
+    const value = parseJson(readNamed(path), file);
     if (Array.isArray(value)) return fromList(value, file, expected);
     return [bindInput([jsonInput(value, file, namesOf(expected))], expected)];
   }

@@ -1,7 +1,8 @@
 /** Inputs of a model from files, by their endings. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { decodeTensorProto, InputError, type Tensor } from '@dsperse/core/graph';
+import { readNamed } from '../artifacts/read-named.js';
 import { decodePng } from '../png.js';
 import { bindInput, type ExpectedTensor, namesOf } from './bind-input.js';
 import { jsonInput, parseJson } from './json-input.js';
@@ -31,7 +32,7 @@ export function readInputFile(
   expected: readonly ExpectedTensor[],
   count: number = expected.length,
 ): InputFile {
-  const bytes = readFileSync(path);
+  const bytes = readNamed(path);
   const file = basename(path);
   switch (extname(path).toLowerCase()) {
     case '.json':

@@ -1,7 +1,8 @@
 /** A node in a process of its own, started again when it ends by itself. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { InputError } from '@dsperse/core/graph';
 import { CONFIG_KEYS } from '@dsperse/network/node';
 import type { NodeReport } from './run-node.js';
 
@@ -51,7 +52,10 @@ export interface ChildNodeOptions {
 export class ChildNode {
   #child: ChildProcess | undefined;
   #stopping = false;
+  /** Whether it was ever ready: what fails before that is told to whoever started it. */
+  #stands = false;
   #restarts = 0;
+  #stopped: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #startedMs = 0;
 
@@ -65,9 +69,13 @@ export class ChildNode {
     return this.#child?.pid;
   }
 
-  /** Resolves when the node is ready. */
+  /**
+   * Resolves when the node is ready.
+   * @throws InputError `no-start` with what the node said last
+   */
   start(): Promise<void> {
     this.#stopping = false;
+    this.#stopped = undefined;
     return this.#spawn();
   }
 
@@ -85,18 +93,23 @@ export class ChildNode {
     this.#startedMs = Date.now();
     child.once('exit', (code, signal) => {
       if (this.#child === child) this.#child = undefined;
-      if (!this.#stopping) this.#ended(signal ?? `code ${code}`);
+      if (!this.#stopping && this.#stands) this.#ended(signal ?? `code ${code}`);
     });
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${name} was not ready in time: see ${output}`)), READY_MS);
+      const failed = (what: string): void => {
+        const message = `${name} ${what}: ${lastWords(output) || 'it said nothing'}`;
+        reject(new InputError('no-start', message, `see ${output}`));
+      };
+      const timer = setTimeout(() => failed(`was not ready in ${READY_MS / 1000} s`), READY_MS);
       child.on('message', (message: NodeReport) => {
         if (message.kind !== 'ready') return;
         clearTimeout(timer);
+        this.#stands = true;
         resolve();
       });
       child.once('exit', (code, signal) => {
         clearTimeout(timer);
-        reject(new Error(`${name} ended with ${signal ?? `code ${code}`} before it was ready: see ${output}`));
+        failed(`ended with ${signal ?? `code ${code}`} before it was ready`);
       });
       child.once('error', reject);
     });
@@ -117,7 +130,13 @@ export class ChildNode {
     this.#child?.kill(signal);
   }
 
-  async stop(): Promise<void> {
+  /** Asked again, it waits for the same end. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
     const child = this.#child;
@@ -128,4 +147,11 @@ export class ChildNode {
     await ended;
     clearTimeout(timer);
   }
+}
+
+/** The last error that a node printed. */
+function lastWords(output: string): string {
+  const lines = readFileSync(output, 'utf8').trimEnd().split('\n').slice(-20);
+  const error = lines.findLast((l) => l.startsWith('error ')) ?? lines.at(-1) ?? '';
+  return error.replace(/^error /, '').slice(0, 300);
 }

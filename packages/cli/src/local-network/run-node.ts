@@ -48,6 +48,11 @@ export function nodeSettings(): Outcome {
   return { document: { settings: rows }, text: table };
 }
 
+/** A node of `dsperse up` does not outlive the process that started it, however that ended. */
+function endWithStarter(): void {
+  if (process.send) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+}
+
 /** The keystore's identity, made where there is none and a password is to be had. */
 async function openIdentity(config: NodeConfig, terminal: Terminal): Promise<Identity> {
   const path = keystorePath(config);
@@ -116,6 +121,7 @@ export async function runNode(
   if (!config.roles.includes('gateway') && config.gateways.length === 0) {
     throw new InputError('no-gateway', 'no gateway is given', 'set gateways=http://… or DSPERSE_GATEWAYS');
   }
+  endWithStarter();
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const identity = await openIdentity(config, terminal);
   const log = createLogger({ ...config.log, ...(config.log.file ? { file: resolve(config.log.file) } : {}) });

@@ -1,5 +1,5 @@
 /** A whole network on this machine, in processes of their own and one directory. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
@@ -22,10 +22,14 @@ import {
   CONFIG_KEYS,
   type DataLock,
   type Identity,
+  isLocked,
+  LOCK_FILE,
   lockDirectory,
   measuredCapability,
   NETWORK_FILE,
 } from '@dsperse/network/node';
+import { parseObject } from '../artifacts/manifest.js';
+import { readNamed } from '../artifacts/read-named.js';
 import { ChildNode } from './child-node.js';
 
 /** What `up.json` says: how the network was first started. */
@@ -37,8 +41,9 @@ interface Shape {
 
 export interface NetworkOptions {
   readonly directory: string;
-  readonly provers: number;
-  readonly validators: number;
+  /** Three where nothing is said; what a network was made with stays. */
+  readonly provers?: number;
+  readonly validators?: number;
   /** A chain that runs already; a local one is started where none is given. */
   readonly rpcUrl?: string;
   readonly terms?: Partial<LocalNetworkTerms>;
@@ -48,6 +53,8 @@ export interface NetworkOptions {
   readonly program?: (name: string) => readonly string[] | undefined;
   readonly tell?: (step: string) => void;
   readonly onEnd?: (name: string, what: string) => void;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunningNetwork {
@@ -65,14 +72,25 @@ export interface RunningNetwork {
 const SHAPE_FILE = 'up.json';
 const HOST = '127.0.0.1';
 
-/** Starts the network of the directory, and makes it where there is none. */
+/**
+ * Starts the network of the directory, and makes it where there is none.
+ * @throws InputError `exists`, `other-shape`, `data-in-use`, `no-start`; the signal's reason where it was aborted
+ */
 export async function startNetwork(options: NetworkOptions): Promise<RunningNetwork> {
   const directory = resolve(options.directory);
-  const tell = options.tell ?? (() => {});
+  const { signal } = options;
+  const tell = (step: string): void => {
+    signal?.throwIfAborted();
+    options.tell?.(step);
+  };
+  checkDirectory(directory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
   let anvil: LocalAnvil | undefined;
   const nodes: ChildNode[] = [];
+  // A node that is stopped before it is ready ends the start.
+  const stopStarting = () => void Promise.all(nodes.map((n) => n.stop()));
+  signal?.addEventListener('abort', stopStarting);
   try {
     const shape = await readShape(directory, options);
     const members = memberNames(shape.provers, shape.validators);
@@ -88,6 +106,7 @@ export async function startNetwork(options: NetworkOptions): Promise<RunningNetw
     const gatewayUrl = `http://${HOST}:${await portOf(directory, shape)}`;
     const names = [GATEWAY, ...members.validators, ...members.provers];
     for (const name of names) {
+      await otherEnded(join(directory, 'nodes', name));
       const config = await writeConfig(directory, name, { rpcUrl, gatewayUrl }, options.settings?.(name) ?? {});
       nodes.push(
         new ChildNode({
@@ -117,7 +136,35 @@ export async function startNetwork(options: NetworkOptions): Promise<RunningNetw
     return { directory, rpcUrl, gatewayUrl, network, members, keys, anvil, node, stop };
   } catch (error) {
     await stopAll(nodes, anvil, lock);
+    signal?.throwIfAborted();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', stopStarting);
+  }
+}
+
+/** @throws InputError `exists` for a directory with something else in it */
+function checkDirectory(directory: string): void {
+  if (!existsSync(directory) || existsSync(join(directory, SHAPE_FILE))) return;
+  const foreign = readdirSync(directory).filter((f) => !f.includes(LOCK_FILE));
+  if (foreign.length > 0) {
+    throw new InputError('exists', `${directory} is there already and is not a network`, 'give another -d');
+  }
+}
+
+const END_MS = 20_000;
+
+/**
+ * Waits for a node that was left by a `dsperse up` which was killed: it ends by itself.
+ * @throws InputError `data-in-use`
+ */
+async function otherEnded(place: string): Promise<void> {
+  const until = Date.now() + END_MS;
+  while (isLocked(place)) {
+    if (Date.now() > until) {
+      throw new InputError('data-in-use', `another process has ${place}`, 'stop it, or give another -d');
+    }
+    await new Promise((again) => setTimeout(again, 100));
   }
 }
 
@@ -136,10 +183,25 @@ async function stopAll(nodes: readonly ChildNode[], anvil: LocalAnvil | undefine
   lock.release();
 }
 
+/** @throws InputError `other-shape`, `damaged-artifact` */
 async function readShape(directory: string, options: NetworkOptions): Promise<Shape> {
   const path = join(directory, SHAPE_FILE);
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Shape;
-  const shape: Shape = { provers: options.provers, validators: options.validators };
+  const { provers = 3, validators = 3 } = options;
+  if (existsSync(path)) {
+    const shape = parseObject(readNamed(path).toString(), path, 'restore it, or give another -d') as Shape;
+    for (const kind of ['provers', 'validators'] as const) {
+      const [there, asked] = [shape[kind], options[kind]];
+      if (!Number.isSafeInteger(there) || there < 1) {
+        throw new InputError('damaged-artifact', `${path} is damaged: it names no ${kind}`, 'give another -d');
+      }
+      if (asked !== undefined && asked !== there) {
+        const hint = `leave --${kind} out, or give another -d`;
+        throw new InputError('other-shape', `the network in ${directory} has ${there} ${kind}`, hint);
+      }
+    }
+    return shape;
+  }
+  const shape: Shape = { provers, validators };
   await writeFile(path, `${JSON.stringify(shape, null, 2)}\n`);
   return shape;
 }

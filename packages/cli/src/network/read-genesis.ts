@@ -1,8 +1,8 @@
 /** What a network begins with, from a file in the words of the command line. */
-import { readFile } from 'node:fs/promises';
 import { type Genesis, LOCAL_PARAMETERS, PARAMETERS, type ParameterOverride } from '@dsperse/contracts';
 import { InputError } from '@dsperse/core/graph';
 import { protocolDigest } from '@dsperse/network/chain';
+import { readNamed } from '../artifacts/read-named.js';
 import { parseAmount } from './amounts.js';
 import { type Hex, parseAddress } from './identifiers.js';
 
@@ -19,7 +19,7 @@ const isObject = (value: unknown): value is Json =>
 
 /** @throws InputError `not-found`, `bad-genesis`, `usage` */
 export async function readGenesis(path: string): Promise<Genesis> {
-  const text = await readFile(path, 'utf8');
+  const text = readNamed(path).toString();
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -1,10 +1,11 @@
 /** Orders with their secrets on disk, so that an interrupted command can be taken up again. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
 import { writePrivateFile } from '@dsperse/network/node';
 import type { SavedOrder } from '@dsperse/sdk';
 import { jsonText, parseObject } from '../artifacts/manifest.js';
+import { readNamed } from '../artifacts/read-named.js';
 import type { Hex } from './identifiers.js';
 import type { NetworkPlace } from './network-access.js';
 
@@ -32,5 +33,5 @@ export function readOrderFile(data: string, id: Hex): object {
       'give the --data that it was ordered with',
     );
   }
-  return parseObject(readFileSync(path, 'utf8'), path, 'restore it from its backup');
+  return parseObject(readNamed(path).toString(), path, 'restore it from its backup');
 }

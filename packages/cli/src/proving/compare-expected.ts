@@ -1,7 +1,7 @@
 /** The outputs that a proof binds against those that someone expects. */
-import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { InputError } from '@dsperse/core/graph';
+import { readNamed } from '../artifacts/read-named.js';
 import { bindInput, type ExpectedTensor } from '../inputs/bind-input.js';
 import { parseJson } from '../inputs/json-input.js';
 import { type InputFile, type RawTensor, rawFromNested } from '../inputs/raw-tensor.js';
@@ -30,7 +30,7 @@ export function readExpected(path: string, outputs: readonly ExpectedTensor[]): 
 function expectedFile(path: string, outputs: readonly ExpectedTensor[]): InputFile {
   if (extname(path).toLowerCase() !== '.json') return readInputFile(path, outputs);
   const file = basename(path);
-  const value = parseJson(readFileSync(path), file);
+  const value = parseJson(readNamed(path), file);
   const document = typeof value === 'object' && value !== null && 'outputs' in value ? value.outputs : undefined;
   if (typeof document !== 'object' || document === null) return readInputFile(path, outputs);
   const named = Object.entries(document).map(([name, x]): [string, RawTensor] => {

@@ -45,6 +45,7 @@ export function verifyDirectory(request: VerifyRequest): DirectoryVerdict {
     readRunManifest(request.run);
     const keyBytes = request.keyFile === undefined ? readRunKey(request.run) : readKeyFile(request.keyFile);
     fingerprint = fingerprintOf(keyBytes);
+    if (request.keyFile !== undefined) checkOwnKey(request.keyFile, keyBytes, fingerprint, request.fingerprint);
     files = { keyBytes, read: readRun(request.run) };
   } catch (e) {
     if (!(e instanceof InputError)) throw e;
@@ -92,5 +93,23 @@ function readKeyFile(path: string): Uint8Array {
     return readFileSync(statSync(path).isDirectory() ? join(path, KEY_FILE) : path);
   } catch (cause) {
     throw new InputError('missing-artifact', `the key ${path} cannot be read`, 'check the path', undefined, { cause });
+  }
+}
+
+/** The caller's own key that is none, or of another program than he trusts, says nothing against the run. */
+function checkOwnKey(path: string, bytes: Uint8Array, fingerprint: string, trusted = fingerprint): void {
+  try {
+    decodeKey(bytes);
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    const message = `the key ${path} cannot be used: ${cause.message}`;
+    throw new InputError('bad-artifact', message, 'give verifier.key of a program', undefined, { cause });
+  }
+  if (fingerprint !== trusted) {
+    throw new InputError(
+      'bad-artifact',
+      `the key ${path} is of the program ${fingerprint}, not of the one that is trusted`,
+      'give one of --key and --fingerprint, or a key of that fingerprint',
+    );
   }
 }

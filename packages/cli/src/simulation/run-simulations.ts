@@ -64,7 +64,8 @@ export function runSimulations(
   progress: Progress,
 ): SimulationResults {
   const unknown = names.find((name) => !NAMES.includes(name));
-  if (unknown) throw new InputError('usage', `there is no scenario ${unknown}`, `give any of ${NAMES.join(', ')}`);
+  if (unknown)
+    throw new InputError('usage', `there is no scenario ${unknown}`, `give any of ${[...new Set(NAMES)].join(', ')}`);
   const isWanted = (name: string) => names.length === 0 || names.includes(name);
   const strategies = SCENARIOS.filter(({ name }) => isWanted(name));
   const studies = (Object.keys(STUDIES) as (keyof Studies)[]).filter(isWanted);

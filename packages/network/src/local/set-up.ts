@@ -19,6 +19,7 @@ import { InputError } from '@dsperse/core/verify';
 import {
   type Account,
   type Address,
+  BaseError,
   createPublicClient,
   createWalletClient,
   defineChain,
@@ -30,7 +31,7 @@ import {
   stringToHex,
   type WalletClient,
 } from 'viem';
-import { gasFor } from '../chain/send-queue.js';
+import { gasFor, ledgerError } from '../chain/send-queue.js';
 import { type Identity, NETWORK_FILE, readNetworkFile, writeNetworkFile } from '../node/index.js';
 import { PROVER_ROLE, VALIDATOR_ROLE } from '../scoring/index.js';
 import { deployerOf, type LocalMembers, ownerOf, REQUESTER } from './members.js';
@@ -64,7 +65,8 @@ export interface LocalNetwork {
 
 /**
  * @param tell is called before each step
- * @throws InputError `other-chain` where the network file is of another chain, or its contracts are not there
+ * @throws InputError `other-chain` where the network file is of another chain, or its contracts are not there;
+ *   LedgerError where the chain does not answer, or the accounts have no gas there
  */
 export async function setUpNetwork(
   directory: string,
@@ -73,6 +75,22 @@ export async function setUpNetwork(
   members: LocalMembers,
   terms: LocalNetworkTerms = LOCAL_TERMS,
   tell: (step: string) => void = () => {},
+): Promise<LocalNetwork> {
+  try {
+    return await setUp(directory, rpcUrl, keys, members, terms, tell);
+  } catch (error) {
+    // viem's messages hold the RPC's URL, which may be a secret.
+    throw error instanceof BaseError ? ledgerError(error, 'the chain') : error;
+  }
+}
+
+async function setUp(
+  directory: string,
+  rpcUrl: string,
+  keys: ReadonlyMap<string, Identity>,
+  members: LocalMembers,
+  terms: LocalNetworkTerms,
+  tell: (step: string) => void,
 ): Promise<LocalNetwork> {
   const chain = await chainAt(rpcUrl);
   const file = join(directory, NETWORK_FILE);

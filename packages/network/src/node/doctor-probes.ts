@@ -1,8 +1,9 @@
 /** The doctor's probes of this machine, of the chain and of gateways. Those of stores and stake are the caller's. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import { createPublicClient, http } from 'viem';
 import { isFreePort } from '../chain/free-port.js';
@@ -43,14 +44,16 @@ export function machineProbes(config: NodeConfig, password: () => Promise<string
 }
 
 async function probeDirectory(path: string): Promise<{ freeBytes: number }> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const file = join(path, `.doctor.${randomBytes(6).toString('hex')}`);
+  // One that is not there yet is made by the node, not by who only looks: what counts is the folder that it will be in.
+  let place = resolve(path);
+  while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
+  const file = join(place, `.doctor.${randomBytes(6).toString('hex')}`);
   try {
     await writeFile(file, randomBytes(4096), { flag: 'wx', mode: 0o600 });
   } finally {
     await rm(file, { force: true });
   }
-  const { bavail, bsize } = await statfs(path);
+  const { bavail, bsize } = await statfs(place);
   return { freeBytes: bavail * bsize };
 }
 

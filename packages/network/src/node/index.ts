@@ -12,7 +12,7 @@ export {
 export { CONFIG_FILE, type ConfigSources, keystorePath, loadConfig } from './config.js';
 export { CONFIG_KEYS, type ConfigKey, type ConfigName, flagOf, type NodeConfig, type Role } from './config-keys.js';
 export { type ConfigRow, configMarkdown, configRows, describeConfig } from './config-text.js';
-export { type DataLock, LOCK_FILE, lockDirectory } from './data-lock.js';
+export { type DataLock, isLocked, LOCK_FILE, lockDirectory } from './data-lock.js';
 export {
   type Check,
   type CheckStatus,

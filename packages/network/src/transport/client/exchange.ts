@@ -161,6 +161,7 @@ export async function errorFrom(response: Answer, deadline: Deadline): Promise<T
   return new TransportError(text(said.code, `http-${status}`), text(said.message, `the node answered ${status}`), {
     status,
     retryable,
-    hint: text(said.hint, ''),
+    // What is no node of ours says so in no words of ours.
+    hint: text(said.hint, status === 404 && said.code === undefined ? 'check that the address is a gateway’s' : ''),
   });
 }
