@@ -158,6 +158,10 @@ const PARAMETERS: Record<string, bigint> = {
   rememberEpochs: 100n,
   recallFloorBps: 5_000n,
   canaryMemory: 20n,
+  consensusShareBps: 1_000n,
+  consensusKappaBps: 5_000n,
+  bondPenaltyBps: 10_000n,
+  bondAlphaBps: 1_000n,
   canaryBps: 500n,
   committeeSeats: 64n,
   shareCapBps: 10_000n,
@@ -329,6 +333,7 @@ describe('epochs', () => {
       ],
       endings: [],
       canaries: [],
+      weights: { commits: [], reveals: [] },
     };
   }
 

@@ -317,6 +317,25 @@ export const PARAMETERS = [
     { of: 8_000n, min: 0n, max: 9_999n },
   ),
 
+  // Consensus of validators' weights, on what no proof decides.
+  bps('consensusShareBps', "share of the provers' and of the validators' emission that follows validators' weights", {
+    of: 1_000n,
+    min: 0n,
+    max: 2_500n,
+  }),
+  epochs('weightEpochs', 'length of the past that validators weigh provers by', { of: 2n, min: 1n, max: 64n }),
+  bps('consensusKappaBps', 'share of the stake that must give a prover a weight or more, for it to count', {
+    of: 5_000n,
+    min: 5_000n,
+    max: 8_000n,
+  }),
+  bps('bondPenaltyBps', 'how far bonds follow the weights that the stake agrees on, instead of what a validator said', {
+    of: 10_000n,
+    min: 0n,
+    max: 10_000n,
+  }),
+  bps('bondAlphaBps', "weight of an epoch's bonds in their moving average", { of: 1_000n, min: 100n, max: 10_000n }),
+
   // Bounds on load.
   orders('epochOrdersMax', 'orders that one epoch settles at most', { of: 10_000n, min: 100n, max: 1_000_000n }),
 ] as const;

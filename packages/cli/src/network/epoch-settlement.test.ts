@@ -21,7 +21,17 @@ const settlement = {
   orders: [],
   credits: [],
   penalties: [] as unknown[],
-  state: { epoch: 1, root, closedAt: 1, credits: [], penalties: [], orders: [], minted: '0', recalls: [] },
+  state: {
+    epoch: 1,
+    root,
+    closedAt: 1,
+    credits: [],
+    penalties: [],
+    orders: [],
+    minted: '0',
+    recalls: [],
+    consensus: { commits: [], provers: [], bonds: [] },
+  },
   totals: { spent: '0', provers: '0', validators: '0', burned: '0', treasury: '0', minted: '0', penalties: '0' },
 };
 let given: unknown = { state: 'settled', settlement };

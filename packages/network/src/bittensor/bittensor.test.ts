@@ -28,7 +28,17 @@ const C = `0x${'cc'.repeat(20)}` as Address;
 function settlementOf(work: readonly (readonly [Address, number])[], epoch = 3): Settlement {
   const paid = work.map(([prover, workUnits], chunk) => ({ chunk, attempt: 0, prover, workUnits, price: 1n }));
   const totals = { spent: 0n, provers: 0n, validators: 0n, burned: 0n, treasury: 0n, minted: 0n, penalties: 0n };
-  const state = { epoch, root: zeroHash, closedAt: 0, credits: [], penalties: [], orders: [], minted: 0n, recalls: [] };
+  const state = {
+    epoch,
+    root: zeroHash,
+    closedAt: 0,
+    credits: [],
+    penalties: [],
+    orders: [],
+    minted: 0n,
+    recalls: [],
+    consensus: { commits: [], provers: [], bonds: [] },
+  };
   const orders = [{ id: zeroHash, spent: 0n, delivered: true, paid }];
   return { epoch, root: zeroHash, leaves: [], orders, credits: [], penalties: [], state, totals };
 }

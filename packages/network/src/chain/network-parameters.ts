@@ -102,6 +102,10 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       'emissionProverBps',
       'emissionValidatorBps',
       'emissionFeeMultipleBps',
+      'consensusShareBps',
+      'consensusKappaBps',
+      'bondPenaltyBps',
+      'bondAlphaBps',
     ],
     at,
   );
@@ -125,6 +129,12 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       proverBps: Number(p.emissionProverBps),
       validatorBps: Number(p.emissionValidatorBps),
       feeMultipleBps: Number(p.emissionFeeMultipleBps),
+    },
+    consensus: {
+      shareBps: Number(p.consensusShareBps),
+      kappaBps: Number(p.consensusKappaBps),
+      bondPenaltyBps: Number(p.bondPenaltyBps),
+      bondAlphaBps: Number(p.bondAlphaBps),
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   signatureSchema,
   signedSchema,
 } from './schemas.js';
+import type { WeightReveal } from './weight-commitment.js';
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(512);
@@ -232,6 +233,8 @@ export const dutySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('verify'), ...chunkKey, proof: digestSchema.optional() }),
   z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
   z.strictObject({ kind: z.literal('epoch'), epoch: count }),
+  /** Settled here: weights are to be revealed that were committed to in it, and committed to for the next. */
+  z.strictObject({ kind: z.literal('weights'), epoch: count }),
   /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
   z.strictObject({ kind: z.literal('document'), epoch: count }),
 ]);
@@ -251,6 +254,14 @@ export const caseSchema = z.strictObject({
 export type CaseDocument = z.infer<typeof caseSchema>;
 
 export const commitsSchema = z.strictObject({ commits: z.array(signedSchema('VerdictCommit')).min(1).max(256) });
+/** Weights of provers, opened. */
+export const weightRevealSchema: z.ZodType<WeightReveal> = z.strictObject({
+  validator: addressSchema,
+  provers: z.array(addressSchema).min(1).max(1024),
+  weights: z.array(z.number().int().min(1).max(65_535)).min(1).max(1024),
+  salt: bytes32Schema,
+});
+
 export const verdictsSchema = z.strictObject({ verdicts: z.array(signedSchema('Verdict')).min(1).max(256) });
 
 /** Why a validator does not sign an epoch, where some of its orders are at fault: without them it may sign. */

@@ -12,3 +12,4 @@ export * from './sign.js';
 export * from './tensor-bundle.js';
 export * from './typed-data.js';
 export * from './verdict-commitment.js';
+export * from './weight-commitment.js';

@@ -99,6 +99,11 @@ export const TYPES = {
     { name: 'validator', type: 'address' },
     { name: 'salt', type: 'bytes32' },
   ],
+  WeightCommit: [
+    { name: 'epoch', type: 'uint64' },
+    { name: 'validator', type: 'address' },
+    { name: 'commitment', type: 'bytes32' },
+  ],
   EpochRoot: [
     { name: 'epoch', type: 'uint64' },
     { name: 'previous', type: 'bytes32' },
@@ -150,6 +155,7 @@ export type Receipt = Message<'Receipt'>;
 export type Acknowledgement = Message<'Acknowledgement'>;
 export type VerdictCommit = Message<'VerdictCommit'>;
 export type VerdictMessage = Message<'Verdict'>;
+export type WeightCommit = Message<'WeightCommit'>;
 export type EpochRoot = Message<'EpochRoot'>;
 
 /** A message with its signature (65 bytes). */

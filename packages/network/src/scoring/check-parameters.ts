@@ -17,6 +17,10 @@ export function checkParameters(parameters: SettlementParameters): void {
     'emission.yearBps': emission.yearBps,
     'emission.proverBps': emission.proverBps,
     'emission.validatorBps': emission.validatorBps,
+    'consensus.shareBps': parameters.consensus.shareBps,
+    'consensus.kappaBps': parameters.consensus.kappaBps,
+    'consensus.bondPenaltyBps': parameters.consensus.bondPenaltyBps,
+    'consensus.bondAlphaBps': parameters.consensus.bondAlphaBps,
   };
   const fail = (name: string, value: unknown, hint: string): never => {
     throw new InputError('bad-parameter', `the parameter ${name} is ${value}`, hint);

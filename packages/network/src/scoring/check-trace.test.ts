@@ -68,6 +68,7 @@ async function traceOf(
     provers: [{ operator: prover.address, account: prover.address }],
     endings: [],
     canaries: [],
+    weights: { commits: [], reveals: [] },
     orders: [
       {
         id,

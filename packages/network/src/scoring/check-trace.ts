@@ -16,8 +16,11 @@ import {
   type MessageName,
   type NetworkId,
   type Signed,
+  type WeightReveal,
+  weightCommitmentOf,
 } from '../messages/index.js';
 import { canaryAllowance, canaryMark } from './canaries.js';
+import { areWeights } from './consensus.js';
 import { judgeAttempt } from './judge-attempt.js';
 import type {
   AttemptTrace,
@@ -53,7 +56,9 @@ export type FaultCode =
   | 'unknown-validator'
   | 'verdict-without-commitment'
   | 'no-canary'
-  | 'too-many-canaries';
+  | 'too-many-canaries'
+  | 'bad-weights'
+  | 'weights-without-commitment';
 
 export interface Fault {
   readonly code: FaultCode;
@@ -116,6 +121,7 @@ class Checker {
     }
     this.require(trace.endings.length === trace.orders.length, 'duplicate', 'endings', 'not one for each order');
     await this.checkCanaries();
+    await this.checkWeights();
     return this.faults;
   }
 
@@ -352,6 +358,41 @@ class Checker {
     }
   }
 
+  /** Commitments are for the epoch before this one, reveals open those that stood in its trace. */
+  private async checkWeights(): Promise<void> {
+    const { trace, context } = this;
+    const active = new Set(trace.validators.map(({ operator }) => lower(operator)));
+    const committed = new Set<string>();
+    for (const [k, commit] of trace.weights.commits.entries()) {
+      const at = `weights.commits[${k}]`;
+      const { validator, epoch } = commit.message;
+      this.require(epoch === context.previous.epoch, 'wrong-epoch', at, `the commitment is for epoch ${epoch}`);
+      this.require(active.has(lower(validator)), 'unknown-validator', at, `${validator} is no active validator`);
+      this.require(!committed.has(lower(validator)), 'duplicate', at, 'two commitments of one validator');
+      committed.add(lower(validator));
+      await this.signed('WeightCommit', commit, validator, at);
+    }
+    const open = new Map<string, Hex>(
+      context.previous.consensus.commits.map(({ validator, commitment }) => [lower(validator), lower(commitment)]),
+    );
+    const revealed = new Set<string>();
+    for (const [k, reveal] of trace.weights.reveals.entries()) {
+      const at = `weights.reveals[${k}]`;
+      const validator = lower(reveal.validator);
+      this.require(active.has(validator), 'unknown-validator', at, `${validator} is no active validator`);
+      this.require(!revealed.has(validator), 'duplicate', at, 'two reveals of one validator');
+      revealed.add(validator);
+      this.require(areWeights(reveal), 'bad-weights', at, 'not weights of provers in their order');
+      const commitment = weightCommitmentOrNone(reveal);
+      this.require(
+        commitment !== undefined && commitment === open.get(validator),
+        'weights-without-commitment',
+        at,
+        'the weights were not committed to',
+      );
+    }
+  }
+
   private async checkCanary(canary: CanaryTrace, path: string): Promise<void> {
     const lock = canary.lock.message;
     const receipt = canary.receipt.message;
@@ -387,6 +428,14 @@ function priceOrNone(terms: OrderTrace['order']['message'], startedAt: number, n
 function commitmentOrNone(verdict: Message<'Verdict'>): Hex | undefined {
   try {
     return commitmentOf(verdict);
+  } catch {
+    return undefined;
+  }
+}
+
+function weightCommitmentOrNone(reveal: WeightReveal): Hex | undefined {
+  try {
+    return weightCommitmentOf(reveal);
   } catch {
     return undefined;
   }

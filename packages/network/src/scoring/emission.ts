@@ -2,7 +2,9 @@
  * What is minted in an epoch, and for whom. Nothing that cannot be earned is given to somebody else: it is not minted.
  * The contract Emission computes the same and refuses more.
  */
+
 import type { EmissionParameters, SettlementParameters } from './types.js';
+import { ONE } from './yuma.js';
 
 const BPS = 10_000n;
 const YEAR_SECONDS = 365n * 86_400n;
@@ -44,18 +46,26 @@ export interface ProverWork {
   readonly account: string;
   readonly workUnits: bigint;
   readonly lostFees: bigint;
+  /** Share of ONE that the consensus gives it. */
+  readonly incentive: bigint;
 }
 
-/** To each its share of the work, but at most `feeMultipleBps` of what it lost in fees. */
+/**
+ * To each its share of the work, and for `consensusBps` of the emission its incentive; but at most `feeMultipleBps` of what it
+ * lost in fees, whatever validators say of it.
+ */
 export function proverEmission(
   emission: bigint,
   provers: readonly ProverWork[],
   parameters: EmissionParameters,
+  consensusBps: number,
 ): { account: string; amount: bigint }[] {
   const pool = (emission * BigInt(parameters.proverBps)) / BPS;
   const total = provers.reduce((sum, prover) => sum + prover.workUnits, 0n);
-  return provers.map(({ account, workUnits, lostFees }) => {
-    const share = total === 0n ? 0n : (pool * workUnits) / total;
+  const [ranked, byWork] = [BigInt(consensusBps), BigInt(10_000 - consensusBps)];
+  return provers.map(({ account, workUnits, lostFees, incentive }) => {
+    const worked = total === 0n ? 0n : (pool * byWork * workUnits) / (BPS * total);
+    const share = worked + (pool * ranked * incentive) / (BPS * ONE);
     const most = (lostFees * BigInt(parameters.feeMultipleBps)) / BPS;
     return { account, amount: share < most ? share : most };
   });
@@ -69,22 +79,28 @@ export interface ValidatorRecord {
   readonly duties: bigint;
   /** From its answers to canaries, of 10,000. */
   readonly recallScoreBps: bigint;
+  /** Share of ONE that the consensus gives it. */
+  readonly dividends: bigint;
 }
 
 /**
- * To each its share of the capped stake x coverage x canary score. In an epoch without duties coverage is full, so
- * that no order made for that purpose releases an emission.
+ * To each its share of the capped stake (for `consensusBps` of the emission its dividends) x coverage x canary score. In an
+ * epoch without duties coverage is full, so that no order made for that purpose releases an emission.
  */
 export function validatorEmission(
   emission: bigint,
   validators: readonly ValidatorRecord[],
   parameters: EmissionParameters,
+  consensusBps: number,
 ): { account: string; amount: bigint }[] {
   const pool = (emission * BigInt(parameters.validatorBps)) / BPS;
   const total = validators.reduce((sum, validator) => sum + validator.cappedStake, 0n);
-  return validators.map(({ account, cappedStake, answered, duties, recallScoreBps }) => {
+  const [ranked, byStake] = [BigInt(consensusBps), BigInt(10_000 - consensusBps)];
+  return validators.map(({ account, cappedStake, answered, duties, recallScoreBps, dividends }) => {
     if (total === 0n) return { account, amount: 0n };
-    const share = pool * cappedStake * recallScoreBps;
+    // Of total x BPS x ONE.
+    const part = byStake * cappedStake * ONE + ranked * dividends * total;
+    const share = (pool * part * recallScoreBps) / (BPS * ONE);
     const amount = duties === 0n ? share / (total * BPS) : (share * answered) / (total * BPS * duties);
     return { account, amount };
   });

@@ -4,6 +4,7 @@ export * from './canaries.js';
 export * from './check-parameters.js';
 export * from './check-trace.js';
 export * from './committee.js';
+export * from './consensus.js';
 export * from './divide.js';
 export * from './emission.js';
 export * from './explain.js';

@@ -35,6 +35,8 @@ export function leafWords(leaf: Leaf): LeafWords {
       const c = numberToHex(BigInt(`0b1${leaf.answers}`), { size: 32 });
       return { kind, a: keyOf(VALIDATOR_ROLE, leaf.validator), b: BigInt(leaf.answered), c };
     }
+    case 5:
+      return { kind, a: zeroHash, b: BigInt(leaf.epoch), c: leaf.digest };
   }
 }
 

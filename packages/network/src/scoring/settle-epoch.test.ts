@@ -40,6 +40,7 @@ const parameters: SettlementParameters = {
   burn: zeroAddress,
   rememberEpochs: 10,
   emission: { cap: 0n, yearBps: 0, proverBps: 0, validatorBps: 0, feeMultipleBps: 0 },
+  consensus: { shareBps: 2_000, kappaBps: 5_000, bondPenaltyBps: 10_000, bondAlphaBps: 1_000 },
 };
 const minting: SettlementParameters = {
   ...parameters,
@@ -113,6 +114,7 @@ const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTra
   orders,
   endings: [],
   canaries: [],
+  weights: { commits: [], reveals: [] },
   ...rest,
 });
 const YES = [true, true, true, undefined];

@@ -8,6 +8,7 @@ import { type Address, type Hex, zeroHash } from 'viem';
 import { InvariantError } from '../market/index.js';
 import { answersTo, isSeenThrough, recallScoreBps, rememberAnswers } from './canaries.js';
 import { checkParameters } from './check-parameters.js';
+import { type Consensus, consensusLeaves, emptyConsensus, reachConsensus } from './consensus.js';
 import { cappedStakes, divideByWeight, dividePrice } from './divide.js';
 import {
   emissionOf,
@@ -53,6 +54,7 @@ export function emptyState(startedAt = 0): SettlementState {
     orders: [],
     minted: 0n,
     recalls: [],
+    consensus: emptyConsensus,
   };
 }
 
@@ -163,21 +165,36 @@ class EpochBooks {
     this.items.set(key, [...(this.items.get(key) ?? []), item]);
   }
 
-  mint({ minted, closedAt }: SettlementState): void {
-    const { emission } = this.parameters;
+  /** What validators agree on of provers. */
+  rank({ consensus }: SettlementState): Consensus {
+    return reachConsensus(this.capped, this.trace.weights, consensus, this.parameters.consensus);
+  }
+
+  mint({ minted, closedAt }: SettlementState, { incentive, dividends }: Consensus): void {
+    const { emission, consensus } = this.parameters;
     const amount = emissionOf(minted, this.trace.closedAt - closedAt, emission);
     if (amount === 0n) return;
-    const provers: ProverWork[] = [...this.work].map(([account, work]) => ({ account, ...work }));
+    // Where validators do not agree on anything, work and stake alone decide.
+    const consensusBps = incentive.size === 0 ? 0 : consensus.shareBps;
+    const ranked = new Map<PayeeKey, bigint>();
+    for (const [prover, share] of incentive) {
+      const payee = this.payee(PROVER_ROLE, prover as Address);
+      ranked.set(payee, (ranked.get(payee) ?? 0n) + share);
+    }
+    const provers: ProverWork[] = [...this.work].map(([account, work]) => {
+      return { account, ...work, incentive: ranked.get(account) ?? 0n };
+    });
     const validators: ValidatorRecord[] = [...this.capped].map(([key, cappedStake]) => ({
       account: this.payee(VALIDATOR_ROLE, key as Address),
       cappedStake,
       answered: this.answered.get(key) ?? 0n,
       duties: this.duties.get(key) ?? 0n,
       recallScoreBps: this.scores.get(key) ?? 0n,
+      dividends: dividends.get(key) ?? 0n,
     }));
     const parts = [
-      ...proverEmission(amount, provers, emission),
-      ...validatorEmission(amount, validators, emission),
+      ...proverEmission(amount, provers, emission, consensusBps),
+      ...validatorEmission(amount, validators, emission, consensusBps),
       { account: payeeKey(this.parameters.treasury), amount: treasuryEmission(amount, emission) },
     ];
     for (const part of parts) {
@@ -302,7 +319,8 @@ export function settleEpoch(
   const recalls = rememberAnswers(previous.recalls, canaries, parameters.canaryMemory);
   const books = new EpochBooks(trace, parameters, recalls, canaries);
   const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));
-  books.mint(previous);
+  const consensus = books.rank(previous);
+  books.mint(previous, consensus);
   const { credits, risen } = raiseCredits(previous.credits, books.rises);
   const penalised = raisePenalties(previous.penalties, books.items, trace.epoch);
   const leaves = sortLeaves([
@@ -310,6 +328,7 @@ export function settleEpoch(
     ...credits.map((credit): Leaf => ({ kind: 2, ...credit })),
     ...penalised.penalties.map((penalty): Leaf => ({ kind: 3, ...penalty })),
     ...recalls.map((recall): Leaf => ({ kind: 4, ...recall })),
+    ...consensusLeaves(trace.epoch, consensus.state),
   ]);
   const spent = sum(orders.map((order) => order.spent));
   if (sum(risen.map(({ rise }) => rise)) !== spent + books.minted) {
@@ -334,6 +353,7 @@ export function settleEpoch(
       orders: [...remembered, ...settled].sort((a, b) => byText(a.id, b.id)),
       minted: previous.minted + books.minted,
       recalls,
+      consensus: consensus.state,
     },
     totals: {
       spent,

@@ -14,7 +14,10 @@ import type {
   Signed,
   VerdictCommit,
   VerdictMessage,
+  WeightCommit,
+  WeightReveal,
 } from '../messages/index.js';
+import type { YumaParameters } from './yuma.js';
 
 /** An active validator in the snapshot that the epoch is judged by. */
 export interface ValidatorStake {
@@ -121,6 +124,27 @@ export interface EpochTrace {
   /** Of every order, in the same place. */
   readonly endings: readonly OrderEnding[];
   readonly canaries: readonly CanaryTrace[];
+  readonly weights: {
+    /** Signed for the epoch that this one is settled upon; opened in the next. */
+    readonly commits: readonly Signed<WeightCommit>[];
+    /** Each opens a commitment in the trace of the epoch before. */
+    readonly reveals: readonly WeightReveal[];
+  };
+}
+
+/** What the consensus on provers hands to the next epoch. Lists are sorted. */
+export interface ConsensusState {
+  readonly commits: readonly { readonly validator: Address; readonly commitment: Hex }[];
+  /** Those whom bonds are about. */
+  readonly provers: readonly Address[];
+  /** Of 65,535, one for each prover. */
+  readonly bonds: readonly { readonly validator: Address; readonly values: readonly number[] }[];
+}
+
+/** Governed parameters of the consensus. */
+export interface ConsensusParameters extends YumaParameters {
+  /** Of the provers' and of the validators' emission, what follows it. */
+  readonly shareBps: number;
 }
 
 /** Parameters of the emission: governed, but for its cap. */
@@ -167,6 +191,7 @@ export interface SettlementParameters {
   /** Epochs for which the ids of settled orders are remembered: longer than the challenge window. */
   readonly rememberEpochs: number;
   readonly emission: EmissionParameters;
+  readonly consensus: ConsensusParameters;
 }
 
 export interface AccountCredit {
@@ -201,6 +226,7 @@ export interface SettlementState {
   readonly orders: readonly { readonly id: Hex; readonly epoch: number }[];
   readonly minted: bigint;
   readonly recalls: readonly ValidatorRecall[];
+  readonly consensus: ConsensusState;
 }
 
 export type Leaf =
@@ -213,7 +239,9 @@ export type Leaf =
       readonly cumulative: bigint;
       readonly evidence: Hex;
     }
-  | ({ readonly kind: 4 } & ValidatorRecall);
+  | ({ readonly kind: 4 } & ValidatorRecall)
+  /** Of the state of the consensus, as canonical JSON. */
+  | { readonly kind: 5; readonly epoch: number; readonly digest: Hex };
 
 export interface PaidChunk {
   readonly chunk: number;

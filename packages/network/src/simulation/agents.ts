@@ -17,6 +17,12 @@ export type ProverConduct = 'honest' | 'miss' | 'stall' | 'forge';
  */
 export type ValidatorConduct = 'honest' | 'blind' | 'half' | 'copy' | 'withhold' | 'collude' | 'veto';
 
+/**
+ * `seen`: by how early proofs were here. `copy`: what others revealed last, as what they say now is not to be read yet.
+ * `friends`: everything to the provers of its own side.
+ */
+export type WeightConduct = 'seen' | 'copy' | 'friends';
+
 /** What several operators of one owner may share. */
 export interface Machine {
   busyUntil: number;
@@ -55,6 +61,7 @@ export interface Validator {
   readonly account: Address;
   readonly side: Side;
   readonly conduct: ValidatorConduct;
+  readonly weighing: WeightConduct;
   stake: bigint;
   /** Part of the stake that can be moved elsewhere by those whom it belongs to. */
   delegated: bigint;

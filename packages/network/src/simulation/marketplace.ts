@@ -20,6 +20,7 @@ import {
   judgeQuorum,
   type OrderOutcome,
   type OrderTrace,
+  type SeenDelivery,
   type ValidatorStake,
 } from '../scoring/index.js';
 import type { Prover, Side, Validator } from './agents.js';
@@ -82,6 +83,8 @@ export class Marketplace {
   /** Ended in this epoch. */
   ended: OpenOrder[] = [];
   judged: JudgedDuty[] = [];
+  /** Accepted in this epoch. */
+  seen: SeenDelivery[] = [];
   /** Not settled yet: what robbers could take. */
   reserved = 0n;
   private readonly queue = new EventQueue<MarketEvent>();
@@ -106,6 +109,7 @@ export class Marketplace {
   run(until: number): void {
     this.ended = [];
     this.judged = [];
+    this.seen = [];
     const { proverStakeMin } = this.plan.parameters;
     const active = this.provers.filter((prover) => prover.stake >= proverStakeMin);
     this.book = active.sort((a, b) => (a.ask < b.ask ? -1 : a.ask > b.ask ? 1 : 0));
@@ -265,6 +269,8 @@ export class Marketplace {
     if (order.outcome !== undefined) return;
     const judged = this.judge(attempt, prover, chunk.workUnits, proof === 'valid', now);
     if (judged.accepted) {
+      const marginMs = (lock.deadline - now) * 1000;
+      this.seen.push({ prover: prover.operator, workUnits: chunk.workUnits, marginMs });
       chunk.attempts.push(judged.attempt);
       chunk.state = 'accepted';
       if (order.chunks.every(({ state }) => state === 'accepted')) this.end(order, 'delivered', now);

@@ -55,6 +55,12 @@ export function networkParameters(changed: ParameterValues = {}, emission = NO_E
       treasury: TREASURY,
       burn: zeroAddress,
       emission,
+      consensus: {
+        shareBps: count('consensusShareBps'),
+        kappaBps: count('consensusKappaBps'),
+        bondPenaltyBps: count('bondPenaltyBps'),
+        bondAlphaBps: count('bondAlphaBps'),
+      },
     },
     epochSeconds: count('epochSeconds'),
     commitSeconds: count('commitSeconds'),

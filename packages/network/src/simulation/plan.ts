@@ -1,10 +1,12 @@
 /** What a simulation is made of. Shares are basis points, times seconds. */
-import type { ProverConduct, ValidatorConduct } from './agents.js';
+import type { ProverConduct, ValidatorConduct, WeightConduct } from './agents.js';
 import type { NetworkParameters } from './network-parameters.js';
 
 export interface Attack {
   readonly provers?: ProverConduct;
   readonly validators?: ValidatorConduct;
+  /** How they weigh provers; by what they saw where nothing is said. */
+  readonly weights?: WeightConduct;
   /** How often a prover that misses does. */
   readonly missBps?: number;
   /** Fixed ask as a share of what honest provers ask at first. */

@@ -79,6 +79,7 @@ export function makeValidators(plan: SimulationPlan, random: Random): Validator[
       account: operator,
       side: isAttacker ? 'attacker' : 'honest',
       conduct: isAttacker ? (attack.validators ?? 'honest') : 'honest',
+      weighing: isAttacker ? (attack.weights ?? 'seen') : 'seen',
       stake,
       delegated: attack.whaleBps === undefined ? 0n : bps(stake, 8_000),
       commissionBps: isWhale ? 0 : 1_000,

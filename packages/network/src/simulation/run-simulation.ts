@@ -17,6 +17,7 @@ import { type SimulationPlan, WORLD } from './plan.js';
 import { firstAsk, leastAsk, makeProvers, makeValidators } from './population.js';
 import { Random } from './random.js';
 import { voteOn } from './vote.js';
+import { Weighing } from './weighing.js';
 
 const BPS = 10_000n;
 /** Of a delivery whose proof nobody looks at. */
@@ -85,6 +86,7 @@ class Simulation {
   private readonly validators: Validator[];
   private readonly byAccount = new Map<string, { agent: Prover | Validator; account: Account; role: keyof Accounts }>();
   private readonly market: Marketplace;
+  private readonly weighing: Weighing;
   private stakes: ValidatorStake[] = [];
   private state: SettlementState = emptyState();
   /** Of the customers that compare: to which gateway they go. */
@@ -105,6 +107,7 @@ class Simulation {
     for (const agent of this.provers) this.open(agent, 'provers');
     for (const agent of this.validators) this.open(agent, 'validators');
     this.reference = firstAsk(plan);
+    this.weighing = new Weighing(plan, this.validators, this.provers);
     this.market = new Marketplace(
       plan,
       this.provers,
@@ -177,6 +180,7 @@ class Simulation {
     market.run(to);
     const reserved = market.reserved;
     const canaries = this.answerCanaries(epoch);
+    const weights = this.weighing.next(this.state.epoch, market.seen);
     const { ended } = market;
     const settlement = settleEpoch(
       {
@@ -187,6 +191,7 @@ class Simulation {
         orders: ended.map(traceOf),
         endings: [],
         canaries,
+        weights,
       },
       parameters,
       this.state,

@@ -32,6 +32,10 @@ const PARAMETERS: Record<string, bigint> = {
   epochOrdersMax: 1n,
   recallFloorBps: 5_000n,
   canaryMemory: 20n,
+  consensusShareBps: 1_000n,
+  consensusKappaBps: 5_000n,
+  bondPenaltyBps: 10_000n,
+  bondAlphaBps: 1_000n,
   canaryBps: 500n,
   committeeSeats: 64n,
   epochSeconds: 10n,
@@ -46,7 +50,16 @@ const PARAMETERS: Record<string, bigint> = {
 /** An epoch without orders: emission alone is settled. */
 const documentOf = (epoch: number, previous = emptyState()): EpochDocument => ({
   epoch,
-  trace: { epoch, closedAt: 1_000 * epoch, validators, provers: [], orders: [], endings: [], canaries: [] },
+  trace: {
+    epoch,
+    closedAt: 1_000 * epoch,
+    validators,
+    provers: [],
+    orders: [],
+    endings: [],
+    canaries: [],
+    weights: { commits: [], reveals: [] },
+  },
   previous,
 });
 

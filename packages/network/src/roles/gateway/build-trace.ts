@@ -13,25 +13,27 @@ import {
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
+  type SettlementState,
   type ValidatorStake,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import { delegationOf } from './delegations.js';
 import type { GatewayContext } from './gateway-context.js';
 import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-rows.js';
+import { weightsOfEpoch } from './take-weights.js';
 
 const commitSchema = signedSchema('VerdictCommit');
 const verdictSchema = signedSchema('Verdict');
 
 /**
  * @param ids of orders that ended
- * @param after when the epoch before was closed, by whichever gateway's clock
+ * @param previous what it is settled upon
  */
 export async function buildTrace(
   g: GatewayContext,
   epoch: number,
   ids: readonly Hex[],
-  after: number,
+  previous: SettlementState,
 ): Promise<EpochTrace> {
   const [validators, judging] = await Promise.all([g.ledger.validators(), judgingPolicy(g.ledger)]);
   const orders: OrderTrace[] = [];
@@ -53,12 +55,13 @@ export async function buildTrace(
   );
   return {
     epoch,
-    closedAt: Math.max(Math.floor(g.nowMs() / 1000), after, ...orders.map((o) => o.endedAt)),
+    closedAt: Math.max(Math.floor(g.nowMs() / 1000), previous.closedAt, ...orders.map((o) => o.endedAt)),
     validators,
     provers,
     orders,
     endings,
     canaries,
+    weights: await weightsOfEpoch(g.sql, previous, validators),
   };
 }
 

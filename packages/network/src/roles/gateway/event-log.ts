@@ -52,8 +52,12 @@ export const tellProver = (
   atMs: number,
 ): Promise<void> => append(tx, topicOf.prover(prover), kind, data, atMs);
 
-export const tellValidators = (tx: Sql, kind: 'reveal' | 'epoch', data: object, atMs: number): Promise<void> =>
-  append(tx, topicOf.validators, kind, data, atMs);
+export const tellValidators = (
+  tx: Sql,
+  kind: 'reveal' | 'epoch' | 'weights',
+  data: object,
+  atMs: number,
+): Promise<void> => append(tx, topicOf.validators, kind, data, atMs);
 
 /** A proof is to be verified: by its committee, where it has one and `everyone` is not set. */
 export const tellJudges = (

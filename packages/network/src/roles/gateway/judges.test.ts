@@ -144,8 +144,12 @@ test('a proof is to be verified by the committee: no event and no duty reaches a
   const told = await toldAll();
   for (const v of inside) expect(told.get(v)).toEqual(['verify']);
   for (const v of outside) expect(told.get(v)).toEqual([]);
-  for (const v of inside) expect(await dutiesOf(g(), v as Hex)).toEqual([{ kind: 'verify', ...key }]);
-  for (const v of outside) expect(await dutiesOf(g(), v as Hex)).toEqual([]);
+  for (const v of inside)
+    expect(await dutiesOf(g(), v as Hex)).toEqual([
+      { kind: 'verify', ...key },
+      { kind: 'weights', epoch: 0 },
+    ]);
+  for (const v of outside) expect(await dutiesOf(g(), v as Hex)).toEqual([{ kind: 'weights', epoch: 0 }]);
 });
 
 test('the order is looked at when more than two thirds of the seats have committed, and when they have revealed', async () => {
@@ -180,7 +184,11 @@ test('what the committee does not accept everybody is asked about', async () => 
   await look();
   const told = await toldAll();
   for (const v of outside) expect(told.get(v)).toEqual(['reveal', 'verify']);
-  for (const v of outside) expect(await dutiesOf(g(), v as Hex)).toEqual([{ kind: 'verify', ...key }]);
+  for (const v of outside)
+    expect(await dutiesOf(g(), v as Hex)).toEqual([
+      { kind: 'verify', ...key },
+      { kind: 'weights', epoch: 0 },
+    ]);
   woken.length = 0;
   for (const v of outside) await commit(v, false);
   expect(woken.length).toBeGreaterThan(0);

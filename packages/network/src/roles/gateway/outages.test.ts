@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { emptyState } from '../../scoring/index.js';
 import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
 import { OrderRunner } from './advance-order.js';
 import { buildTrace } from './build-trace.js';
@@ -150,6 +151,6 @@ test('a lock whose time an outage took a part of is not missed, and its trace sa
     ['missed', false],
   ]);
   await sql.execute(`update orders set state = 'expired', ended_ms = $2 where id = $1`, [id, now]);
-  const { orders } = await buildTrace(g, 1, [id as never], 0);
+  const { orders } = await buildTrace(g, 1, [id as never], emptyState());
   expect(orders[0].chunks.map((c) => c.attempts[0].excused)).toEqual([true, true, undefined]);
 });

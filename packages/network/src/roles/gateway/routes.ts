@@ -25,6 +25,7 @@ import {
   signedSchema,
   submitSchema,
   verdictsSchema,
+  weightRevealSchema,
   workSchema,
 } from '../../messages/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
@@ -40,6 +41,7 @@ import { findProgram, listPrograms, publishProgram } from './programs.js';
 import type { EpochRunner } from './run-epochs.js';
 import { submitOrder } from './submit-order.js';
 import { caseOf, dutiesOf, requireValidator, takeCommits, takeVerdicts, valuesFor } from './take-verdicts.js';
+import { takeWeightCommit, takeWeightReveal } from './take-weights.js';
 import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js';
 
 const SEALED = 'application/octet-stream';
@@ -408,6 +410,30 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       response: done,
       handle: async ({ sender, body }) => {
         await takeVerdicts(g, await validator(sender), body.verdicts);
+        return {};
+      },
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/weights/commits',
+      auth: 'signed',
+      summary: 'a commitment to weights of provers, for the epoch that was settled last',
+      request: signedSchema('WeightCommit'),
+      response: done,
+      handle: async ({ sender, body }) => {
+        await takeWeightCommit(g, await validator(sender), body);
+        return {};
+      },
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/weights/reveals',
+      auth: 'signed',
+      summary: 'weights that open a commitment in the trace of the epoch that was settled last',
+      request: weightRevealSchema,
+      response: done,
+      handle: async ({ sender, body }) => {
+        await takeWeightReveal(g, await validator(sender), body);
         return {};
       },
     }),

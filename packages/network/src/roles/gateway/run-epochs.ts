@@ -47,6 +47,8 @@ const SET_ASIDE_KEPT = 10_000;
 /** After this long, what the chain confirmed of an epoch's settlement is looked up again: it may have lost it. */
 const LOOK_AGAIN_MS = [5_000, 60_000];
 const EPOCHS_AT_START = 5;
+/** Epochs for which weights are kept: of those that may be proposed anew. */
+const WEIGHTS_KEPT = 1_000;
 const rootSchema = messageSchema('EpochRoot');
 
 type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
@@ -130,7 +132,7 @@ export class EpochRunner {
     if (ids.length === 0) return;
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
     const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
-    const trace = await buildTrace(g, epoch, ids, previous.closedAt);
+    const trace = await buildTrace(g, epoch, ids, previous);
     const { clockSkewSeconds } = await g.timing();
     // The chain's clock is behind: its contract would refuse the epoch.
     if (trace.closedAt > (await g.ledger.now()) + clockSkewSeconds) return;
@@ -394,6 +396,10 @@ export class EpochRunner {
         await tellOrder(tx, 'settled', id, now, { price: BigInt(spent), detail: `epoch ${row.epoch}` });
       }
       await tx.execute(`update epochs set state = 'settled' where epoch = $1`, [row.epoch]);
+      if (row.state !== 'settled') await tellValidators(tx, 'weights', { epoch: row.epoch }, now);
+      for (const table of ['weight_commits', 'weight_reveals']) {
+        await tx.execute(`delete from ${table} where epoch < $1`, [row.epoch - WEIGHTS_KEPT]);
+      }
     });
     if (row.state === 'settled') return;
     this.#settled?.set(row.epoch, { atMs: now, looks: 0 });

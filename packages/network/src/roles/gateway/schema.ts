@@ -207,4 +207,21 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    id: '0007-weights',
+    sql: `
+      create table weight_commits (
+        epoch bigint not null,
+        validator text not null,
+        signed jsonb not null,
+        primary key (epoch, validator)
+      );
+      create table weight_reveals (
+        epoch bigint not null,
+        validator text not null,
+        reveal jsonb not null,
+        primary key (epoch, validator)
+      );
+    `,
+  },
 ];

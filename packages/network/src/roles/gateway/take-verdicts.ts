@@ -21,6 +21,7 @@ import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
 import { isAsked, isQuorum } from './judges.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
+import { lastSettledEpoch } from './take-weights.js';
 
 /** Only validators with stake are listened to. @throws Refusal */
 export async function requireValidator(g: GatewayContext, sender: Address): Promise<void> {
@@ -52,7 +53,9 @@ export async function dutiesOf(g: GatewayContext, validator: Address): Promise<D
        and not exists (select 1 from epoch_signatures s where s.epoch = e.epoch and s.validator = $1)`,
     [validator],
   );
-  return [...duties, ...epochs.map(({ epoch }): Duty => ({ kind: 'epoch', epoch }))];
+  // Again at each poll: a validator says its weights anew as it sees more.
+  const weights: Duty = { kind: 'weights', epoch: await lastSettledEpoch(g.sql) };
+  return [...duties, ...epochs.map(({ epoch }): Duty => ({ kind: 'epoch', epoch })), weights];
 }
 
 /** All that a verdict rests on. */

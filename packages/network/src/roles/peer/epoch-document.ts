@@ -8,6 +8,7 @@ import {
   type EpochRoot,
   signatureSchema,
   signedSchema,
+  weightRevealSchema,
 } from '../../messages/index.js';
 import type {
   EpochTrace,
@@ -87,6 +88,10 @@ export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
       }),
     )
     .max(MANY),
+  weights: z.strictObject({
+    commits: z.array(signedSchema('WeightCommit')).max(MANY),
+    reveals: z.array(weightRevealSchema).max(MANY),
+  }),
 });
 
 const credit = { account: addressSchema, role: role.optional(), cumulative: amount };
@@ -103,6 +108,15 @@ export const settlementStateSchema: z.ZodType<SettlementState> = z.strictObject(
   orders: z.array(z.strictObject({ id: bytes32Schema, epoch: count })).max(MANY),
   minted: amount,
   recalls: z.array(z.strictObject(recall)).max(MANY),
+  consensus: z.strictObject({
+    commits: z.array(z.strictObject({ validator: addressSchema, commitment: bytes32Schema })).max(MANY),
+    provers: z.array(addressSchema).max(MANY),
+    bonds: z
+      .array(
+        z.strictObject({ validator: addressSchema, values: z.array(z.number().int().min(0).max(65_535)).max(MANY) }),
+      )
+      .max(MANY),
+  }),
 });
 
 /** `GET /v1/epochs/{n}`: all that the settlement of the epoch follows from, besides the chain's parameters. */
@@ -131,6 +145,7 @@ export const leafSchema: z.ZodType<Leaf> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal(2), ...credit }),
   z.strictObject({ kind: z.literal(3), ...penalty }),
   z.strictObject({ kind: z.literal(4), ...recall }),
+  z.strictObject({ kind: z.literal(5), epoch: count, digest: bytes32Schema }),
 ]);
 
 const penaltyItem = z.strictObject({

@@ -15,7 +15,16 @@ test('a number that the chain would not take is not signed, neither an old one n
     },
   } as unknown as EpochContext;
   const outcome = async (epoch: number) => {
-    const trace = { epoch, closedAt: 900, validators: [], provers: [], orders: [], endings: [], canaries: [] };
+    const trace = {
+      epoch,
+      closedAt: 900,
+      validators: [],
+      provers: [],
+      orders: [],
+      endings: [],
+      canaries: [],
+      weights: { commits: [], reveals: [] },
+    };
     const document: EpochDocument = { epoch, trace, previous: emptyState() };
     const { refuse, detail } = (await checkEpoch(document, epoch, context)) as { refuse: string; detail: string };
     return [refuse, detail];

@@ -6,6 +6,7 @@ import { judgingPolicy, marketPolicy, networkTiming, settlementParameters } from
 import { canonicalJson, commitmentOf, type EpochRoot } from '../../messages/index.js';
 import {
   checkTrace,
+  consensusLeaves,
   type EpochTrace,
   emptyState,
   isSeenThrough,
@@ -146,6 +147,8 @@ async function checkStateByLeaves(
   if (text(previous.credits) !== text(listed(2).map(without))) return 'its credits are not those of the leaves';
   if (text(previous.penalties) !== text(listed(3).map(without))) return 'its penalties are not those of the leaves';
   if (text(previous.recalls) !== text(listed(4).map(without))) return 'its recalls are not those of the leaves';
+  const consensus = consensusLeaves(previous.epoch, previous.consensus);
+  if (text(consensus) !== text(listed(5))) return 'its consensus is not that of the leaves';
   const orders: { id: Hex; epoch: number }[] = listed(1).map(({ order }) => ({ id: order, epoch: previous.epoch }));
   for (let epoch = previous.epoch - 1; epoch > Math.max(0, previous.epoch - rememberEpochs); epoch--) {
     const posted = await c.ledger.epoch(epoch);

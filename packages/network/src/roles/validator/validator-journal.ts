@@ -4,13 +4,28 @@
  */
 import { InputError } from '@dsperse/core/verify';
 import type { Hex } from 'viem';
-import { type EpochRoot, messageSchema, toJson, type VerdictMessage } from '../../messages/index.js';
-import type { SettlementState } from '../../scoring/index.js';
+import {
+  type EpochRoot,
+  messageSchema,
+  toJson,
+  type VerdictMessage,
+  type WeightReveal,
+  weightCommitmentOf,
+  weightRevealSchema,
+} from '../../messages/index.js';
+import type { SeenDelivery, SettlementState } from '../../scoring/index.js';
 import { type Journal, openJournal } from '../../store/index.js';
 import { settlementStateSchema } from '../peer/epoch-document.js';
 
 type ValidatorRecord =
-  | { readonly kind: 'verdict'; readonly atMs: number; readonly verdict: unknown }
+  | {
+      readonly kind: 'verdict';
+      readonly atMs: number;
+      readonly verdict: unknown;
+      /** Of an accepted proof. */
+      readonly seen?: SeenDelivery;
+    }
+  | { readonly kind: 'weights'; readonly atMs: number; readonly epoch: number; readonly reveal: unknown }
   | { readonly kind: 'epoch'; readonly atMs: number; readonly root: unknown; readonly state: unknown };
 
 const verdictSchema = messageSchema('Verdict');
@@ -30,10 +45,20 @@ export interface CaseKeyParts {
 export const caseText = ({ order, chunk, attempt }: CaseKeyParts): string =>
   `${order.toLowerCase()}/${chunk}/${attempt}`;
 
+/** Weights that were committed to. */
+export interface Weighed {
+  readonly atMs: number;
+  readonly epoch: number;
+  readonly reveal: WeightReveal;
+}
+
 export class ValidatorJournal {
   readonly #verdicts = new Map<string, VerdictMessage>();
   readonly #ofOrder = new Map<string, VerdictMessage[]>();
   readonly #epochs = new Map<number, { readonly root: EpochRoot; readonly state: SettlementState | undefined }>();
+  readonly #deliveries: { readonly atMs: number; readonly seen: SeenDelivery }[] = [];
+  /** By commitment, the oldest first. */
+  readonly #weights = new Map<Hex, Weighed>();
   /** Being written: a second one meanwhile is refused all the same. */
   readonly #pending = new Map<string, Promise<VerdictMessage>>();
   #records: ValidatorRecord[];
@@ -55,6 +80,7 @@ export class ValidatorJournal {
   #take(record: ValidatorRecord): void {
     if (record.kind === 'verdict') {
       const verdict = verdictSchema.parse(record.verdict);
+      if (record.seen) this.#deliveries.push({ atMs: record.atMs, seen: record.seen });
       // The first counts, whatever comes behind it.
       if (this.#verdicts.has(caseText(verdict))) return;
       this.#verdicts.set(caseText(verdict), verdict);
@@ -62,6 +88,11 @@ export class ValidatorJournal {
       const others = this.#ofOrder.get(order);
       if (others) others.push(verdict);
       else this.#ofOrder.set(order, [verdict]);
+      return;
+    }
+    if (record.kind === 'weights') {
+      const reveal = weightRevealSchema.parse(record.reveal);
+      this.#weights.set(weightCommitmentOf(reveal), { atMs: record.atMs, epoch: record.epoch, reveal });
       return;
     }
     const root = rootSchema.parse(record.root);
@@ -78,12 +109,32 @@ export class ValidatorJournal {
     return this.#ofOrder.get(order.toLowerCase()) ?? [];
   }
 
+  /** Proofs that were accepted here since then. */
+  deliveriesSince(ms: number): SeenDelivery[] {
+    return this.#deliveries.filter(({ atMs }) => atMs >= ms).map(({ seen }) => seen);
+  }
+
+  weights(commitment: Hex): Weighed | undefined {
+    return this.#weights.get(commitment);
+  }
+
+  /** The last that were committed to for an epoch. */
+  weightsFor(epoch: number): Weighed | undefined {
+    return [...this.#weights.values()].findLast((weighed) => weighed.epoch === epoch);
+  }
+
+  /** Before a commitment to them is sent: without their salt it cannot be opened. */
+  bindWeights(epoch: number, reveal: WeightReveal): Promise<void> {
+    return this.#append({ kind: 'weights', atMs: this.nowMs(), epoch, reveal: toJson(reveal) });
+  }
+
   /**
    * Binds us to a verdict.
+   * @param seen of an accepted proof, how early it was here
    * @returns the one that is to be signed: this one, or the same verdict as it was written before, with its salt
    * @throws InputError `second-verdict` where another verdict on this attempt has been written
    */
-  async bind(verdict: VerdictMessage): Promise<VerdictMessage> {
+  async bind(verdict: VerdictMessage, seen?: SeenDelivery): Promise<VerdictMessage> {
     const key = caseText(verdict);
     const pending = this.#pending.get(key);
     const earlier = this.#verdicts.get(key) ?? (pending && (await pending));
@@ -95,7 +146,13 @@ export class ValidatorJournal {
         'a validator with one key runs once, on one data folder',
       );
     }
-    const writing = this.#append({ kind: 'verdict', atMs: this.nowMs(), verdict: toJson(verdict) }).then(() => verdict);
+    const record = {
+      kind: 'verdict',
+      atMs: this.nowMs(),
+      verdict: toJson(verdict),
+      ...(seen ? { seen } : {}),
+    } as const;
+    const writing = this.#append(record).then(() => verdict);
     this.#pending.set(key, writing);
     try {
       return await writing;
@@ -151,6 +208,8 @@ export class ValidatorJournal {
     this.#verdicts.clear();
     this.#ofOrder.clear();
     this.#epochs.clear();
+    this.#deliveries.length = 0;
+    this.#weights.clear();
     for (const record of kept) this.#take(record);
   }
 

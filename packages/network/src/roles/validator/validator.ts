@@ -28,6 +28,7 @@ import {
   type VerdictMessage,
 } from '../../messages/index.js';
 import type { Identity, Logger, Metrics, Service } from '../../node/index.js';
+import type { SeenDelivery } from '../../scoring/index.js';
 import type { ReceivedEvent } from '../../transport/client/follow-events.js';
 import { open, TransportError } from '../../transport/index.js';
 import { settlementOf } from '../peer/claim-earnings.js';
@@ -40,6 +41,7 @@ import { Contacts } from './contacts.js';
 import { SignedEpochs } from './signed-epochs.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
 import { type VerifyCase, VerifyPool } from './verify-pool.js';
+import { ProverWeights } from './weigh-provers.js';
 
 export interface ValidatorSettings {
   /** Cases verified at once. */
@@ -120,6 +122,7 @@ class Validator {
   #journal!: ValidatorJournal;
   #signed!: SignedEpochs;
   readonly #contacts = new Contacts();
+  #weights!: ProverWeights;
   /** Epochs that the chain has gone beyond. */
   readonly #posted = new Set<number>();
 
@@ -142,6 +145,10 @@ class Validator {
     const { dataDirectory, links, settings } = this.options;
     const directory = join(dataDirectory, 'validator');
     this.#journal = await ValidatorJournal.open(join(directory, 'journal'));
+    const { identity, network, ledger } = this.options;
+    this.#weights = new ProverWeights({
+      ...{ identity, network, ledger, journal: this.#journal, log: this.#log, signal: this.#stopping.signal },
+    });
     this.#signed = await SignedEpochs.open(join(directory, 'epochs'));
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
     this.#pool?.warm();
@@ -182,6 +189,7 @@ class Validator {
       if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
       else if (duty.kind === 'reveal') reveals.push(duty);
       else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
+      else if (duty.kind === 'weights') this.#weigh(link, duty.epoch);
       else this.#give(link, duty.epoch);
     }
     if (reveals.length > 0) await this.#reveal(link, reveals);
@@ -194,9 +202,14 @@ class Validator {
     if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
     else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
     else if (duty.kind === 'document') this.#give(link, duty.epoch);
+    else if (duty.kind === 'weights') this.#weigh(link, duty.epoch);
     // It may be about a case that we have not judged.
     else if (this.#journal.verdict(duty)) this.#begin(`reveal ${caseText(duty)}`, () => this.#reveal(link, [duty]));
     return true;
+  }
+
+  #weigh(link: GatewayLink, epoch: number): void {
+    this.#begin(`weights ${link.url}`, () => this.#weights.say(link, epoch));
   }
 
   /** Starts a task unless it runs already, or rests after an abstention. */
@@ -239,7 +252,7 @@ class Validator {
       this.#abstain(key, 'second-delivery', 'another proof of this attempt was judged before');
       return;
     }
-    const began = performance.now();
+    const [began, heardMs] = [performance.now(), Date.now()];
     const { answer, document } = await this.#examine(link, key, fetchCase, duty.proof);
     const { outcome, seconds } = answer;
     this.#seconds.observe(seconds);
@@ -252,7 +265,7 @@ class Validator {
     const { accepted } = outcome;
     const salt = bytesToHex(randomBytes(32));
     const verdict = { ...key, proofDigest, accepted, validator: this.#operator, salt };
-    const bound = await this.#journal.bind(verdict);
+    const bound = await this.#journal.bind(verdict, accepted ? deliveryOf(document, chunk, heardMs) : undefined);
     this.#abstained.delete(caseText(key));
     this.#verdicts.inc({ verdict: accepted ? 'accepted' : 'rejected' });
     const why = outcome.accepted ? {} : { code: outcome.code, path: outcome.path };
@@ -517,6 +530,12 @@ class Validator {
     const tries = this.#rest(`epoch ${epoch}`);
     this.#log[tries === 1 ? 'error' : 'debug']({ epoch, code, detail }, 'the epoch is not signed');
   }
+}
+
+/** How early the proof of a case was here; of one that was accepted, so that the chunk is in its manifest. */
+function deliveryOf({ lock, manifest }: CaseDocument, chunk: number, heardMs: number): SeenDelivery {
+  const { prover, deadline } = lock.message;
+  return { prover, workUnits: manifest.chunks[chunk].workUnits, marginMs: deadline * 1000 - heardMs };
 }
 
 const keyOf = ({ order, chunk, attempt }: CaseKeyParts) => ({ order, chunk, attempt });
