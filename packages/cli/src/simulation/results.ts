@@ -14,6 +14,7 @@ import type {
   ShockPoint,
   SpeedPoint,
   StallPoint,
+  WeightsPoint,
   WhalePoint,
 } from '@dsperse/network/simulation';
 
@@ -24,6 +25,7 @@ export interface Studies {
   readonly shock: readonly ShockPoint[];
   readonly speed: readonly SpeedPoint[];
   readonly selfDealing: readonly SelfDealingPoint[];
+  readonly weights: readonly WeightsPoint[];
   readonly blind: readonly BlindPoint[];
   readonly committee: readonly CommitteePoint[];
   readonly machines: readonly SharePoint[];

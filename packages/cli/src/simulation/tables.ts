@@ -61,14 +61,22 @@ function detection(results: SimulationResults): string {
       c.scenario,
       shareOf(c.attackerBps),
       String(c.wrongdoers),
-      String(c.uncaught),
+      String(c.uncaught - c.tooLateToTell),
+      String(c.tooLateToTell),
       c.detectionEpochs === undefined ? 'not all' : String(c.detectionEpochs),
       String(c.evicted),
     ]);
   return markdownTable(
     [
       { title: 'strategy' },
-      ...right('share', 'did wrong', 'never caught', 'epochs until the last was caught', 'lost their place'),
+      ...right(
+        'share',
+        'did wrong',
+        'never caught',
+        'first in the last epoch',
+        'epochs until the last was caught',
+        'lost their place',
+      ),
     ],
     rows,
   );
@@ -129,6 +137,19 @@ export const TABLES: Readonly<Record<string, (results: SimulationResults) => str
         p.minting ? 'yes' : 'no',
         two(p.strategy),
         two(p.honest),
+      ]),
+    ),
+  weights: ({ studies }) =>
+    studies.weights &&
+    table(
+      ['weights', 'share', 'validators', 'weighing by what they saw', 'provers', 'where theirs weigh so'],
+      studies.weights.map((p) => [
+        p.conduct === 'copy' ? 'copied' : 'all to friends',
+        shareOf(p.attackerBps),
+        two(p.validators),
+        two(p.validatorsHonest),
+        two(p.provers),
+        two(p.proversHonest),
       ]),
     ),
   blind: ({ studies }) =>

@@ -21,11 +21,13 @@ export interface Comparison {
   /** Over the first ask. */
   readonly price: number;
   readonly penalties: bigint;
-  /** Epochs from an agent's first wrong until it is seen; undefined where one of them never was. */
+  /** Epochs from an agent's first wrong until it is seen; undefined where one of them never was, though there was time. */
   readonly detectionEpochs: number | undefined;
   /** Agents that did wrong and were never caught, and all that did wrong. */
   readonly uncaught: number;
   readonly wrongdoers: number;
+  /** Of the uncaught, those whose first wrong was in the last epoch, and is settled after it. */
+  readonly tooLateToTell: number;
   readonly evicted: number;
   readonly gini: number;
   readonly topShare: number;
@@ -80,9 +82,13 @@ export function compare(
     fill: fillOf(result),
     price: priceOf(result),
     penalties: result.epochs.reduce((sum, { penalties }) => sum + penalties, 0n),
-    detectionEpochs: caught.length > 0 && caught.length === detection.length ? Math.max(...caught) : undefined,
+    detectionEpochs:
+      caught.length > 0 && caught.length + (isValidator ? 0 : result.tooLateToTell) === detection.length
+        ? Math.max(...caught)
+        : undefined,
     uncaught: errs ? detection.length - caught.length : 0,
     wrongdoers: errs ? detection.length : 0,
+    tooLateToTell: errs && !isValidator ? result.tooLateToTell : 0,
     evicted: result.evicted,
     gini: result.proverGini,
     topShare: result.proverTopShare,

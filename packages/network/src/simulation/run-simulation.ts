@@ -65,6 +65,8 @@ export interface SimulationResult {
   readonly firstPenalty: number | undefined;
   /** For each attacking prover that ever did wrong: epochs from its first wrong to its first penalty. */
   readonly proverDetection: readonly (number | undefined)[];
+  /** Of those that were not penalised, the ones that did their first wrong in the last epoch: its order ends after the run. */
+  readonly tooLateToTell: number;
   /** For each attacking validator: the first epoch in which it answered a canary wrongly. */
   readonly validatorDetection: readonly (number | undefined)[];
   /** Prover stakes that fell below the least stake. */
@@ -158,6 +160,9 @@ class Simulation {
           const caught = this.firstPenaltyOf.get(operator);
           return caught === undefined ? undefined : caught - (this.firstWrongOf.get(operator) as number) + 1;
         }),
+      tooLateToTell: theirs(this.provers).filter(({ operator }) => {
+        return this.firstWrongOf.get(operator) === this.plan.epochs && !this.firstPenaltyOf.has(operator);
+      }).length,
       validatorDetection: theirs(this.validators).map(({ operator }) => this.firstWrongOf.get(operator)),
       evicted: this.provers.filter(({ stake }) => stake < this.plan.parameters.proverStakeMin).length,
       proverGini: gini(incomes),

@@ -1,5 +1,7 @@
 /** Questions that are not a comparison of a strategy with honest work. */
+
 import { committeeOf, judgeByCommittee, recallScoreBps } from '../scoring/index.js';
+import type { WeightConduct } from './agents.js';
 import { compare, fillOf, priceOf, returnOf } from './compare.js';
 import { incomePerCost, ratio } from './measure.js';
 import { networkParameters } from './network-parameters.js';
@@ -86,22 +88,49 @@ export interface SelfDealingPoint {
   readonly honest: number;
 }
 
+/** What is minted where a study says that something is. */
+const MINTING = {
+  // A cap that gives 4,000 tokens a day.
+  cap: (4_000n * 10n ** 18n * 365n * 10_000n) / 1_000n,
+  yearBps: 1_000,
+  proverBps: 6_000,
+  validatorBps: 2_000,
+  feeMultipleBps: 9_999,
+};
+
 /** With and without an emission of four times what all orders pay in fees. */
 export function selfDealing(sharesBps: readonly number[], minting: boolean, rest: Rest): SelfDealingPoint[] {
-  const emission = {
-    // A cap that gives 4,000 tokens a day.
-    cap: (4_000n * 10n ** 18n * 365n * 10_000n) / 1_000n,
-    yearBps: 1_000,
-    proverBps: 6_000,
-    validatorBps: 2_000,
-    feeMultipleBps: 9_999,
-  };
-  const parameters = minting ? networkParameters({}, emission) : networkParameters();
+  const parameters = minting ? networkParameters({}, MINTING) : networkParameters();
   return sharesBps.map((validatorBps) => {
     const run = (selfDealingBps: number) =>
       returnOf(runSimulation(planOf({ selfDealingBps }, validatorBps, { ...rest, parameters })).attackers, 'both');
     return { validatorBps, minting, strategy: run(5_000), honest: run(0) };
   });
+}
+
+export interface WeightsPoint {
+  readonly conduct: WeightConduct;
+  readonly attackerBps: number;
+  /** Income per unit of cost of those who weigh so, and of the same agents where they weigh by what they saw. */
+  readonly validators: number;
+  readonly validatorsHonest: number;
+  readonly provers: number;
+  readonly proversHonest: number;
+}
+
+/** Validators that verify everything, but copy the weights of others, or give all weight to provers who are their friends. */
+export function otherWeights(conducts: readonly WeightConduct[], sharesBps: readonly number[], rest: Rest) {
+  const parameters = networkParameters({}, MINTING);
+  return conducts.flatMap((conduct) =>
+    sharesBps.map((attackerBps): WeightsPoint => {
+      const run = (weights: WeightConduct) => {
+        const { attackers } = runSimulation(planOf({ weights }, attackerBps, { ...rest, parameters }));
+        return [incomePerCost(attackers.validators), incomePerCost(attackers.provers)];
+      };
+      const [[validators, provers], [validatorsHonest, proversHonest]] = [run(conduct), run('seen')];
+      return { conduct, attackerBps, validators, validatorsHonest, provers, proversHonest };
+    }),
+  );
 }
 
 export interface BlindPoint {

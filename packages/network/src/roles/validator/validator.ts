@@ -532,10 +532,11 @@ class Validator {
   }
 }
 
-/** How early the proof of a case was here; of one that was accepted, so that the chunk is in its manifest. */
+/** How early the proof of a case was here. */
 function deliveryOf({ lock, manifest }: CaseDocument, chunk: number, heardMs: number): SeenDelivery {
   const { prover, deadline } = lock.message;
-  return { prover, workUnits: manifest.chunks[chunk].workUnits, marginMs: deadline * 1000 - heardMs };
+  const workUnits = manifest.chunks.find(({ index }) => index === chunk)?.workUnits ?? 0;
+  return { prover, workUnits, marginMs: deadline * 1000 - heardMs };
 }
 
 const keyOf = ({ order, chunk, attempt }: CaseKeyParts) => ({ order, chunk, attempt });
