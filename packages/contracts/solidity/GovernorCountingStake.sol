@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {GovernorCountingOverridable} from "@openzeppelin/contracts/governance/extensions/GovernorCountingOverridable.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IStakeVotes} from "./interfaces/IStakeVotes.sol";
 import {Leaves} from "./libraries/Leaves.sol";
 
@@ -10,6 +11,10 @@ import {Leaves} from "./libraries/Leaves.sol";
 /// are counted by GovernorCountingOverridable, stake in a tally of its own: the stake manager delegates its balance to
 /// nobody, so no token is in both.
 abstract contract GovernorCountingStake is GovernorCountingOverridable {
+    bytes32 public constant STAKE_OVERRIDE_BALLOT_TYPEHASH = keccak256(
+        "StakeOverrideBallot(uint256 proposalId,uint8 support,uint8 role,address operator,address voter,uint256 nonce,string reason)"
+    );
+
     struct StakeTally {
         uint256[3] votes;
         // 0: not cast; else support + 1.
@@ -46,10 +51,36 @@ abstract contract GovernorCountingStake is GovernorCountingOverridable {
         address operator,
         string calldata reason
     ) external returns (uint256 weight) {
-        _validateStateBitmap(proposalId, _encodeStateBitmap(ProposalState.Active));
-        weight = _countStakeOverride(proposalId, _msgSender(), support, role, operator);
-        emit StakeOverrideVoteCast(_msgSender(), proposalId, role, operator, support, weight, reason);
-        _tallyUpdated(proposalId);
+        return _castStakeOverride(proposalId, _msgSender(), support, role, operator, reason);
+    }
+
+    /// The same by the voter's signature, sent by anyone: over StakeOverrideBallot(uint256 proposalId,uint8 support,
+    /// uint8 role,address operator,address voter,uint256 nonce,string reason), with the voter's next nonce.
+    function castStakeOverrideVoteBySig(
+        uint256 proposalId,
+        uint8 support,
+        uint8 role,
+        address operator,
+        address voter,
+        string calldata reason,
+        bytes calldata signature
+    ) external returns (uint256 weight) {
+        bytes32 ballot = keccak256(
+            abi.encode(
+                STAKE_OVERRIDE_BALLOT_TYPEHASH,
+                proposalId,
+                support,
+                role,
+                operator,
+                voter,
+                _useNonce(voter),
+                keccak256(bytes(reason))
+            )
+        );
+        if (!SignatureChecker.isValidSignatureNow(voter, _hashTypedDataV4(ballot), signature)) {
+            revert GovernorInvalidSignature(voter);
+        }
+        return _castStakeOverride(proposalId, voter, support, role, operator, reason);
     }
 
     function hasVotedStakeOverride(uint256 proposalId, address account, uint8 role, address operator)
@@ -108,6 +139,20 @@ abstract contract GovernorCountingStake is GovernorCountingOverridable {
         tally.votes[support] += staked;
         tally.cast[account] = support + 1;
         return inWallets + staked;
+    }
+
+    function _castStakeOverride(
+        uint256 proposalId,
+        address voter,
+        uint8 support,
+        uint8 role,
+        address operator,
+        string calldata reason
+    ) private returns (uint256 weight) {
+        _validateStateBitmap(proposalId, _encodeStateBitmap(ProposalState.Active));
+        weight = _countStakeOverride(proposalId, voter, support, role, operator);
+        emit StakeOverrideVoteCast(voter, proposalId, role, operator, support, weight, reason);
+        _tallyUpdated(proposalId);
     }
 
     function _countStakeOverride(uint256 proposalId, address account, uint8 support, uint8 role, address operator)

@@ -271,6 +271,108 @@ describe('a vote', () => {
     expect(await stateOf(net, p)).toBe('succeeded');
   });
 
+  describe('by signature', () => {
+    const GOVERNOR_DOMAIN = { name: 'DSperse Governor', version: '1' };
+    const ballot = (types: readonly (readonly [string, string])[]) => types.map(([name, type]) => ({ name, type }));
+    const STAKE = {
+      StakeOverrideBallot: ballot([
+        ['proposalId', 'uint256'],
+        ['support', 'uint8'],
+        ['role', 'uint8'],
+        ['operator', 'address'],
+        ['voter', 'address'],
+        ['nonce', 'uint256'],
+        ['reason', 'string'],
+      ]),
+    };
+    const WALLET = {
+      OverrideBallot: ballot([
+        ['proposalId', 'uint256'],
+        ['support', 'uint8'],
+        ['voter', 'address'],
+        ['nonce', 'uint256'],
+        ['reason', 'string'],
+      ]),
+    };
+    const domain = (chainId = net.chainId) => {
+      return { ...GOVERNOR_DOMAIN, chainId, verifyingContract: net.at.governor };
+    };
+    const nonceOf = (who: Actor) => net.read<bigint>('governor', 'nonces', [who.address]);
+    async function signStake(by: Actor, change: object = {}, chainId?: number): Promise<Hex> {
+      const message = {
+        ...{ proposalId: id, support: AGAINST, role: VALIDATOR, operator: operator.address },
+        ...{ voter: delegator.address, nonce: await nonceOf(delegator), reason: 'mine', ...change },
+      };
+      return by.signTypedData({ domain: domain(chainId), types: STAKE, primaryType: 'StakeOverrideBallot', message });
+    }
+    const stakeArgs = (signature: Hex) => {
+      return [id, AGAINST, VALIDATOR, operator.address, delegator.address, 'mine', signature];
+    };
+
+    it('an override of stake is sent by anyone, once, and by nobody’s signature but the voter’s', async () => {
+      await open();
+      await cast(owner, FOR);
+      const refusal = async (signature: Hex) =>
+        net.refusal(other, 'governor', 'castStakeOverrideVoteBySig', stakeArgs(signature));
+      const good = await signStake(delegator);
+      const forged = [
+        await signStake(other),
+        await signStake(delegator, { support: FOR }),
+        await signStake(delegator, { role: PROVER }),
+        await signStake(delegator, { operator: other.address }),
+        await signStake(delegator, { nonce: 1n }),
+        await signStake(delegator, { reason: '' }),
+        await signStake(delegator, { proposalId: id + 1n }),
+        await signStake(delegator, {}, 1),
+        '0x' as const,
+      ];
+      for (const signature of forged) expect(await refusal(signature)).toBe('GovernorInvalidSignature');
+      await net.send(other, 'governor', 'castStakeOverrideVoteBySig', stakeArgs(good));
+      expect(await tally()).toEqual([tokens(300), tokens(700), 0n]);
+      expect(await refusal(good)).toBe('GovernorInvalidSignature');
+      expect(await refusal(await signStake(delegator))).toBe('GovernorAlreadyOverriddenVote');
+      expect(await refused(delegator, AGAINST)).toBe('GovernorAlreadyOverriddenVote');
+    });
+
+    it('an override of a delegate is sent by anyone, with the next nonce', async () => {
+      await net.send(delegator, 'token', 'delegate', [other.address]);
+      await open();
+      await cast(other, FOR);
+      const sent = async (nonce: bigint) => {
+        const message = { proposalId: id, support: AGAINST, voter: delegator.address, nonce, reason: 'mine' };
+        const typed = { domain: domain(), types: WALLET, primaryType: 'OverrideBallot' as const, message };
+        return [id, AGAINST, delegator.address, 'mine', await delegator.signTypedData(typed)];
+      };
+      const wrong = await sent(1n);
+      expect(await net.refusal(other, 'governor', 'castOverrideVoteBySig', wrong)).toBe('GovernorInvalidSignature');
+      await net.send(other, 'governor', 'castOverrideVoteBySig', await sent(0n));
+      expect(await tally()).toEqual([tokens(999_700), 0n, 0n]);
+      // One nonce for both kinds of ballot.
+      expect(await nonceOf(delegator)).toBe(1n);
+      await net.send(other, 'governor', 'castStakeOverrideVoteBySig', stakeArgs(await signStake(delegator)));
+      expect(await tally()).toEqual([ALLOCATION, 0n, 0n]);
+    });
+  });
+
+  it('is kept open by a late quorum once: one that is lost and brought back extends nothing', async () => {
+    await stake(delegator, tokens(600_000));
+    await open();
+    const deadline = await net.read<bigint>('governor', 'proposalDeadline', [id]);
+    const now = () => net.read<bigint>('governor', 'proposalDeadline', [id]);
+    await net.test.setNextBlockTimestamp({ timestamp: deadline - 40n });
+    await cast(owner, FOR);
+    expect(await now()).toBe(deadline + 10n);
+    // The quorum is gone.
+    await override(delegator, AGAINST);
+    await net.test.setNextBlockTimestamp({ timestamp: deadline + 10n });
+    await cast(holder, ABSTAIN);
+    expect(await now()).toBe(deadline + 10n);
+    await net.pass(1);
+    expect(await refused(other, FOR)).toBe('GovernorUnexpectedProposalState');
+    // More against than for.
+    expect(await stateOf(net, p)).toBe('defeated');
+  });
+
   it('is kept open where an override brings a late quorum', async () => {
     await stake(delegator, tokens(600_000));
     await open();
