@@ -40,7 +40,7 @@ const context: TraceContext = {
 const commitOf = (by: typeof one, epoch = 4, signer = by) =>
   signMessage(signer, network, 'WeightCommit', { epoch, validator: by.address, commitment: word(20) });
 async function codes(weights: Partial<EpochTrace['weights']>): Promise<string[]> {
-  const trace = { epoch: 5, closedAt: 9, validators, provers: [], orders: [], canaries: [] };
+  const trace = { epoch: 5, closedAt: 9, validators, provers: [], orders: [], endings: [], canaries: [] };
   const faults = await checkTrace({ ...trace, weights: { commits: [], reveals: [], ...weights } }, context);
   return faults.map(({ code, path }) => `${code} ${path}`);
 }

@@ -197,7 +197,13 @@ describe('an emission with a consensus', () => {
   function orderOf(k: number, prover: Address): EpochTrace['orders'][number] {
     const id = word(k);
     const at = { order: id, chunk: 0, attempt: 0 };
-    const terms = { requester: address(50), fingerprint: word(1), inputCommitment: word(2), salt: word(3) };
+    const terms = {
+      requester: address(50),
+      gateway: address(9),
+      fingerprint: word(1),
+      inputCommitment: word(2),
+      salt: word(3),
+    };
     const curve = { priceMin: 0n, priceMax: PRICE, rampSeconds: 0, budget: PRICE, deadline: 900 };
     const proofDigest = word(7);
     return {
@@ -235,6 +241,7 @@ describe('an emission with a consensus', () => {
         validators: VALIDATORS,
         provers: PROVERS.map((operator, k) => ({ operator, account: address(120 + k) })),
         orders: PROVERS.map((prover, k) => orderOf(k + 1, prover)),
+        endings: [],
         canaries: [],
         weights: { commits: [], reveals },
       },
@@ -271,6 +278,7 @@ describe('an emission with a consensus', () => {
         validators: VALIDATORS,
         provers: PROVERS.map((operator, k) => ({ operator, account: address(120 + k) })),
         orders: [orderOf(1, PROVERS[2])],
+        endings: [],
         canaries: [],
         weights: { commits: [], reveals: [1, 2, 3, 4].map(friends) },
       },

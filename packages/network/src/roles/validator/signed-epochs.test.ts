@@ -9,7 +9,16 @@ import { SignedEpochs } from './signed-epochs.js';
 const HOUR = 3_600_000;
 const documentOf = (epoch: number): EpochDocument => ({
   epoch,
-  trace: { epoch, closedAt: 1, validators: [], provers: [], orders: [], endings: [], canaries: [] },
+  trace: {
+    epoch,
+    closedAt: 1,
+    validators: [],
+    provers: [],
+    orders: [],
+    endings: [],
+    canaries: [],
+    weights: { commits: [], reveals: [] },
+  },
   previous: emptyState(),
 });
 
