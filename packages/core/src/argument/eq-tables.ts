@@ -4,7 +4,7 @@
  */
 import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import { eqVector, hadamard } from './ext-vector.js';
-import { Vector } from './vector.js';
+import { type KnownTables, Vector } from './vector.js';
 
 interface Node {
   /** By length. */
@@ -23,7 +23,7 @@ interface Known {
 
 const newNode = (): Node => ({ tables: new Map(), next: new Map() });
 
-export class EqTables {
+export class EqTables implements KnownTables {
   private readonly root = newNode();
   private readonly dots = new Map<Vector, Map<Vector, Ext>>();
   private readonly points = new Map<readonly Ext[], Known>();
@@ -95,7 +95,7 @@ export class EqTables {
     }
     let value = of.get(b);
     if (!value) {
-      value = Vector.dot(a, b);
+      value = Vector.dot(a, b, this);
       of.set(b, value);
     }
     return value;

@@ -90,7 +90,7 @@ export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqT
       const pieces = t.pieces.map((p) => ({
         row: p.row,
         scale: scaleOf(p),
-        point: point.slice(rows - p.logRows, rows),
+        table: tables.part(point, rows - p.logRows, rows),
       }));
       values = Vector.pieces(d, pieces);
     }

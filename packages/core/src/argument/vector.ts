@@ -3,13 +3,30 @@
  * follows from their points, and their entries are written out only where somebody reads them.
  */
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
-import { dot as dotEntries, type ExtVector, eqAt, eqPoints, eqVector, ones, total } from './ext-vector.js';
+import {
+  dot as dotEntries,
+  type ExtVector,
+  eqAt,
+  eqPoints,
+  eqVector,
+  extVector,
+  ones,
+  outer,
+  total,
+} from './ext-vector.js';
 
-/** The entries [row, row + 2^point.length) of a vector are scale·eq(point, ·); row is a multiple of their number. */
+/** The entries [row, row + table.length) of a vector are scale·table; row is a multiple of their number, a power of two. */
 export interface EqPiece {
   readonly row: number;
   readonly scale: Ext;
-  readonly point: readonly Ext[];
+  /** eq(point, ·), whole. */
+  readonly table: Vector;
+}
+
+/** Where tables are kept, and what is known of two of them. */
+export interface KnownTables {
+  at(point: readonly Ext[]): Vector;
+  dot(a: Vector, b: Vector): Ext;
 }
 
 export class Vector {
@@ -48,7 +65,7 @@ export class Vector {
   static pieces(length: number, pieces: readonly EqPiece[]): Vector {
     const write = (): ExtVector => {
       const entries = new Uint32Array(4 * length);
-      for (const p of pieces) entries.set(eqVector(p.point, p.scale), 4 * p.row);
+      for (const p of pieces) entries.set(outer(extVector([p.scale]), p.table.entries), 4 * p.row);
       return entries;
     };
     return new Vector(length, write, undefined, pieces);
@@ -66,16 +83,16 @@ export class Vector {
     return this.sum;
   }
 
-  /** Σ a[i]·b[i] of vectors of equal length. */
-  static dot(a: Vector, b: Vector): Ext {
+  /** Σ a[i]·b[i] of vectors of equal length; pieces of them are looked up in `known`. */
+  static dot(a: Vector, b: Vector, known: KnownTables): Ext {
     const { point: r, pieces: p } = a;
     const { point: s, pieces: q } = b;
     if (r && s && r.length === s.length) return eqSum(r, s, a.length);
-    const [x, y] = [p ?? (r && q && cut(r, q)), q ?? (s && p && cut(s, p))];
+    const [x, y] = [p ?? (r && q && cut(r, q, known)), q ?? (s && p && cut(s, p, known))];
     if (!x || !y || !isAligned(x, y)) return dotEntries(a.entries, b.entries);
     return x.reduce<Ext>((sum, piece, i) => {
       const scale = mul(piece.scale, y[i].scale);
-      return add(sum, mul(scale, eqPoints(piece.point, y[i].point)));
+      return add(sum, mul(scale, known.dot(piece.table, y[i].table)));
     }, ZERO);
   }
 
@@ -86,16 +103,17 @@ export class Vector {
 }
 
 /** eq(point, ·) in the pieces of another vector; undefined where one of them is not within the table. */
-function cut(point: readonly Ext[], like: readonly EqPiece[]): EqPiece[] | undefined {
-  if (like.some((p) => p.point.length > point.length)) return undefined;
-  return like.map(({ row, point: { length } }) => {
-    const high = point.length - length;
-    return { row, scale: eqAt(point.slice(0, high), row / 2 ** length), point: point.slice(high) };
+function cut(point: readonly Ext[], like: readonly EqPiece[], known: KnownTables): EqPiece[] | undefined {
+  const size = 2 ** point.length;
+  if (like.some(({ table }) => table.length > size)) return undefined;
+  return like.map(({ row, table: { length } }) => {
+    const high = Math.log2(size / length);
+    return { row, scale: eqAt(point.slice(0, high), row / length), table: known.at(point.slice(high)) };
   });
 }
 
 function isAligned(a: readonly EqPiece[], b: readonly EqPiece[]): boolean {
-  return a.length === b.length && a.every((p, i) => p.row === b[i].row && p.point.length === b[i].point.length);
+  return a.length === b.length && a.every((p, i) => p.row === b[i].row && p.table.length === b[i].table.length);
 }
 
 /** Σ_{i < length} eq(r, i), length <= 2^r.length: what is left of 1 in eqSum where the factors of a bit add up to it. */
