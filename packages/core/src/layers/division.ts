@@ -8,7 +8,7 @@
 import { broadcastAxes, broadcastMap, type Interval, identityMap, type RelationBuilder } from '../relation/builder.js';
 import type { ValueId } from '../relation/relation.js';
 import { ceilLog2, type LowerContext, type Lowered, roundToInt } from './lowering.js';
-import { finish, overflow, quotientGrid } from './rescale.js';
+import { finish, gridFor, overflow, quotientGrid } from './rescale.js';
 import { applyFunction, type Grid, rangeCheck } from './tables.js';
 
 const LIMIT = 2 ** 30;
@@ -98,22 +98,14 @@ export function lowerDivision(c: LowerContext): Lowered {
       scale: den.scale,
     };
   }
-  const q = quotientGrid(c);
-  const ratio = (hi < 0 ? -1 : 1) * (numerator.scale / (den.scale * q.scale));
-  // Both sides are multiplied by 2^t, so that the ratio is a precise integer.
   const top = b.get(numerator.value);
   const magnitude = Math.max(-top.lo, top.hi, 1);
-  let t = 0;
-  while (
-    !Number.isInteger(ratio * 2 ** t) &&
-    Math.abs(ratio) * 2 ** t < 2 ** 12 &&
-    Math.abs(ratio) * 2 ** (t + 2) * magnitude < LIMIT
-  )
-    t++;
+  const planned = quotientGrid(c);
+  const { q, ratio, t } = quotientPlan(c, planned, numerator.scale / den.scale, magnitude, b.get(den.value).hi);
   let signed = b.linear(`${c.name}/numerator`, dims, [
     {
       src: numerator.value,
-      coef: roundToInt(ratio * 2 ** t) * 2,
+      coef: (hi < 0 ? -1 : 1) * roundToInt(ratio * 2 ** t) * 2,
       map: broadcastMap(b.dims(numerator.value), dims),
     },
   ]);
@@ -135,6 +127,45 @@ export function lowerDivision(c: LowerContext): Lowered {
   const y = floorQuotient(b, `${c.name}/quotient`, num, divisor, dims, q);
   if (y === undefined) throw overflow(c);
   return finish(c, y, q);
+}
+
+/** How many times a quotient's unit is doubled where its sums do not fit. */
+const MOST_COARSER = 8;
+
+interface QuotientPlan {
+  readonly q: Grid;
+  /** Units of the result in one of the numerator's over one of the divisor's. */
+  readonly ratio: number;
+  /** Both sides are multiplied by 2^t, so that the ratio is a precise integer. */
+  readonly t: number;
+}
+
+/** The planned grid, or one that is so much coarser that the ratio is precise within 31 bits. */
+function quotientPlan(c: LowerContext, planned: Grid, units: number, magnitude: number, divisor: number): QuotientPlan {
+  const on = (q: Grid): QuotientPlan => {
+    const ratio = units / q.scale;
+    let t = 0;
+    while (!Number.isInteger(ratio * 2 ** t) && ratio * 2 ** t < 2 ** 12 && ratio * 2 ** (t + 2) * magnitude < LIMIT)
+      t++;
+    return { q, ratio, t };
+  };
+  const fits = ({ q, ratio, t }: QuotientPlan): boolean => {
+    const most = divisor * 2 ** (t + 1);
+    const numerator = 2 * roundToInt(ratio * 2 ** t) * magnitude + most / 2;
+    return numerator + Math.max(-q.lo, q.hi) * most + 2 ** ceilLog2(most + 1) < LIMIT * 2;
+  };
+  const isPrecise = ({ ratio, t }: QuotientPlan): boolean =>
+    Math.abs(roundToInt(ratio * 2 ** t) / (ratio * 2 ** t) - 1) < 2 ** -c.widths.bits;
+  const first = on(planned);
+  if (fits(first)) return first;
+  for (let coarser = 0; coarser <= MOST_COARSER; coarser++) {
+    const scale = planned.scale * 2 ** coarser;
+    const reach = planned.scale * (planned.hi + 1);
+    let plan = on(coarser === 0 ? planned : gridFor(scale, reach, c.widths.bits - coarser));
+    while (plan.t > 0 && !fits(plan)) plan = { ...plan, t: plan.t - 1 };
+    if (fits(plan) && isPrecise(plan)) return plan;
+  }
+  return first;
 }
 
 /** Input `index`, a constant made a value at a fine scale. */

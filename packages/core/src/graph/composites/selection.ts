@@ -235,10 +235,10 @@ export function scattered(
   const all = oneHot(c, offsets, [rows], n);
   const chosen = stays === undefined ? all : c.add('And', [all, c.reshape(stays, [rows, 1])]);
   const hot = c.add('Cast', [chosen], { to: c.typeCode(0) });
-  const updates = c.add('MatMul', [
-    c.add('Transpose', [hot], { perm: [1, 0] }),
-    c.reshape(c.node.inputs[2], [rows, width]),
-  ]);
+  const given = c.reshape(c.node.inputs[2], [rows, width]);
+  const turned = (x: string) => c.add('Transpose', [x], { perm: [1, 0] });
+  // Where they replace, a position has at most one update.
+  const updates = isAdded ? c.add('MatMul', [turned(hot), given]) : c.internal('Pick', [turned(chosen), given]);
   if (c.info(0).value?.data.every((x) => x === 0)) return updates;
   const data = c.reshape(c.node.inputs[0], [n, width]);
   if (isAdded) return c.add('Add', [data, updates]);
