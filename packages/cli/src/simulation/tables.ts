@@ -4,7 +4,8 @@ import { markdownTable, right } from '../bench/report/markdown.js';
 import type { SimulationResults } from './results.js';
 import { THIRD_BPS } from './run-simulations.js';
 
-const two = (x: number) => x.toFixed(2);
+/** Without a sign before nothing. */
+const two = (x: number) => x.toFixed(2).replace(/^-(0\.00)$/, '$1');
 const percent = (x: number) => `${(100 * x).toFixed(x > 0 && x < 0.0995 ? 1 : 0)} %`;
 const shareOf = (bps: number) => `${bps / 100} %`;
 
