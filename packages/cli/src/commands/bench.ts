@@ -63,7 +63,10 @@ export function benchCommand(perform: Perform): Command {
       .option('--workers <n>', 'most threads; one for each core where nothing is said')
       .option('--no-slicing', 'leave out cutting a model into 1, 2, 4, … slices')
       .option('--limit <minutes>', 'of one model', '20')
-      .option('--total <minutes>', 'of everything: no model is begun later')
+      .option(
+        '--total <minutes>',
+        'of everything: no model is begun later; of --network: how long its memory is watched',
+      )
       .option('--write', 'keep the results in docs/bench/results.json')
       .option('--peers', 'run other systems beside ours; they are installed for that, outside of the project')
       .option('--browser', 'compile, prove and verify in Chromium instead')
@@ -178,12 +181,14 @@ function partsOf(names: string | undefined): readonly NetworkPart[] {
   });
 }
 
-async function measureNetwork({ all, write, part }: BenchOptions, terminal: Terminal): Promise<Outcome> {
+async function measureNetwork({ all, write, part, total }: BenchOptions, terminal: Terminal): Promise<Outcome> {
   const parts = partsOf(part);
+  const usual = all ? FULL_PLAN : QUICK_PLAN;
+  const plan = total ? { ...usual, memorySeconds: 60 * parseWhole('--total', total, 1, 10_000) } : usual;
   const before = write ? readNetworkResults() : undefined;
   const progress = terminal.progress();
   try {
-    const found = await runNetworkBench(all ? FULL_PLAN : QUICK_PLAN, parts, progress, (soFar) => {
+    const found = await runNetworkBench(plan, parts, progress, (soFar) => {
       if (write) writeNetworkResults(before, soFar);
     });
     progress.done();
