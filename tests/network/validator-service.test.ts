@@ -71,6 +71,7 @@ let epoch: EpochDocument | undefined;
 let head: { last: number; next: number; root: Hex };
 let cancelled: boolean;
 let refusals: unknown[];
+let isLate: boolean;
 let logged: { msg: string; code?: string; detail?: string }[];
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'dsperse-validator-'));
@@ -86,6 +87,7 @@ beforeEach(async () => {
   head = { last: 0, next: 1, root: zeroHash };
   cancelled = false;
   refusals = [];
+  isLate = false;
   logged = [];
 });
 afterEach(async () => {
@@ -129,7 +131,7 @@ function answer(asked: Asked) {
   if (path === '/v1/verdicts') {
     verdicts.push(...(jsonOf(asked) as { verdicts: Signed<VerdictMessage>[] }).verdicts);
     duties = duties.filter((d) => d.kind !== 'reveal');
-    return { json: {} };
+    return { json: isLate ? { late: [{ order: order.id, chunk: 0, attempt: 0 }] } : {} };
   }
   if (path === '/v1/epochs/1' && asked.method === 'PUT') return { json: {} };
   if (path === '/v1/epochs/1' && epoch) return { json: epoch };
@@ -471,6 +473,31 @@ describe('epochs', () => {
     await refused('foreign-verdict', `${order.id}/0/0 is left out`);
     // The gateway can settle the rest without it.
     expect(refusals).toEqual([{ code: 'foreign-verdict', orders: [order.id] }]);
+  });
+
+  it('are not signed without our verdict, where the gateway had said that it has it', async () => {
+    const trace = await judged();
+    const [only] = trace.orders;
+    const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map((a) => ({ ...a, verdicts: [] })) }));
+    const without = { ...trace, orders: [{ ...only, chunks }] };
+    await until(() => fake.times('POST', '/v1/verdicts') > 0, 'the verdict');
+    await propose(without);
+    await refused('foreign-verdict', `our verdict on ${order.id}/0/0`);
+    // The same after a restart: what was taken stands in the journal.
+    await crash(services[0]);
+    logged = [];
+    fake.asked.length = 0;
+    await start();
+    await refused('foreign-verdict', `our verdict on ${order.id}/0/0`);
+  });
+
+  it('are signed without our verdict where it came too late', async () => {
+    isLate = true;
+    const trace = await judged();
+    const [only] = trace.orders;
+    const chunks = only.chunks.map((c) => ({ ...c, attempts: c.attempts.map((a) => ({ ...a, verdicts: [] })) }));
+    await propose({ ...trace, orders: [{ ...only, chunks }] });
+    await until(() => signatures.length === 1, 'the signature');
   });
 
   it('are not signed where an order of which we judged proofs is settled at nothing, as if it had never been cut', async () => {

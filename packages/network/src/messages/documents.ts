@@ -264,6 +264,10 @@ export const weightRevealSchema: z.ZodType<WeightReveal> = z.strictObject({
 
 export const verdictsSchema = z.strictObject({ verdicts: z.array(signedSchema('Verdict')).min(1).max(256) });
 
+/** Of the verdicts that were sent those that came too late to count: all others will stand in the trace. */
+export const takenSchema = z.strictObject({ late: z.array(z.strictObject(chunkKey)).max(256).optional() });
+export type TakenVerdicts = z.infer<typeof takenSchema>;
+
 /** Why a validator does not sign an epoch, where some of its orders are at fault: without them it may sign. */
 export const refusalSchema = z.strictObject({
   code: z.string().max(64),

@@ -24,6 +24,7 @@ import {
   releaseSchema,
   signedSchema,
   submitSchema,
+  takenSchema,
   verdictsSchema,
   weightRevealSchema,
   workSchema,
@@ -407,11 +408,8 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       auth: 'signed',
       summary: 'verdicts that open commitments',
       request: verdictsSchema,
-      response: done,
-      handle: async ({ sender, body }) => {
-        await takeVerdicts(g, await validator(sender), body.verdicts);
-        return {};
-      },
+      response: takenSchema,
+      handle: async ({ sender, body }) => takeVerdicts(g, await validator(sender), body.verdicts),
     }),
     jsonRoute({
       method: 'POST',

@@ -7,6 +7,7 @@ import {
   isSignedBy,
   type Signed,
   sealingContext,
+  type TakenVerdicts,
   toJson,
   type VerdictCommit,
   type VerdictMessage,
@@ -106,12 +107,14 @@ export async function takeCommits(
 /**
  * Verdicts are taken from the reveal on, where they open the commitment that the validator made; none that would change
  * what came of an order that ended undecided.
+ * @returns those that were not taken, as they came too late
  */
 export async function takeVerdicts(
   g: GatewayContext,
   sender: Address,
   verdicts: readonly Signed<VerdictMessage>[],
-): Promise<void> {
+): Promise<TakenVerdicts> {
+  const late: { order: Hex; chunk: number; attempt: number }[] = [];
   for (const signed of verdicts) {
     const v = signed.message;
     if (v.validator !== sender || !isSignedBy(g.network, 'Verdict', signed, sender)) {
@@ -142,6 +145,13 @@ export async function takeVerdicts(
        on conflict do nothing`,
       [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
     );
+    const { order, chunk, attempt } = v;
+    const [taken] = await g.sql.query(
+      'select 1 from verdicts where order_id = $1 and idx = $2 and attempt = $3 and validator = $4',
+      [order, chunk, attempt, sender],
+    );
+    if (!taken) late.push({ order, chunk, attempt });
     if (!v.accepted || (await isQuorum(g, 'verdicts', v))) g.wake(v.order);
   }
+  return late.length > 0 ? { late } : {};
 }

@@ -25,7 +25,7 @@ import { caseText, type ValidatorJournal } from './validator-journal.js';
 export interface EpochContext {
   readonly ledger: Ledger;
   readonly validator: Address;
-  readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'epoch'>;
+  readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'wasTaken' | 'epoch'>;
   /** What this validator saw of gateways. */
   readonly contacts: Pick<Contacts, 'wasThere'>;
   /** The verifier key of a program. */
@@ -161,7 +161,8 @@ async function checkStateByLeaves(
 }
 
 /**
- * A verdict or commitment in our name that we did not sign, or a proof that we judged and that the trace does not have. All that
+ * A verdict or commitment in our name that we did not sign, a proof that we judged and that the trace does not have, or our verdict
+ * on it where the gateway had said that it has it. All that
  * we judged of an order is settled with it: so nobody settles it without the proofs that were delivered for it, nor hides one
  * that was wrong, be it the order's gateway or another.
  */
@@ -171,6 +172,9 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
   const isOurs = (address: Address) => lower(address) === lower(validator);
   /** Digest of the proof, by attempt. */
   const listed = new Map<string, Hex>();
+  const said = new Set<string>();
+  // A verdict of one that has no stake any more counts for nothing, and is not listed.
+  const isActive = trace.validators.some(({ operator }) => isOurs(operator));
   const attempts = trace.orders.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.attempts));
   for (const { lock, receipt, commits, verdicts } of [...attempts, ...trace.canaries]) {
     const own = journal.verdict(lock.message);
@@ -181,6 +185,7 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
     }
     for (const { message } of verdicts.filter((x) => isOurs(x.message.validator))) {
       if (!own || canonicalJson(own) !== canonicalJson(message)) fault(lock.message.order, `verdict on ${where}`);
+      said.add(where);
     }
   }
   for (const canary of trace.canaries) {
@@ -194,6 +199,8 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
   for (const { id } of trace.orders) {
     const missing = journal.verdictsOn(id).find((own) => listed.get(caseText(own)) !== lower(own.proofDigest));
     if (missing) fault(id, `the proof that we judged of ${caseText(missing)} is left out`);
+    const unsaid = journal.verdictsOn(id).find((own) => journal.wasTaken(own) && !said.has(caseText(own)));
+    if (unsaid && isActive) fault(id, `our verdict on ${caseText(unsaid)}, which the gateway had, is left out`);
   }
   return faults;
 }

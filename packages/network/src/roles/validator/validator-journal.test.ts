@@ -56,6 +56,20 @@ describe('verdicts', () => {
     await journal.bind({ ...verdict, attempt: 1, accepted: false });
   });
 
+  it('are known by their order, and as taken where a gateway had them, also after a crash', async () => {
+    const second = { ...verdict, attempt: 1, accepted: false };
+    await journal.bind(verdict);
+    await journal.bind(second);
+    await journal.bind({ ...verdict, order: word(8) });
+    // What was never bound is not taken.
+    await journal.take([second, { ...verdict, attempt: 2 }]);
+    for (const reopened of [false, true]) {
+      if (reopened) await reopen();
+      expect(journal.verdictsOn(`0x${word(1).slice(2).toUpperCase()}`)).toEqual([verdict, second]);
+      expect([0, 1, 2].map((attempt) => journal.wasTaken({ ...verdict, attempt }))).toEqual([false, true, false]);
+    }
+  });
+
   it('bind after a crash, also where the end of the file is torn', async () => {
     await journal.bind(verdict);
     await journal.close();

@@ -26,6 +26,8 @@ type ValidatorRecord =
       readonly seen?: SeenDelivery;
     }
   | { readonly kind: 'weights'; readonly atMs: number; readonly epoch: number; readonly reveal: unknown }
+  /** The gateway has these verdicts of ours, by `caseText`. */
+  | { readonly kind: 'taken'; readonly atMs: number; readonly cases: readonly string[] }
   | { readonly kind: 'epoch'; readonly atMs: number; readonly root: unknown; readonly state: unknown };
 
 const verdictSchema = messageSchema('Verdict');
@@ -54,6 +56,7 @@ export interface Weighed {
 
 export class ValidatorJournal {
   readonly #verdicts = new Map<string, VerdictMessage>();
+  readonly #taken = new Set<string>();
   readonly #ofOrder = new Map<string, VerdictMessage[]>();
   readonly #epochs = new Map<number, { readonly root: EpochRoot; readonly state: SettlementState | undefined }>();
   readonly #deliveries: { readonly atMs: number; readonly seen: SeenDelivery }[] = [];
@@ -95,6 +98,10 @@ export class ValidatorJournal {
       this.#weights.set(weightCommitmentOf(reveal), { atMs: record.atMs, epoch: record.epoch, reveal });
       return;
     }
+    if (record.kind === 'taken') {
+      for (const key of record.cases) this.#taken.add(key);
+      return;
+    }
     const root = rootSchema.parse(record.root);
     const state = record.state === undefined ? undefined : settlementStateSchema.parse(record.state);
     this.#epochs.set(root.epoch, { root, state });
@@ -102,6 +109,16 @@ export class ValidatorJournal {
 
   verdict(key: CaseKeyParts): VerdictMessage | undefined {
     return this.#verdicts.get(caseText(key));
+  }
+
+  /** A gateway said that it has these verdicts: from then on it cannot leave them out. */
+  async take(keys: readonly CaseKeyParts[]): Promise<void> {
+    const cases = keys.map(caseText).filter((key) => this.#verdicts.has(key) && !this.#taken.has(key));
+    if (cases.length > 0) await this.#append({ kind: 'taken', atMs: this.nowMs(), cases });
+  }
+
+  wasTaken(key: CaseKeyParts): boolean {
+    return this.#taken.has(caseText(key));
   }
 
   /** All verdicts on attempts at the order. */
@@ -207,6 +224,7 @@ export class ValidatorJournal {
     this.#records = kept;
     this.#verdicts.clear();
     this.#ofOrder.clear();
+    this.#taken.clear();
     this.#epochs.clear();
     this.#deliveries.length = 0;
     this.#weights.clear();

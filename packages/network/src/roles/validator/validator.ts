@@ -23,6 +23,7 @@ import {
   sealingContext,
   signMessage,
   type TensorBundle,
+  takenSchema,
   toJson,
   type VerdictCommit,
   type VerdictMessage,
@@ -416,23 +417,29 @@ class Validator {
         'verdicts are asked for that the journal does not have',
       );
     }
-    const options = { idempotent: true, signal: this.#stopping.signal };
     for (let at = 0; at < known.length; at += 256) {
       const verdicts = await Promise.all(
         known.slice(at, at + 256).map((v) => signMessage(identity.account, network, 'Verdict', v)),
       );
       try {
-        await link.post('/v1/verdicts', { verdicts }, nothing, options);
+        await this.#send(link, verdicts);
       } catch (error) {
         if (!(error instanceof TransportError) || error.retryable || verdicts.length === 1) throw error;
         // One that is refused must not hold back the others.
         for (const verdict of verdicts) {
-          await link.post('/v1/verdicts', { verdicts: [verdict] }, nothing, options).catch((err) => {
+          await this.#send(link, [verdict]).catch((err) => {
             this.#log.warn({ err, ...keyOf(verdict.message) }, 'a verdict was refused');
           });
         }
       }
     }
+  }
+
+  async #send(link: GatewayLink, verdicts: readonly Signed<VerdictMessage>[]): Promise<void> {
+    const options = { idempotent: true, signal: this.#stopping.signal };
+    const { late = [] } = await link.post('/v1/verdicts', { verdicts }, takenSchema, options);
+    const missed = new Set(late.map(caseText));
+    await this.#journal.take(verdicts.map((v) => v.message).filter((v) => !missed.has(caseText(v))));
   }
 
   async #signEpoch(link: GatewayLink, epoch: number): Promise<void> {
