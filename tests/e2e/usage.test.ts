@@ -99,6 +99,11 @@ const BAD: readonly (readonly [string, readonly string[], RegExp])[] = [
     /foreign is a dir/,
   ],
   ['a network where something else is', ['up', '-d', at('foreign')], /is not a network/],
+  [
+    'a file below a file to write',
+    ['run', at('program'), '-i', sample('3.json'), '-o', at('text.json/x')],
+    /text\.json\/x is not a directory$/,
+  ],
   ['nothing to inspect', ['inspect', at('foreign')], /neither a program nor a run/],
 ];
 

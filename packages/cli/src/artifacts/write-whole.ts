@@ -61,7 +61,8 @@ export async function writeWholeFile(path: string, data: Uint8Array | string, mo
     }
     await rename(partial, path);
   } catch (e) {
-    await rm(partial, { force: true, recursive: true });
+    // Where it could not be written, removing it may fail, too: what is told is why.
+    await rm(partial, { force: true, recursive: true }).catch(() => undefined);
     throw about(path, e);
   } finally {
     release();
@@ -88,7 +89,7 @@ export async function writeWholeDirectory(path: string, fill: (directory: string
       await rename(partial, path);
     }
   } catch (e) {
-    await rm(partial, { recursive: true, force: true });
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     throw about(path, e);
   } finally {
     release();

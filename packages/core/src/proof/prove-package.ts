@@ -99,7 +99,7 @@ export function prepareUnit(kernels: Kernels, unit: ProofUnit, store?: Constants
       throw new ProvingError(
         'broken-package',
         `the constants of slice ${unit.index} are not those of its root`,
-        'fetch the package again',
+        'fetch the package again, or compile the model again with this version',
       );
     }
     return tree;
