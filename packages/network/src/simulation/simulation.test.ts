@@ -6,6 +6,7 @@ import {
   censoringByCustomers,
   compare,
   networkParameters,
+  otherWeights,
   planOf,
   runSimulation,
   SCENARIOS,
@@ -86,6 +87,12 @@ describe('a simulation', () => {
     expect(run(3_334)).toBe(0);
     expect(run(THIRD_BPS)).toBeGreaterThan(0);
   }, 60_000);
+
+  it('pays validators less for weights that they copied, and for weights of friends alone', () => {
+    for (const { validators, validatorsHonest } of otherWeights(['copy', 'friends'], [1_000, THIRD_BPS], SMALL)) {
+      expect(validators).toBeLessThan(validatorsHonest);
+    }
+  }, 120_000);
 
   it('lets colluders through with two thirds, and no sooner', () => {
     const run = (bps: number) => runSimulation(planOf(scenarioOf('colluding').attack, bps, { ...SMALL, epochs: 3 }));
