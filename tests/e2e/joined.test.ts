@@ -43,7 +43,7 @@ describe('prove --joined', () => {
     const { json } = await prove('small', '--joined', '--memory', '0.001', '--prover', 'alice');
     expect(json.slices.map((s: { index: number }) => s.index)).toEqual([0, 1, 2, 3, 4, 5]);
     expect((await verify('small')).code).toBe(0);
-    const inBetween = await prove('between', '--joined', '--memory', '0.16', '--prover', 'bob');
+    const inBetween = await prove('between', '--joined', '--memory', '0.156', '--prover', 'bob');
     const { slices } = inBetween.json;
     expect(slices.length).toBeGreaterThan(1);
     expect(slices.length).toBeLessThan(6);

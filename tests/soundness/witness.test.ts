@@ -176,18 +176,18 @@ describe('lookups', () => {
   });
 
   it('reject a false cell that is made up for by a padding leaf', () => {
-    // Leaves of `narrow`, [3,5] padded to [3,8], begin somewhere; its cell 5 is padding.
+    // Leaves of `narrow`, [3,5] laid down as [5,3] and padded to [5,4], begin somewhere; the fourth is padding.
     const { layout } = attempt(model, modes).shape.lookups[0];
     const at = layout.tensors[0].pieces[0].offset;
-    const values = lie(model, { narrow: (x) => changed(x, { 4: 5 }) });
+    const values = lie(model, { narrow: (x) => changed(x, { 0: 5 }) });
     let first = true;
     const bad = attempt(model, modes, {
       ...values,
       kernels: (k) => ({
         fractionUp(dstP, dstQ, p, q, n) {
           if (first) {
-            k.writeExt(p + 16 * (at + 5), [P - 1, 0, 0, 0]);
-            k.writeExt(q + 16 * (at + 5), k.readExt(q + 16 * (at + 4)));
+            k.writeExt(p + 16 * (at + 3), [P - 1, 0, 0, 0]);
+            k.writeExt(q + 16 * (at + 3), k.readExt(q + 16 * at));
           }
           first = false;
           k.fractionUp(dstP, dstQ, p, q, n);
