@@ -1,4 +1,5 @@
 /** Programs run and proven in one process, at the preset for tests. */
+import { expect } from 'vitest';
 import type { Tensor } from '../../packages/core/src/graph/index.js';
 import type { Kernels } from '../../packages/core/src/kernels/index.js';
 import { type CompiledProgram, quantizeInputs } from '../../packages/core/src/program/index.js';
@@ -7,6 +8,7 @@ import {
   decodeSlicePackage,
   executeSlice,
   fromHex,
+  inferSlice,
   joinPackages,
   proveUnit,
 } from '../../packages/core/src/proof/prove-index.js';
@@ -58,6 +60,7 @@ export function proveProgram(
   for (const count of options.joined ?? decoded.map(() => 1)) {
     const unit = joinPackages(verifierKey, decoded.slice(index, index + count));
     const execution = executeSlice(unit, values, kernels);
+    expect(inferSlice(unit, values, kernels), 'inference that forgets').toEqual(execution.outputs);
     for (const [name, data] of execution.outputs) values.set(name, data);
     const boundary = new Map(
       [...unit.inputs, ...unit.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),

@@ -71,6 +71,15 @@ const cases: readonly [string, number[], number[], number[], number[], AxisIndex
       axis(4),
     ],
   ],
+  [
+    'windows in runs of four',
+    [5, 4, 5],
+    [2, 2],
+    [5, 6],
+    [2, 2, 5],
+    [window(1, 1, 3, 0), window(2, 1, 4, 0)],
+    [axis(3), axis(4), axis(0)],
+  ],
   ['few rows', [2, 9], [11], [11, 9], [2, 11], [axis(2), axis(1)], [axis(0), axis(2)]],
   ['element by element', [6, 8], [], [6, 8], [8], [axis(0), axis(1)], [axis(1)]],
 ];

@@ -49,10 +49,7 @@ export function contractOn(kernels: Kernels): Contract {
         gather(kernels.i32(x, k * count), left.data, left.reading.start + aBatch[g], aSum, some);
         kernels.matmulInt(y, w, x, m, k, count);
         const result = kernels.i32(y, m * count);
-        for (let r = 0; r < m; r++) {
-          const to = toBatch[g] + toRow[r];
-          for (let c = 0; c < count; c++) out[to + toColumn[from + c]] = result[r * count + c];
-        }
+        scatter(out, result, toBatch[g], toRow, toColumn.subarray(from, from + count));
       }
     }
     kernels.release(mark);
@@ -72,14 +69,43 @@ function offsetsOf(steps: readonly number[], indices: readonly number[], sizes: 
   return out;
 }
 
+/** The largest number that offsets come in runs of: each follows the one before it, but for the first of a run. */
+function runOf(offsets: Int32Array): number {
+  let run = offsets.length;
+  for (let i = 1, since = 1; i < offsets.length; i++, since++) {
+    if (offsets[i] === offsets[i - 1] + 1) continue;
+    // Runs of two lengths are runs of what divides both.
+    for (let rest = since; rest > 0; ) [run, rest] = [rest, run % rest];
+    since = 0;
+  }
+  return run;
+}
+
 /** dst[i][j] = src[start + outer[i] + inner[j]]. */
 function gather(dst: Int32Array, src: Int32Array, start: number, outer: Int32Array, inner: Int32Array): void {
   const n = inner.length;
-  const contiguous = inner[n - 1] - inner[0] === n - 1 && inner.every((x, j) => x === inner[0] + j);
-  for (let i = 0; i < outer.length; i++) {
+  const run = runOf(inner);
+  for (let i = 0, to = 0; i < outer.length; i++) {
     const from = start + outer[i];
-    const to = i * n;
-    if (contiguous) dst.set(src.subarray(from + inner[0], from + inner[0] + n), to);
-    else for (let j = 0; j < n; j++) dst[to + j] = src[from + inner[j]];
+    if (run === n) {
+      dst.set(src.subarray(from + inner[0], from + inner[0] + n), to);
+      to += n;
+      continue;
+    }
+    for (let j = 0; j < n; j += run) {
+      for (let k = from + inner[j], end = k + run; k < end; k++) dst[to++] = src[k];
+    }
+  }
+}
+
+/** dst[start + outer[i] + inner[j]] = src[i][j]. */
+function scatter(dst: Int32Array, src: Int32Array, start: number, outer: Int32Array, inner: Int32Array): void {
+  const n = inner.length;
+  const isOneRun = runOf(inner) === n;
+  for (let i = 0; i < outer.length; i++) {
+    const to = start + outer[i];
+    const from = i * n;
+    if (isOneRun) dst.set(src.subarray(from, from + n), to + inner[0]);
+    else for (let j = 0; j < n; j++) dst[to + inner[j]] = src[from + j];
   }
 }

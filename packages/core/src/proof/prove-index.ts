@@ -14,6 +14,7 @@ export {
   deriveSalt,
   type ExecutableSlice,
   executeSlice,
+  inferSlice,
   type ProveContext,
   prepareSlice,
   prepareUnit,

@@ -39,10 +39,17 @@ export type ExecutableSlice = Pick<ProofUnit, 'index' | 'relation' | 'constants'
  * @param kernels speed it up; the numbers are the same without
  * @throws InputError `missing-tensor`, `bad-boundary`; ProvingError `out-of-range` where the program was not made for them
  */
-export function executeSlice(
+export const executeSlice = (
   slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels?: Kernels,
+): SliceExecution => run(slice, inputs, kernels, false);
+
+function run(
+  slice: ExecutableSlice,
+  inputs: ReadonlyMap<string, Int32Array>,
+  kernels: Kernels | undefined,
+  outputsOnly: boolean,
 ): SliceExecution {
   const given = slice.inputs.map((name) => {
     const data = inputs.get(name);
@@ -63,10 +70,18 @@ export function executeSlice(
     }
     return data;
   });
-  const values = execute(slice.relation, slice.constants, given, kernels && contractOn(kernels));
+  const wanted = outputsOnly ? slice.relation.outputs : undefined;
+  const values = execute(slice.relation, slice.constants, given, kernels && contractOn(kernels), wanted);
   const outputs = new Map(slice.outputs.map((name, i) => [name, values.get(slice.relation.outputs[i])]));
   return { values, outputs };
 }
+
+/** Integer inference of one slice where nothing is proven: what it makes, in the memory that this takes. See executeSlice. */
+export const inferSlice = (
+  slice: ExecutableSlice,
+  inputs: ReadonlyMap<string, Int32Array>,
+  kernels?: Kernels,
+): ReadonlyMap<string, Int32Array> => run(slice, inputs, kernels, true).outputs;
 
 /** The salt of a boundary tensor's commitment: BLAKE3 of the run's secret (32 random bytes) and the tensor's name. */
 export function deriveSalt(secret: Uint8Array, tensor: string): Uint8Array {

@@ -4,6 +4,7 @@
  */
 import { InvariantError, ProvingError } from '../base/errors.js';
 import { addReading, type Contract, contractInto } from './execute-contract.js';
+import { isSame, lastReaders } from './last-readers.js';
 import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
@@ -12,10 +13,30 @@ export interface ExecutedValues {
   get(id: ValueId): Int32Array;
 }
 
+/** Arrays of zeros, where arrays that nobody reads any more are used again. */
+class Arrays {
+  private readonly free = new Map<number, Int32Array[]>();
+
+  /** @param reuses whether arrays that are given back are used again */
+  constructor(private readonly reuses: boolean) {}
+
+  take(size: number): Int32Array {
+    return this.free.get(size)?.pop()?.fill(0) ?? new Int32Array(size);
+  }
+
+  give(array: Int32Array): void {
+    if (!this.reuses) return;
+    const same = this.free.get(array.length);
+    if (same) same.push(array);
+    else this.free.set(array.length, [array]);
+  }
+}
+
 /**
  * @param constants numbers of the constant values
  * @param inputs numbers of relation.inputs, in order
  * @param contract how contractions are computed; all ways give the same numbers
+ * @param wanted what is asked for afterwards; memory of the rest is used again after its last reader. All where not given
  * @throws ProvingError('out-of-range') where a value leaves its declared interval
  */
 export function execute(
@@ -23,9 +44,12 @@ export function execute(
   constants: ReadonlyMap<ValueId, Int32Array>,
   inputs: readonly Int32Array[],
   contract: Contract = contractInto,
+  wanted?: readonly ValueId[],
 ): ExecutedValues {
   const values: Int32Array[] = [];
   const get = (id: ValueId): Int32Array => values[id];
+  const arrays = new Arrays(wanted !== undefined);
+  const last = wanted && lastReaders(relation, wanted);
   relation.values.forEach((v, id) => {
     const size = sizeOf(v.dims);
     switch (v.kind) {
@@ -36,20 +60,21 @@ export function execute(
         values[id] = constants.get(id) as Int32Array;
         break;
       case 'witness':
-        values[id] = generate(relation, v.gen, v.name, get);
+        values[id] = generate(relation, v.gen, v.name, get, arrays);
         break;
       case 'linear': {
-        if (v.offset === 0 && v.terms.length === 1 && v.terms[0].coef === 1 && v.terms[0].map.kind === 'reshape') {
+        if (isSame(v)) {
           values[id] = get(v.terms[0].src);
           break;
         }
-        const sum = new Int32Array(size).fill(v.offset);
+        const sum = arrays.take(size);
+        if (v.offset !== 0) sum.fill(v.offset);
         for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef);
         values[id] = sum;
         break;
       }
       case 'contract': {
-        const out = new Int32Array(size);
+        const out = arrays.take(size);
         contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims);
         values[id] = out;
         break;
@@ -57,37 +82,63 @@ export function execute(
     }
     if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
     checkRange(values[id], v.lo, v.hi, v.name);
+    for (const done of last?.get(id) ?? []) arrays.give(values[done]);
   });
   return { get };
 }
 
 function checkRange(data: Int32Array, lo: number, hi: number, name: string): void {
-  for (let i = 0; i < data.length; i++) {
-    if (data[i] < lo || data[i] > hi) {
-      throw new ProvingError(
-        'out-of-range',
-        `${name} holds ${data[i]}, outside the range [${lo}, ${hi}] that the program was made for`,
-        'compile again, calibrated with inputs like this one (--calibrate)',
-      );
-    }
+  // As one comparison without a sign, of four numbers at a time: this reads every number of the inference once more.
+  const from = Math.max(lo, -(2 ** 31)) | 0;
+  const width = (Math.min(hi, 2 ** 31 - 1) - from) >>> 0;
+  const outside = (x: number): boolean => (x - from) >>> 0 > width;
+  const whole = data.length - (data.length % 4);
+  let at = 0;
+  while (
+    at < whole &&
+    !(outside(data[at]) || outside(data[at + 1]) || outside(data[at + 2]) || outside(data[at + 3]))
+  ) {
+    at += 4;
+  }
+  for (; at < data.length; at++) {
+    if (!outside(data[at])) continue;
+    throw new ProvingError(
+      'out-of-range',
+      `${name} holds ${data[at]}, outside the range [${lo}, ${hi}] that the program was made for`,
+      'compile again, calibrated with inputs like this one (--calibrate)',
+    );
   }
 }
 
-function generate(relation: Relation, gen: Generator, name: string, get: (id: ValueId) => Int32Array): Int32Array {
+function generate(
+  relation: Relation,
+  gen: Generator,
+  name: string,
+  get: (id: ValueId) => Int32Array,
+  arrays: Arrays,
+): Int32Array {
+  const each = (src: Int32Array, f: (x: number, i: number) => number): Int32Array => {
+    const out = arrays.take(src.length);
+    for (let i = 0; i < src.length; i++) out[i] = f(src[i], i);
+    return out;
+  };
   switch (gen.kind) {
     case 'copy':
       return get(gen.src);
     case 'quotient': {
-      const half = 2 ** (gen.shift - 1);
-      const divisor = 2 ** gen.shift;
-      return get(gen.src).map((z) => Math.floor((z + half) / divisor));
+      // Without z + 2^(shift-1), which may not fit 32 bits: rounded up where the highest bit that goes is set.
+      const { shift } = gen;
+      const src = get(gen.src);
+      const out = arrays.take(src.length);
+      for (let i = 0; i < src.length; i++) out[i] = (src[i] >> shift) + ((src[i] >> (shift - 1)) & 1);
+      return out;
     }
     case 'table': {
       const table = relation.tables[gen.table];
       if (table.kind !== 'function') throw new InvariantError(`table of ${name}`);
       const output = get(table.output);
       const src = get(gen.src);
-      const out = new Int32Array(src.length);
+      const out = arrays.take(src.length);
       for (let i = 0; i < src.length; i++) {
         const row = src[i] - table.lo;
         if (row < 0 || row >= output.length) {
@@ -103,15 +154,15 @@ function generate(relation: Relation, gen: Generator, name: string, get: (id: Va
     }
     case 'divide': {
       const den = get(gen.den);
-      return get(gen.num).map((x, i) => Math.floor(x / den[i]));
+      return each(get(gen.num), (x, i) => Math.floor(x / den[i]));
     }
     case 'limb': {
       const divisor = 2 ** gen.shift;
       const modulus = 2 ** gen.bits;
-      return get(gen.src).map((x) => Math.floor(x / divisor) % modulus);
+      return each(get(gen.src), (x) => Math.floor(x / divisor) % modulus);
     }
     case 'sqrt':
-      return get(gen.src).map((x) => Math.floor(Math.sqrt(x)));
+      return each(get(gen.src), (x) => Math.floor(Math.sqrt(x)));
   }
 }
 

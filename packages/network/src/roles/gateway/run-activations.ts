@@ -7,9 +7,9 @@ import type { Kernels } from '@dsperse/core/kernels';
 import {
   boundaryCommitments,
   deriveSalt,
-  executeSlice,
   fromHex,
   InputError,
+  inferSlice,
   type SlicePackage,
   toHex,
 } from '@dsperse/core/prove';
@@ -65,7 +65,7 @@ export async function runActivations(
     // are computed as the prover does it, from what the chunk reads.
     const isPublic = chunk.outputs.some((name) => job.outputs.includes(name));
     for (const s of slices) {
-      const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : executeSlice(s, values, kernels).outputs;
+      const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : inferSlice(s, values, kernels);
       for (const [name, integers] of outputs) values.set(name, integers);
     }
   }
