@@ -262,18 +262,16 @@ export class BigintVerifier extends ProofReader {
   private reduce(claims: Claim[]): Claim[] {
     const done: Claim[] = [];
     for (let level = claims; level.length > 0; ) {
-      for (const c of level) this.pullDown(c);
-      done.push(...level);
-      const products = level.flatMap((c) => [...c.on].flatMap(([id, fs]) => fs.map((f) => ({ c, id, f }))));
-      if (products.length === 0) break;
-      const sent = this.exts('contractions/values', products.length);
-      products.forEach(({ c }, i) => {
-        c.value = minus(c.value, sent[i]);
-      });
-      level = this.contractions(products, sent);
+      const c = combined(level, this.chain.challenge('claims/mu'));
+      this.pullDown(c);
+      const products = [...c.on].flatMap(([id, fs]) => distinct(fs).map((f) => ({ id, f })));
+      const sent = products.length > 0 ? this.exts('contractions/values', products.length) : [];
+      c.value = minus(c.value, sum(sent));
+      if (c.terms.length > 0) done.push(c);
+      else this.check(same(c.value, ZERO), 'clear-claim');
+      level = products.length > 0 ? this.contractions(products, sent) : [];
     }
-    for (const c of done) if (c.terms.length === 0) this.check(same(c.value, ZERO), 'clear-claim');
-    return done.filter((c) => c.terms.length > 0);
+    return done;
   }
 
   private pullDown(c: Claim): void {
@@ -328,6 +326,35 @@ export class BigintVerifier extends ProofReader {
 
 function addTo(on: Map<ValueId, Functional[]>, id: ValueId, f: Functional): void {
   on.set(id, [...(on.get(id) ?? []), f]);
+}
+
+/** Σ_i mu^i·claims_i. */
+function combined(claims: readonly Claim[], mu: Q): Claim {
+  const all: Claim = { terms: [], on: new Map(), value: ZERO };
+  let power = ONE;
+  for (const c of claims) {
+    const scaled = (f: Functional): Functional => ({ ...f, coef: times(f.coef, power) });
+    all.terms.push(...c.terms.map(([o, t, f]): OpenClaim['terms'][number] => [o, t, scaled(f)]));
+    for (const [id, fs] of c.on) for (const f of fs) addTo(all.on, id, scaled(f));
+    all.value = plus(all.value, times(c.value, power));
+    power = times(power, mu);
+  }
+  return all;
+}
+
+/** Functionals with the same blocks added up, where the first of them stood. */
+function distinct(fs: readonly Functional[]): Functional[] {
+  const key = ({ blocks }: Functional): string =>
+    [...blocks]
+      .sort((a, b) => a.axes[0] - b.axes[0])
+      .map(({ axes, values }) => `${axes}: ${values.join(' ')}`)
+      .join('; ');
+  const sums = new Map<string, Functional>();
+  for (const f of fs) {
+    const other = sums.get(key(f));
+    sums.set(key(f), other ? { ...other, coef: plus(other.coef, f.coef) } : f);
+  }
+  return [...sums.values()];
 }
 
 /** The same claim times -1: the protocol writes the leaves' claims as Σ (β·in + β²·out) and Σ m. */

@@ -40,13 +40,13 @@ export interface ContractionShape {
   readonly coef: Ext;
 }
 
-export function contractionShape(value: ContractValue, f: Functional): ContractionShape {
+export function contractionShape(value: ContractValue, f: Functional, tables: EqTables): ContractionShape {
   const sizes = [...value.dims, ...value.sums];
   const inA = new Set(value.axesA.flatMap((x) => x.terms.map((t) => t.index)));
   const inB = new Set(value.axesB.flatMap((x) => x.terms.map((t) => t.index)));
   const blocks: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
   value.sums.forEach((n, i) => {
-    blocks.push({ indices: [value.dims.length + i], values: Vector.ones(n) });
+    blocks.push({ indices: [value.dims.length + i], values: tables.ones(n) });
   });
   const joint: number[] = [];
   const privateA: Weights[] = [];
@@ -104,7 +104,7 @@ export function contractions(
   tables: EqTables,
   prover?: ContractionProver,
 ): { a: OperandClaim; b: OperandClaim }[] {
-  const shapes = claims.map((c) => contractionShape(c.value, c.f));
+  const shapes = claims.map((c) => contractionShape(c.value, c.f, tables));
   const numVars = Math.max(...shapes.map((s) => s.numVars));
   const gamma = channel.challenge('contractions/gamma');
   const gammas: Ext[] = [];

@@ -101,6 +101,10 @@ export class EqTables implements KnownTables {
     return value;
   }
 
+  ones(length: number): Vector {
+    return this.made(`${length} ones`, [], () => Vector.ones(length));
+  }
+
   /** Entry i is a[i]·b[i], for vectors of equal length. */
   product(a: Vector, b: Vector): Vector {
     return this.made('product', [a, b], () => Vector.of(hadamard(a.entries, b.entries)));
@@ -116,7 +120,8 @@ export class EqTables implements KnownTables {
     return vector;
   }
 
-  private numberOf(v: Vector): number {
+  /** A number of its own for each vector. */
+  numberOf(v: Vector): number {
     const known = this.numbers.get(v);
     if (known !== undefined) return known;
     this.numbers.set(v, this.numbers.size);

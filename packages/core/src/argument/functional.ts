@@ -128,7 +128,7 @@ function pullPlain(
     if (start !== 0 || terms.length > 1) return undefined;
     if (terms.length === 0) {
       if (srcDims[k] !== 1) return undefined;
-      blocks.push({ axes: [k], values: Vector.ones(1) });
+      blocks.push({ axes: [k], values: Vector.one });
       continue;
     }
     const [{ index, step }] = terms;
@@ -223,7 +223,7 @@ export function pullAffine(
 ): Functional | undefined {
   const weights: Weights[] = f.blocks.map((b) => ({ indices: b.axes, values: b.values }));
   sums.forEach((n, i) => {
-    weights.push({ indices: [outDims.length + i], values: Vector.ones(n) });
+    weights.push({ indices: [outDims.length + i], values: tables.ones(n) });
   });
   return pullWeights(f.coef, weights, [...outDims, ...sums], axes, srcDims, tables);
 }
@@ -386,6 +386,19 @@ function pullGather(
     return { axes: b.axes, values: Vector.of(values) };
   });
   return { coef: f.coef, blocks };
+}
+
+/** The same sum of functionals on one tensor, in their order, with those that have the same blocks added up. */
+export function distinct(fs: readonly Functional[]): Functional[] {
+  if (fs.length < 2) return [...fs];
+  const out = new Map<string, Functional>();
+  for (const f of fs) {
+    const blocks = [...f.blocks].sort((a, b) => a.axes[0] - b.axes[0]);
+    const key = blocks.map((b) => `${b.axes}:${b.values.digest}`).join(' ');
+    const known = out.get(key);
+    out.set(key, known ? { coef: add(known.coef, f.coef), blocks: known.blocks } : f);
+  }
+  return [...out.values()];
 }
 
 /** The same sum of functionals on one tensor, with those that differ in one block only added up. */

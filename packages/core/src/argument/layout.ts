@@ -81,7 +81,7 @@ export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqT
   let from = rows;
   const blocks = t.dims.map((d, i) => {
     let values: Vector;
-    if (d === 1) values = Vector.ones(1);
+    if (d === 1) values = Vector.one;
     else if (i !== t.lead) {
       values = tables.part(point, from, from + t.logs[i], d);
       from += t.logs[i];

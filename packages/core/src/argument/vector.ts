@@ -2,6 +2,8 @@
  * The vectors that functionals weigh with. Most are tables eq(point, ·), cut to the length of an axis: what is asked of them
  * follows from their points, and their entries are written out only where somebody reads them.
  */
+import { hash } from '../base/blake3.js';
+import { toHex } from '../base/codec.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import {
   dot as dotEntries,
@@ -32,6 +34,7 @@ export interface KnownTables {
 export class Vector {
   private written: ExtVector | undefined;
   private sum: Ext | undefined;
+  private hashed: string | undefined;
 
   private constructor(
     /** Number of entries. */
@@ -46,6 +49,9 @@ export class Vector {
   static of(entries: ExtVector): Vector {
     return new Vector(entries.length / 4, () => entries);
   }
+
+  /** Of a single entry, 1. */
+  static readonly one = Vector.ones(1);
 
   static ones(length: number): Vector {
     const v = new Vector(length, () => ones(length));
@@ -75,6 +81,13 @@ export class Vector {
   get entries(): ExtVector {
     this.written ??= this.write();
     return this.written;
+  }
+
+  /** Of the entries: the same for equal vectors. */
+  get digest(): string {
+    const { entries } = this;
+    this.hashed ??= toHex(hash(new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength)));
+    return this.hashed;
   }
 
   /** Σ of the entries. */

@@ -4,8 +4,6 @@ import type { Relation } from '../relation/relation.js';
 
 /** Counted from above: functionals that vanish are counted too. */
 export interface ClaimCounts {
-  /** Claims handed to the opening. */
-  readonly claims: bigint;
   /** Functionals on values, over all claims: what prover and verifier have to work through. */
   readonly functionals: bigint;
   /** Levels of contractions: claims of each, and the most variables that one of them can have. */
@@ -34,7 +32,6 @@ function count(relation: Relation): ClaimCounts {
   for (const l of relation.lookups) for (const id of l.columns) on[id] = plus(on[id], 1);
   for (const t of relation.tables) if (t.kind === 'function') on[t.output] = plus(on[t.output], 1);
   for (const z of relation.zeros) on[z] = plus(on[z], 1);
-  let claims = (relation.lookups.length > 0 ? 2 : 0) + relation.zeros.length;
   let functionals = 0;
   const levels: { products: bigint; numVars: number }[] = [];
   for (;;) {
@@ -57,9 +54,8 @@ function count(relation: Relation): ClaimCounts {
       next[v.b] = plus(next[v.b], n);
     }
     if (products === 0 || levels.length > MAX_LEVELS) {
-      return { claims: BigInt(claims), functionals: BigInt(functionals), levels };
+      return { functionals: BigInt(functionals), levels };
     }
-    claims = plus(claims, 2 * products);
     levels.push({ products: BigInt(products), numVars });
     on = next;
   }

@@ -4,7 +4,8 @@
  * 1. witness commitment; statement; root of the constants; boundary tensors' commitments, which are opened
  * 2. α, β; the sum of all lookup fractions, tree by tree (argument/fractions.ts)
  * 3. what is left are linear claims: of the lookups' leaves, and that the zero-constraints vanish at random points
- * 4. linear claims are pulled back through virtual values; contractions are reduced by sumchecks, level by level
+ * 4. linear claims are added up by powers of μ and pulled back through virtual values; contractions are reduced by
+ *    sumchecks, level by level
  * 5. one opening of all committed tensors for all claims (argument/opening.ts)
  */
 import type { Channel } from '../argument/channel.js';
@@ -12,13 +13,13 @@ import { type ContractionProver, type ContractValue, contractions } from '../arg
 import { EqTables } from '../argument/eq-tables.js';
 import { fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
-import { evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
+import { distinct, evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
-import { type Ext, equal, ONE, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
 
@@ -201,15 +202,21 @@ function zeroFunctional(v: Value, tau: readonly Ext[], tables: EqTables): Functi
   return { coef: fromInteger(1), blocks };
 }
 
-/** A claim on its way down to the committed tensors. */
+/** Claims on their way down to the committed tensors, as one. */
 interface Pending {
   readonly terms: OpeningTerm[];
   value: Ext;
-  /** Functionals on values that are not yet taken apart, by value id. */
-  readonly on: Map<ValueId, Functional[]>;
+  /** Functionals on values that are not yet taken apart. */
+  readonly on: Functionals;
 }
 
-/** Pulls every claim back to committed tensors; contractions cost messages, everything else none. */
+/** Functionals by value id; on each value, those that have the same vectors are one. */
+type Functionals = Map<ValueId, Map<string, Functional>>;
+
+/**
+ * Pulls every claim back to committed tensors; contractions cost messages, everything else none. The claims of a level
+ * are added up by powers of μ before they are pulled back; functionals on a contraction with the same blocks are one.
+ */
 function reduceClaims(
   channel: Channel,
   shape: SliceShape,
@@ -219,27 +226,24 @@ function reduceClaims(
   prover?: SliceProver,
 ): OpeningClaim[] {
   const { values } = shape.relation;
-  const done: Pending[] = [];
-  let pending = claims.map((c): Pending => {
-    const p: Pending = { terms: [], value: c.target, on: new Map() };
-    for (const t of c.terms) {
-      if (t.on === 'multiplicity') p.terms.push({ ...shape.multiplicities[t.table], f: t.f });
-      else addTo(p.on, t.value, t.f);
-    }
-    return p;
-  });
-  while (pending.length > 0) {
-    for (const p of pending) pullDown(p, shape, clear, tables);
-    done.push(...pending);
+  const done: OpeningClaim[] = [];
+  let left = claims;
+  while (left.length > 0) {
+    const p = addedUp(shape, left, channel.challenge('claims/mu'), tables);
+    pullDown(p, shape, clear, tables);
     // Each functional left over is on a contraction: the prover says what it is, and a sumcheck shows it.
-    const products = pending.flatMap((p) => [...p.on].flatMap(([value, fs]) => fs.map((f) => ({ p, value, f }))));
+    const products = [...p.on].flatMap(([value, fs]) => distinct([...fs.values()]).map((f) => ({ value, f })));
+    const sent =
+      products.length === 0
+        ? []
+        : channel.exts('contractions/values', products.length, () =>
+            products.map(({ value, f }) => (prover as SliceProver).functionalOf(value, f)),
+          );
+    for (const value of sent) p.value = sub(p.value, value);
+    if (p.terms.length > 0) done.push({ terms: p.terms, value: p.value });
+    // Nothing committed is left: the claim is about numbers in the open.
+    else channel.check(equal(p.value, ZERO), 'clear-claim', 'claims');
     if (products.length === 0) break;
-    const sent = channel.exts('contractions/values', products.length, () =>
-      products.map(({ value, f }) => (prover as SliceProver).functionalOf(value, f)),
-    );
-    products.forEach(({ p }, i) => {
-      p.value = sub(p.value, sent[i]);
-    });
     const reduced = contractions(
       channel,
       products.map(({ value, f }, i) => ({ value: values[value] as ContractValue, f, claim: sent[i] })),
@@ -250,26 +254,42 @@ function reduceClaims(
         products.map((x) => x.f),
       ),
     );
-    pending = products.flatMap(({ value }, i) => {
+    left = products.flatMap(({ value }, i) => {
       const c = values[value] as ContractValue;
       return [
         { id: c.a, ...reduced[i].a },
         { id: c.b, ...reduced[i].b },
-      ].map(({ id, f, claim }): Pending => ({ terms: [], value: claim, on: new Map(f ? [[id, [f]]] : []) }));
+      ].map(({ id, f, claim }): LinearClaim => ({ terms: f ? [{ on: 'value', value: id, f }] : [], target: claim }));
     });
   }
-  return done.flatMap((p): OpeningClaim[] => {
-    if (p.terms.length > 0) return [{ terms: p.terms, value: p.value }];
-    // Nothing committed is left: the claim is about numbers in the open.
-    channel.check(equal(p.value, ZERO), 'clear-claim', 'claims');
-    return [];
-  });
+  return done;
 }
 
-function addTo(on: Map<ValueId, Functional[]>, id: ValueId, f: Functional): void {
-  const list = on.get(id);
-  if (list) list.push(f);
-  else on.set(id, [f]);
+/** Σ_i μ^i·claims_i. */
+function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext, tables: EqTables): Pending {
+  const p: Pending = { terms: [], value: ZERO, on: new Map() };
+  let power: Ext = ONE;
+  for (const { terms, target } of claims) {
+    p.value = add(p.value, mul(power, target));
+    for (const t of terms) {
+      const f = { coef: mul(power, t.f.coef), blocks: t.f.blocks };
+      if (t.on === 'multiplicity') p.terms.push({ ...shape.multiplicities[t.table], f });
+      else addTo(p.on, t.value, f, tables);
+    }
+    power = mul(power, mu);
+  }
+  return p;
+}
+
+function addTo(on: Functionals, id: ValueId, f: Functional, tables: EqTables): void {
+  let fs = on.get(id);
+  if (!fs) {
+    fs = new Map();
+    on.set(id, fs);
+  }
+  const alike = f.blocks.map((b) => `${b.axes}:${tables.numberOf(b.values)}`).join(' ');
+  const other = fs.get(alike);
+  fs.set(alike, other ? { coef: add(other.coef, f.coef), blocks: f.blocks } : f);
 }
 
 /** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
@@ -292,14 +312,15 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     left--;
     const place = shape.places.get(id);
     const data = clear.get(id);
-    for (const f of fs) {
+    for (const f of fs.values()) {
       if (v.kind === 'linear') {
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
           const g = pullMap(f, v.dims, t.map, values[t.src].dims, tables);
           if (!g) continue;
           if (!p.on.has(t.src)) count(t.src);
-          addTo(p.on, t.src, { coef: t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef), blocks: g.blocks });
+          const coef = t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef);
+          addTo(p.on, t.src, { coef, blocks: g.blocks }, tables);
         }
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data));

@@ -92,6 +92,10 @@ describe('the soundness error', () => {
           114.89,
         ],
         [
+          "claims: batching by powers of μ",
+          121.41,
+        ],
+        [
           "contractions: batching by powers of γ",
           122.99,
         ],
@@ -105,7 +109,7 @@ describe('the soundness error', () => {
         ],
         [
           "opening: batching by powers of λ",
-          120.54,
+          121.99,
         ],
         [
           "opening: sumcheck",

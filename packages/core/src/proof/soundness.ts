@@ -105,9 +105,17 @@ function lookupTerms({ relation, lookups }: Pick<SliceShape, 'relation' | 'looku
   ];
 }
 
-function claimTerms({ relation }: Pick<SliceShape, 'relation'>): ExactTerm[] {
+function claimTerms({ relation, lookups }: Pick<SliceShape, 'relation' | 'lookups'>): ExactTerm[] {
   const { levels } = countClaims(relation);
-  const terms: ExactTerm[] = [];
+  // Of every lookup tree two claims, of every zero-constraint one, of every contraction two.
+  const first = 2 * lookups.length + relation.zeros.length;
+  const terms: ExactTerm[] = [
+    {
+      name: 'claims: batching by powers of μ',
+      error: overField(levels.reduce((n, l) => n + 2n * l.products - 1n, BigInt(Math.max(0, first - 1)))),
+      theorem: 'Schwartz-Zippel',
+    },
+  ];
   if (relation.zeros.length > 0) {
     const vars = relation.zeros.map((z) => relation.values[z].dims.reduce((n, d) => n + ceilLog2(d), 0));
     terms.push({
@@ -130,7 +138,7 @@ function claimTerms({ relation }: Pick<SliceShape, 'relation'>): ExactTerm[] {
       },
     );
   }
-  return terms;
+  return terms.filter((t) => t.error > 0n);
 }
 
 function openingTerms({ relation, oracles, preset }: Pick<SliceShape, 'relation' | 'oracles' | 'preset'>): ExactTerm[] {
@@ -145,7 +153,7 @@ function openingTerms({ relation, oracles, preset }: Pick<SliceShape, 'relation'
   const terms: ExactTerm[] = [
     {
       name: 'opening: batching by powers of λ',
-      error: overField(countClaims(relation).claims + BigInt(gaps)),
+      error: overField(BigInt(countClaims(relation).levels.length + gaps)),
       theorem: 'Schwartz-Zippel',
     },
     {
