@@ -88,6 +88,7 @@ beforeEach(async () => {
   cancelled = false;
   refusals = [];
   isLate = false;
+  active = stakes;
   logged = [];
 });
 afterEach(async () => {
@@ -180,6 +181,9 @@ const PARAMETERS: Record<string, bigint> = {
   emissionFeeMultipleBps: 8_000n,
 };
 const stakes = [{ operator: address, account: address, stake: 10n }];
+/** Those of when the order was reserved; `active` are those of now. */
+const electorate = stakes.map(({ operator, stake }) => ({ operator, stake }));
+let active = stakes;
 const ledger = {
   network,
   contracts: { treasury: accountOf(20).address },
@@ -187,7 +191,8 @@ const ledger = {
   parameters: async (names: readonly string[]) => Object.fromEntries(names.map((n) => [n, PARAMETERS[n] ?? 0n])),
   order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false, exitAt: 2 ** 40 }),
   stakeOf: async () => ({ owner: prover.address, toPool: false, active: 100n }),
-  validators: async () => stakes,
+  validators: async () => active,
+  electorate: async () => electorate,
   settlementHead: async () => head,
   emission: async () => ({ cap: 10n ** 27n, minted: 0n, closedAt: 0 }),
   epoch: async (n: number) => ({ epoch: n, root: zeroHash, postedAt: 0, finalAt: 0, cancelled }),
@@ -323,6 +328,7 @@ describe('epochs', () => {
       epoch: 1,
       closedAt: now,
       validators: stakes,
+      electorates: [electorate],
       provers: [{ operator: prover.address.toLowerCase() as Hex, account: prover.address.toLowerCase() as Hex }],
       orders: [
         {
@@ -330,6 +336,7 @@ describe('epochs', () => {
           order: signed,
           outcome: 'cancelled',
           endedAt: now,
+          electorate: 0,
           chunks: [{ ...first, attempts: [attempt] }, second],
         },
       ],
@@ -534,10 +541,10 @@ describe('epochs', () => {
     const chunks = only.chunks.map((chunk) => ({ ...chunk, attempts: [] }));
     const hidden = { ...trace, orders: [{ ...only, chunks }], canaries: [canary] };
     const all = [
-      ...trace.validators,
-      ...[6, 7].map((k) => ({ ...trace.validators[0], operator: accountOf(k).address })),
+      ...trace.electorates[0],
+      ...[6, 7].map((k) => ({ ...trace.electorates[0][0], operator: accountOf(k).address })),
     ];
-    await propose({ ...hidden, validators: all, canaries: [{ ...canary, verdicts: [...v, ...others] }] });
+    await propose({ ...hidden, electorates: [all], canaries: [{ ...canary, verdicts: [...v, ...others] }] });
     await refused('foreign-verdict', `canary of ${order.id}/0/0`);
     logged = [];
     fake.asked.length = 0;
@@ -572,6 +579,18 @@ describe('epochs', () => {
     await until(() => signatures.length === 1, 'the signature');
   });
 
+  it('weigh verdicts by the stake of when the order was reserved, and are signed by those of now', async () => {
+    const trace = await judged();
+    const whale = { operator: accountOf(7).address.toLowerCase() as Hex, account: accountOf(7).address, stake: 1_000n };
+    active = [...stakes, { ...whale, account: whale.operator }];
+    // What we said would no longer reach the quorum: so it would be a verdict that is not accepted.
+    const now = active.map(({ operator, stake }) => ({ operator, stake }));
+    await propose({ ...trace, validators: active, electorates: [now] });
+    await refused('wrong-snapshot');
+    await propose({ ...trace, validators: active });
+    await until(() => signatures.length === 1, 'the signature');
+  });
+
   it('are not signed with more orders than the network settles at once', async () => {
     const trace = await judged();
     PARAMETERS.epochOrdersMax = 0n;
@@ -590,6 +609,9 @@ describe('epochs', () => {
   it('are not signed where stakes, accounts or work are other than they are', async () => {
     const trace = await judged();
     await propose({ ...trace, validators: [{ ...stakes[0], stake: 11n }] });
+    await refused();
+    fake.asked.length = 0;
+    await propose({ ...trace, electorates: [[{ operator: address, stake: 11n }]] });
     await refused();
     fake.asked.length = 0;
     const [only] = trace.orders;

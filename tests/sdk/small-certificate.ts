@@ -114,7 +114,7 @@ export async function smallCertificate(p: SmallProgram): Promise<SmallCertificat
       network,
       order: order.id,
       gateway: gateway.address,
-      validators: stakes,
+      electorate: { stakes, committeeSeats: 64 },
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The requester's verdict on a certificate: whatever a gateway changes, leaves out or adds, it is not accepted. */
 import { toJson } from '@dsperse/network/messages';
+import { committeeOf, type JudgeStake } from '@dsperse/network/scoring';
 import { type CertificateEvidence, verifyCertificate } from '@dsperse/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -205,9 +206,9 @@ describe('provers in a certificate', () => {
 });
 
 describe('validators in a certificate', () => {
-  const says = async (votes: readonly boolean[], validators: CertificateEvidence['validators'] = stakes) => {
+  const says = async (votes: readonly boolean[], of: readonly JudgeStake[] = stakes, committeeSeats = 64) => {
     const certificate = await certificateFrom(program, honest.order, honest.proven, { says: votes });
-    return judge({ certificate, validators });
+    return judge({ certificate, electorate: { stakes: of, committeeSeats } });
   };
 
   it('have to reach the quorum where their stakes are known', async () => {
@@ -218,9 +219,20 @@ describe('validators in a certificate', () => {
     expect(await says([true, true, true], others)).toMatchObject({ verdict: 'undecided', code: 'no-quorum' });
   });
 
+  it('are judged by the committee that the order draws, where there are more than its seats', async () => {
+    const small = { operator: accountOf(90).address, stake: 1n };
+    const of = [...stakes, small];
+    const judged = await says([true, true, true], of, 3);
+    const drawn = honest.certificate.chunks.map(({ lock }) => committeeOf(lock.message, of, 3) as Map<string, bigint>);
+    const seats = drawn.map((committee) => [...committee.values()].reduce((sum, held) => sum + held, 0n));
+    expect(judged.chunks.map(({ quorum }) => quorum)).toMatchObject(seats.map((total) => ({ by: 'committee', total })));
+    const all = await says([true, true, true], of, 4);
+    expect(all.chunks.map(({ quorum }) => quorum)).toMatchObject(seats.map(() => ({ by: 'all', total: 301n })));
+  });
+
   it('are not needed for the verdict on the proofs themselves', async () => {
     const certificate = await certificateFrom(program, honest.order, honest.proven, { says: [] });
-    expect(await judge({ certificate, validators: undefined })).toMatchObject({ verdict: 'accepted' });
+    expect(await judge({ certificate, electorate: undefined })).toMatchObject({ verdict: 'accepted' });
   });
 
   it('count once', async () => {

@@ -37,7 +37,9 @@ contract Market is NetworkContract, EIP712, IMarket {
         address requester;
         State state;
         // From then on the requester may take the reserve back.
-        uint64 exitAt;
+        uint48 exitAt;
+        // Verdicts on the order weigh what their validators had staked before then.
+        uint40 reservedAt;
         uint128 budget;
         uint64 deadline;
         uint64 cancelRequestedAt;
@@ -300,7 +302,8 @@ contract Market is NetworkContract, EIP712, IMarket {
         _orders[id] = Entry({
             requester: order.requester,
             state: State.Reserved,
-            exitAt: uint64(order.deadline + _parameter("exitSeconds")),
+            exitAt: uint48(order.deadline + _parameter("exitSeconds")),
+            reservedAt: uint40(block.timestamp),
             budget: order.budget,
             deadline: order.deadline,
             cancelRequestedAt: 0
@@ -314,7 +317,7 @@ contract Market is NetworkContract, EIP712, IMarket {
         if (entry.cancelRequestedAt != 0) revert CancelRequestedAlready(id);
         entry.cancelRequestedAt = uint64(block.timestamp);
         uint256 exitAt = Math.min(entry.exitAt, block.timestamp + _parameter("cancelSeconds"));
-        entry.exitAt = uint64(exitAt);
+        entry.exitAt = uint48(exitAt);
         emit CancelRequested(id, exitAt);
     }
 }

@@ -340,6 +340,22 @@ contract StakeManager is NetworkContract, EIP712, StakeVotes, IStakeManager {
         return _active[Leaves.keyOf(role, operator)].upperLookupRecent(time.toUint48());
     }
 
+    /// What `count` operators, in the order of their registration, had at `time`.
+    function activeStakesAt(uint8 role, uint256 time, uint256 from, uint256 count)
+        external
+        view
+        returns (address[] memory operators_, uint256[] memory stakes)
+    {
+        address[] storage all = _operators[role];
+        uint256 size = from >= all.length ? 0 : Math.min(count, all.length - from);
+        operators_ = new address[](size);
+        stakes = new uint256[](size);
+        for (uint256 i = 0; i < size; i++) {
+            operators_[i] = all[from + i];
+            stakes[i] = _active[Leaves.keyOf(role, all[from + i])].upperLookupRecent(time.toUint48());
+        }
+    }
+
     function totalActiveStakeAt(uint8 role, uint256 time) external view returns (uint256) {
         return _totalActive[role].upperLookupRecent(time.toUint48());
     }

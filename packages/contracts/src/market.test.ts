@@ -84,7 +84,8 @@ describe('reserve', () => {
       state: RESERVED,
       budget: 10n * TOKEN,
       deadline: order.deadline,
-      exitAt: order.deadline + 10_000n,
+      exitAt: Number(order.deadline) + 10_000,
+      reservedAt: Number(await net.now()),
       cancelRequestedAt: 0n,
     });
     expect(await free()).toBe(990n * TOKEN);
@@ -197,8 +198,8 @@ describe('forceExit', () => {
     expect(await net.refusal(other, 'market', 'requestCancel', [id])).toBe('NotRequester');
     await net.send(requester, 'market', 'requestCancel', [id]);
     expect(await net.refusal(requester, 'market', 'requestCancel', [id])).toBe('CancelRequestedAlready');
-    const entry = await net.read<{ exitAt: bigint; cancelRequestedAt: bigint }>('market', 'orderOf', [id]);
-    expect(entry.exitAt).toBe(entry.cancelRequestedAt + 4_000n);
+    const entry = await net.read<{ exitAt: number; cancelRequestedAt: bigint }>('market', 'orderOf', [id]);
+    expect(entry.exitAt).toBe(Number(entry.cancelRequestedAt) + 4_000);
     expect(await net.refusal(requester, 'market', 'forceExit', [id])).toBe('NotExitable');
     await net.pass(4_000);
     await net.send(requester, 'market', 'forceExit', [id]);

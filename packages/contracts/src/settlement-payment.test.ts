@@ -309,7 +309,7 @@ describe('exit against settlement', () => {
 
   it('is reached under any stall: a held epoch holds it up no longer than the bound', async () => {
     const id = await reserveAs(net, requester, 10n, 100n);
-    const { exitAt } = await net.read<{ exitAt: bigint }>('market', 'orderOf', [id]);
+    const exitAt = await net.read<bigint>('market', 'exitableAt', [id]);
     await net.test.setNextBlockTimestamp({ timestamp: exitAt - 10n });
     const { epoch } = await postEpoch(net, validators, [orderLeaf(id, 10n), filler()]);
     await net.send(guardian, 'guardian', 'pause');

@@ -132,6 +132,9 @@ describe('stake', () => {
     ] as const) {
       expect(await net.read('stake', 'activeStakeAt', [VALIDATOR, operator.address, time])).toBe(expected);
       expect(await net.read('stake', 'totalActiveStakeAt', [VALIDATOR, time])).toBe(expected);
+      const page = (from: bigint, count: bigint) => net.read('stake', 'activeStakesAt', [VALIDATOR, time, from, count]);
+      expect(await page(0n, 10n)).toEqual([[getAddress(operator.address)], [expected]]);
+      expect(await page(1n, 1n)).toEqual([[], []]);
     }
     const sum = await net.read('stake', 'sumActiveStake', [VALIDATOR, [operator.address, other.address]]);
     expect(sum).toEqual([MIN + TOKEN, MIN + TOKEN]);

@@ -9,7 +9,7 @@ import {
   isSignedBy,
   type NetworkId,
 } from '@dsperse/network/messages';
-import { judgeQuorum, type QuorumResult } from '@dsperse/network/scoring';
+import { type CommitteeResult, committeeOf, type JudgeStake, judgeByCommittee } from '@dsperse/network/scoring';
 import type { Address, Hex } from 'viem';
 import { demand, Found, same } from './certificate-check.js';
 
@@ -24,7 +24,7 @@ export interface CertifiedChunk {
   readonly accepting: readonly Address[];
   readonly rejecting: readonly Address[];
   /** Where stakes were given. */
-  readonly quorum?: QuorumResult;
+  readonly quorum?: CommitteeResult;
 }
 
 export interface ChunkContext {
@@ -80,10 +80,18 @@ export async function checkDelivery(
   return { statement, proof: bytes };
 }
 
+/** Whose verdicts on the order count, and how. */
+export interface Electorate {
+  /** What validators had staked just before the chain reserved the order. */
+  readonly stakes: readonly JudgeStake[];
+  /** Where there are more validators, a committee judges first. */
+  readonly committeeSeats: number;
+}
+
 /** Every verdict is signed, is on this proof, and is its validator's only one. */
 export async function weighVerdicts(
   context: ChunkContext,
-  stakes: readonly { readonly operator: Address; readonly stake: bigint }[] | undefined,
+  electorate: Electorate | undefined,
 ): Promise<CertifiedChunk> {
   const { network, id, planned, delivered } = context;
   const lock = delivered.lock.message;
@@ -104,6 +112,8 @@ export async function weighVerdicts(
     (message.accepted ? accepting : rejecting).push(message.validator);
   }
   const votes = delivered.verdicts.map(({ message }) => message);
+  const quorum = ({ stakes, committeeSeats }: Electorate) =>
+    judgeByCommittee(votes, stakes, committeeOf(lock, stakes, committeeSeats));
   return {
     index: planned.index,
     slices: planned.slices,
@@ -112,6 +122,6 @@ export async function weighVerdicts(
     price: lock.price,
     accepting,
     rejecting,
-    ...(stakes ? { quorum: judgeQuorum(votes, stakes) } : {}),
+    ...(electorate ? { quorum: quorum(electorate) } : {}),
   };
 }

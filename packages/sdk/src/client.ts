@@ -15,8 +15,10 @@ import {
 import { NodeClient, type NodeClientOptions, TransportError } from '@dsperse/network/transport';
 import { type Address, type Hex, stringToHex } from 'viem';
 import type { LocalAccount } from 'viem/accounts';
+import type { Electorate } from './certificate-chunk.js';
 import { ChainAccess, type ChainOptions } from './chain-access.js';
 import { type Balances, balancesOf, deposit, forceExit, placeDirect, requestCancel, withdraw } from './deposits.js';
+import { electorateOf } from './electorate.js';
 import { fetchBlob, fetchKey, findProgram, type PublishableProgram, publishProgram } from './gateway-blobs.js';
 import { type ExpectedNetwork, type GatewayIdentity, meetGateway } from './gateway-identity.js';
 import { cancelOrder, OrderHandle, viewOrder } from './order-handle.js';
@@ -279,6 +281,16 @@ export class Client {
     return computeActivations(program, order.inputs, read);
   }
 
+  /** What the validators say is a second opinion on what is verified here: without a chain it is not weighed. */
+  private async electorate(order: Hex): Promise<Electorate | undefined> {
+    if (!this.options.chain) return undefined;
+    try {
+      return await electorateOf(await this.chain(), order);
+    } catch {
+      return undefined;
+    }
+  }
+
   private handleOf(order: OrderInHand): OrderHandle {
     const { http, gateway, account: signer } = this;
     const fingerprint = order.order.message.fingerprint.slice(2);
@@ -291,6 +303,7 @@ export class Client {
         signer,
         nowSeconds: () => this.nowSeconds(),
         key: () => this.key(fingerprint),
+        electorate: (order) => this.electorate(order),
       },
       order,
     );

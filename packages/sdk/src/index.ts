@@ -1,6 +1,6 @@
 /** What an application imports: orders that are proven, and the verdict on them, from Node or a browser. */
 
-export type { CertifiedChunk } from './certificate-chunk.js';
+export type { CertifiedChunk, Electorate } from './certificate-chunk.js';
 export { ChainAccess, type ChainOptions, type ContractName } from './chain-access.js';
 export {
   type ChosenGateway,
@@ -32,6 +32,7 @@ export {
   reservedOrder,
   withdraw,
 } from './deposits.js';
+export { electorateOf } from './electorate.js';
 export type { PublishableProgram } from './gateway-blobs.js';
 export { checkGateway, type ExpectedNetwork, type GatewayIdentity } from './gateway-identity.js';
 export {

@@ -11,6 +11,7 @@ import {
 } from '@dsperse/network/messages';
 import { type NodeClient, TransportError } from '@dsperse/network/transport';
 import type { Hex } from 'viem';
+import type { Electorate } from './certificate-chunk.js';
 import type { GatewayIdentity } from './gateway-identity.js';
 import { collectResult, EarlyMaterial, hasEnded, type OrderResult } from './order-result.js';
 import { type OrderInHand, type SavedOrder, saveOrder } from './saved-order.js';
@@ -33,6 +34,8 @@ export interface HandleContext {
   readonly nowSeconds: () => number;
   /** The verifier key of the order's program. */
   readonly key: () => Promise<Uint8Array>;
+  /** Whose verdicts count; undefined where no chain can be asked. */
+  readonly electorate: (order: Hex) => Promise<Electorate | undefined>;
 }
 
 const ENDS: readonly OrderEvent['kind'][] = ['delivered', 'failed', 'cancelled', 'expired', 'settled'];
@@ -125,7 +128,7 @@ export class OrderHandle {
    * @throws TransportError where what is needed cannot be had
    */
   async result(options: WaitOptions = {}): Promise<OrderResult> {
-    const { http, gateway, key } = this.context;
+    const { http, gateway, key, electorate } = this.context;
     const { signal } = options;
     const early = new EarlyMaterial(http, this.order, signal);
     const onEvent = (event: OrderEvent) => {
@@ -133,7 +136,7 @@ export class OrderHandle {
       options.onEvent?.(event);
     };
     const view = await this.ended({ ...options, onEvent });
-    return collectResult(http, gateway, this.order, view, key, signal, early);
+    return collectResult(http, gateway, this.order, view, key, signal, early, () => electorate(this.id));
   }
 
   /** undefined while the gateway is away: it may be restarted meanwhile. */

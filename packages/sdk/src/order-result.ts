@@ -12,6 +12,7 @@ import {
 } from '@dsperse/network/messages';
 import { type NodeClient, open, TransportError } from '@dsperse/network/transport';
 import { type Hex, hexToBytes } from 'viem';
+import type { Electorate } from './certificate-chunk.js';
 import { fetchBlob } from './gateway-blobs.js';
 import type { GatewayIdentity } from './gateway-identity.js';
 import type { OrderInHand } from './saved-order.js';
@@ -116,6 +117,7 @@ export async function collectResult(
   key: () => Promise<Uint8Array>,
   signal?: AbortSignal,
   early = new EarlyMaterial(http, order, signal),
+  electorate: () => Promise<Electorate | undefined> = async () => undefined,
 ): Promise<OrderResult> {
   const { id } = order;
   const fingerprint = order.order.message.fingerprint.slice(2);
@@ -128,7 +130,12 @@ export async function collectResult(
     const certificate = await early.certificate();
     return { certificate, proofs: certificate ? await fetchProofs(http, certificate, early, signal) : new Map() };
   };
-  const [{ certificate, proofs }, values, keyBytes] = await Promise.all([fetched(), early.values(), key()]);
+  const [{ certificate, proofs }, values, keyBytes, judges] = await Promise.all([
+    fetched(),
+    early.values(),
+    key(),
+    electorate(),
+  ]);
   const began = performance.now();
   const certified = await verifyCertificate({
     certificate,
@@ -141,6 +148,7 @@ export async function collectResult(
     network: gateway.network,
     // Not whose seal it bears: gateways on one database, each with its own key, go on with each other's orders.
     order: id,
+    ...(judges ? { electorate: judges } : {}),
   });
   const verifyMs = performance.now() - began;
   const { verdict, code, path } = certified;

@@ -28,7 +28,7 @@ import {
 } from '@dsperse/network/messages';
 import type { Address, Hex } from 'viem';
 import { demand, Found, same } from './certificate-check.js';
-import { type CertifiedChunk, checkDelivery, weighVerdicts } from './certificate-chunk.js';
+import { type CertifiedChunk, checkDelivery, type Electorate, weighVerdicts } from './certificate-chunk.js';
 
 export interface CertificateEvidence {
   /** As the gateway serves it: a `Certificate`, or its JSON. */
@@ -51,8 +51,8 @@ export interface CertificateEvidence {
   readonly order?: Hex;
   /** The gateway that took it. */
   readonly gateway?: Address;
-  /** Active stake of validators: with it, their verdicts must reach the quorum. */
-  readonly validators?: readonly { readonly operator: Address; readonly stake: bigint }[];
+  /** As the chain has it (`electorateOf`): with it, the verdicts must reach the quorum. */
+  readonly electorate?: Electorate;
 }
 
 export interface CertificateVerdict {
@@ -106,7 +106,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
     demand(mine.length === 1, 'missing-chunk', `chunks/${planned.index}`);
     const context = { network, id, certificate, planned, delivered: mine[0] };
     slices[planned.slices[0]] = await checkDelivery(context, evidence.proofs);
-    chunks.push(await weighVerdicts(context, evidence.validators));
+    chunks.push(await weighVerdicts(context, evidence.electorate));
   }
   const price = chunks.reduce((sum, c) => sum + c.price, 0n);
   demand(price <= certificate.order.message.budget, 'over-budget', 'chunks');

@@ -21,7 +21,13 @@ import {
   stringToHex,
 } from 'viem';
 import { type EpochRoot, hashMessage, type NetworkId, type Order, type Signed } from '../messages/index.js';
-import { type Leaf, type SlashableRole, VALIDATOR_ROLE, type ValidatorStake } from '../scoring/index.js';
+import {
+  type JudgeStake,
+  type Leaf,
+  type SlashableRole,
+  VALIDATOR_ROLE,
+  type ValidatorStake,
+} from '../scoring/index.js';
 import {
   type LeafProof,
   type Ledger,
@@ -188,6 +194,38 @@ export class EvmLedger implements Ledger {
           found.push({ operator: lower(p.operator), ...payee, stake: p.active });
         });
         if (BigInt(page.length) < POOLS_PER_CALL) break;
+      }
+      return found.sort((a, b) => (a.operator < b.operator ? -1 : 1));
+    });
+  }
+
+  electorate(order: Hex): Promise<readonly JudgeStake[]> {
+    return this.#cached(`electorate of ${order}`, async () => {
+      const { reservedAt } = await this.publicClient.readContract({
+        address: this.contracts.market,
+        abi: marketAbi,
+        functionName: 'orderOf',
+        args: [order],
+      });
+      // Nothing that comes with the reserve in its block can change what was before it.
+      return reservedAt === 0 ? [] : this.#stakesAt(BigInt(reservedAt) - 1n);
+    });
+  }
+
+  #stakesAt(time: bigint): Promise<readonly JudgeStake[]> {
+    return this.#cached(`stakes at ${time}`, async () => {
+      const found: JudgeStake[] = [];
+      for (let from = 0n; ; from += POOLS_PER_CALL) {
+        const [operators, stakes] = await this.publicClient.readContract({
+          address: this.contracts.stake,
+          abi: stakeManagerAbi,
+          functionName: 'activeStakesAt',
+          args: [VALIDATOR_ROLE, time, from, POOLS_PER_CALL],
+        });
+        operators.forEach((operator, i) => {
+          if (stakes[i] > 0n) found.push({ operator: lower(operator), stake: stakes[i] });
+        });
+        if (BigInt(operators.length) < POOLS_PER_CALL) break;
       }
       return found.sort((a, b) => (a.operator < b.operator ? -1 : 1));
     });

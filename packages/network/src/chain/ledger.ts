@@ -5,7 +5,7 @@
 import type { NetworkAddresses, ParameterName } from '@dsperse/contracts';
 import type { Address, Hex } from 'viem';
 import type { EpochRoot, NetworkId, Order, Signed } from '../messages/index.js';
-import type { Leaf, SlashableRole, ValidatorStake } from '../scoring/index.js';
+import type { JudgeStake, Leaf, SlashableRole, ValidatorStake } from '../scoring/index.js';
 
 export type LedgerCode = 'unreachable' | 'refused' | 'lost' | (string & {});
 
@@ -79,6 +79,11 @@ export interface Ledger {
   parameters<N extends ParameterName>(names: readonly N[], at?: number): Promise<Record<N, bigint>>;
   /** Active validators with at least the least stake, ascending by operator. */
   validators(): Promise<readonly ValidatorStake[]>;
+  /**
+   * Those who judge an order: validators that were active before the block that reserved it, with what they had staked then,
+   * ascending; empty where the chain does not have the order.
+   */
+  electorate(order: Hex): Promise<readonly JudgeStake[]>;
   stakeOf(role: SlashableRole, operator: Address): Promise<Stake>;
   order(id: Hex): Promise<OnChainOrder>;
   /** The free balance of a requester in the market. */

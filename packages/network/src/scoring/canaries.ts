@@ -5,7 +5,7 @@
  */
 import { type Address, encodeAbiParameters, type Hex, keccak256 } from 'viem';
 import { judgeQuorum } from './quorum.js';
-import type { CanaryTrace, ValidatorRecall, ValidatorStake } from './types.js';
+import type { CanaryTrace, JudgeStake, ValidatorRecall } from './types.js';
 
 /** One verdict that validators are to give. */
 export interface Duty {
@@ -54,7 +54,7 @@ export function answersTo(canary: CanaryTrace): Map<string, boolean> {
  * Whether its answers count: only where more than a third of the stake rejects it. Where its prover did not break the proof
  * after all, or a committee accepted it unseen, it stands in the trace and nobody is held to it.
  */
-export function isSeenThrough(canary: CanaryTrace, validators: readonly ValidatorStake[]): boolean {
+export function isSeenThrough(canary: CanaryTrace, validators: readonly JudgeStake[]): boolean {
   const verdicts = [...answersTo(canary)].map(([validator, isRight]) => {
     return { validator: validator as Address, accepted: !isRight };
   });

@@ -65,6 +65,7 @@ async function traceOf(
     epoch: 1,
     closedAt: 1_500,
     validators: stakes,
+    electorates: [stakes],
     provers: [{ operator: prover.address, account: prover.address }],
     endings: [],
     canaries: [],
@@ -75,6 +76,7 @@ async function traceOf(
         order: await signMessage(requester, network, 'Order', { ...order, ...change.order }),
         outcome: 'delivered',
         endedAt: 1_400,
+        electorate: 0,
         chunks: [
           {
             index: 0,
@@ -114,6 +116,7 @@ const context: TraceContext = {
   previous: emptyState(),
   market: { lockFloorSeconds: 20, verifySeconds: 100, collateralBps: 20_000, collateralMin: 5n },
   validators: stakes,
+  electorates: new Map([[id.toLowerCase() as Hex, stakes]]),
   reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
   programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
   proverAccounts: new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: false }]]),
@@ -175,6 +178,13 @@ describe('checkTrace', () => {
     expect(await codes(await traceOf({ workUnits: 4_000_000 }))).toContain('wrong-work');
     expect(await codes(trace, { reserves: new Map() })).toEqual(['not-reserved']);
     expect(await codes(trace, { validators: stakes.slice(1) })).toEqual(['wrong-snapshot']);
+    const moved = stakes.map((v, k) => ({ ...v, stake: k === 0 ? v.stake + 1n : v.stake }));
+    const then = new Map([[id.toLowerCase() as Hex, moved]]);
+    expect(await codes(trace, { electorates: then })).toEqual(['wrong-snapshot']);
+    expect(await codes(trace, { electorates: new Map() })).toEqual(['wrong-snapshot']);
+    expect(await codes({ ...trace, electorates: [moved] }, { electorates: then })).toEqual([]);
+    // Stake that moved since the reserve: the trace has both.
+    expect(await codes({ ...trace, validators: moved }, { validators: moved })).toEqual([]);
     expect(await codes(trace, { programs: new Map() })).toContain('wrong-work');
     expect(await codes(trace, { proverAccounts: new Map() })).toEqual(['unknown-prover']);
     const pooled = new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: true }]]);

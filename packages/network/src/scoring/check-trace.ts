@@ -21,12 +21,13 @@ import {
 } from '../messages/index.js';
 import { canaryAllowance, canaryMark } from './canaries.js';
 import { areWeights } from './consensus.js';
-import { judgeAttempt } from './judge-attempt.js';
+import { electorateOf, electoratesByOrder, judgeAttempt } from './judge-attempt.js';
 import type {
   AttemptTrace,
   CanaryTrace,
   ChunkTrace,
   EpochTrace,
+  JudgeStake,
   OrderEnding,
   OrderTrace,
   SettlementParameters,
@@ -75,6 +76,8 @@ export interface TraceContext {
   readonly canaryBps: number;
   /** The active validators as the chain has them. */
   readonly validators: readonly ValidatorStake[];
+  /** Those who judge each order as the chain has them, by order id in lower case. */
+  readonly electorates: ReadonlyMap<Hex, readonly JudgeStake[]>;
   /** Reserved and not settled on the chain, by order id in lower case, with the second of the reserve. */
   readonly reserves: ReadonlyMap<Hex, { readonly amount: bigint; readonly at: number }>;
   /** Work units of every slice of a program, by fingerprint in lower case. */
@@ -167,6 +170,14 @@ class Checker {
     }
     this.require(id === lower(order.id), 'wrong-order-id', path, 'the id is not the digest of the order');
     await this.signed('Order', order.order, message.requester, `${path}.order`);
+    const judges = electorateOf(trace, order);
+    const text = (stakes: readonly JudgeStake[]) =>
+      stakes
+        .map(({ operator, stake }) => `${lower(operator)} ${stake}`)
+        .sort()
+        .join();
+    const isRight = text(judges) === text(context.electorates.get(lower(order.id)) ?? []);
+    this.require(isRight, 'wrong-snapshot', `${path}.electorate`, 'not the validators of when it was reserved');
     const reserve = context.reserves.get(lower(order.id));
     this.require(
       reserve !== undefined && reserve.amount >= message.budget,
@@ -226,6 +237,7 @@ class Checker {
   /** What the chunk costs; undefined where no attempt is accepted. */
   private async checkChunk(order: OrderTrace, chunk: ChunkTrace, path: string): Promise<bigint | undefined> {
     const numbers = new Set<number>();
+    const judges = electorateOf(this.trace, order);
     let price: { attempt: number; amount: bigint } | undefined;
     for (const [k, attempt] of chunk.attempts.entries()) {
       const at = `${path}.attempts[${k}]`;
@@ -233,7 +245,7 @@ class Checker {
       this.require(!numbers.has(lock.attempt), 'duplicate', at, 'two locks for one attempt');
       numbers.add(lock.attempt);
       await this.checkAttempt(order, chunk, attempt, at);
-      const { result } = judgeAttempt(attempt, order.endedAt, this.trace.validators, this.context.settlement);
+      const { result } = judgeAttempt(attempt, order.endedAt, judges, this.context.settlement);
       if (result === 'accepted' && (price === undefined || lock.attempt < price.attempt)) {
         price = { attempt: lock.attempt, amount: lock.price };
       }
@@ -265,7 +277,7 @@ class Checker {
       this.require(isSame, 'wrong-subject', `${path}.acknowledgement`, 'the acknowledgement is of another receipt');
       await this.signed('Acknowledgement', acknowledgement, message.gateway, `${path}.acknowledgement`);
     }
-    await this.checkVerdicts(attempt, isOf, path);
+    await this.checkVerdicts(attempt, isOf, electorateOf(this.trace, order), path);
   }
 
   private checkTerms(order: OrderTrace, chunk: ChunkTrace, attempt: AttemptTrace, path: string): void {
@@ -308,9 +320,10 @@ class Checker {
   private async checkVerdicts(
     attempt: Pick<AttemptTrace, 'commits' | 'verdicts'>,
     isOf: (message: { order: Hex; chunk: number; attempt: number }) => boolean,
+    judges: readonly JudgeStake[],
     path: string,
   ): Promise<void> {
-    const active = new Set(this.trace.validators.map(({ operator }) => lower(operator)));
+    const active = new Set(judges.map(({ operator }) => lower(operator)));
     const committed = new Set<string>();
     for (const [k, commit] of attempt.commits.entries()) {
       const at = `${path}.commits[${k}]`;
@@ -322,7 +335,7 @@ class Checker {
       const at = `${path}.verdicts[${k}]`;
       const { validator } = verdict.message;
       this.require(isOf(verdict.message), 'wrong-subject', at, 'the verdict is of another attempt');
-      this.require(active.has(lower(validator)), 'unknown-validator', at, `${validator} is no active validator`);
+      this.require(active.has(lower(validator)), 'unknown-validator', at, `${validator} does not judge it`);
       await this.signed('Verdict', verdict, validator, at);
       const commitment = commitmentOrNone(verdict.message);
       this.require(
@@ -344,17 +357,19 @@ class Checker {
     const judged = attempts.filter(({ receipt }) => receipt !== undefined).length + canaries.length;
     const allowed = canaryAllowance(judged, this.context.canaryBps);
     this.require(canaries.length <= allowed, 'too-many-canaries', 'canaries', `${canaries.length} of ${judged}`);
+    const electorates = electoratesByOrder(this.trace);
     const seen = new Set<string>();
     for (const [k, canary] of canaries.entries()) {
       const path = `canaries[${k}]`;
       const { order, chunk, attempt } = canary.lock.message;
       const listed = chunks.get(`${lower(order)} ${chunk}`);
       this.require(listed !== undefined, 'wrong-subject', path, 'it is of no chunk of this epoch');
+      if (!listed) continue;
       const key = `${lower(order)} ${chunk} ${attempt}`;
-      const isTaken = seen.has(key) || listed?.attempts.some(({ lock }) => lock.message.attempt === attempt) === true;
+      const isTaken = seen.has(key) || listed.attempts.some(({ lock }) => lock.message.attempt === attempt);
       this.require(!isTaken, 'duplicate', path, 'the attempt is listed twice');
       seen.add(key);
-      await this.checkCanary(canary, path);
+      await this.checkCanary(canary, electorates.get(lower(order)) ?? [], path);
     }
   }
 
@@ -393,7 +408,7 @@ class Checker {
     }
   }
 
-  private async checkCanary(canary: CanaryTrace, path: string): Promise<void> {
+  private async checkCanary(canary: CanaryTrace, judges: readonly JudgeStake[], path: string): Promise<void> {
     const lock = canary.lock.message;
     const receipt = canary.receipt.message;
     const isOf = (message: { order: Hex; chunk: number; attempt: number }) =>
@@ -406,7 +421,7 @@ class Checker {
     // Signed before any verdict: what is no canary cannot become one.
     const isMarked = canary.proof.mark === canaryMark(lock, canary.salt);
     this.require(isProof && isMarked, 'no-canary', path, 'its receipt does not say that it is one');
-    await this.checkVerdicts(canary, isOf, path);
+    await this.checkVerdicts(canary, isOf, judges, path);
   }
 }
 

@@ -30,6 +30,7 @@ const context: TraceContext = {
   previous: { ...emptyState(), epoch: 4, consensus: { commits: open, provers: [], bonds: [] } },
   market: { lockFloorSeconds: 20, verifySeconds: 100, collateralBps: 20_000, collateralMin: 5n },
   validators,
+  electorates: new Map(),
   reserves: new Map(),
   programs: new Map(),
   proverAccounts: new Map(),
@@ -40,7 +41,16 @@ const context: TraceContext = {
 const commitOf = (by: typeof one, epoch = 4, signer = by) =>
   signMessage(signer, network, 'WeightCommit', { epoch, validator: by.address, commitment: word(20) });
 async function codes(weights: Partial<EpochTrace['weights']>): Promise<string[]> {
-  const trace = { epoch: 5, closedAt: 9, validators, provers: [], orders: [], endings: [], canaries: [] };
+  const trace = {
+    epoch: 5,
+    closedAt: 9,
+    validators,
+    provers: [],
+    orders: [],
+    electorates: [],
+    endings: [],
+    canaries: [],
+  };
   const faults = await checkTrace({ ...trace, weights: { commits: [], reveals: [], ...weights } }, context);
   return faults.map(({ code, path }) => `${code} ${path}`);
 }

@@ -5,9 +5,9 @@
 import { encodeAbiParameters, type Hex, keccak256 } from 'viem';
 import type { Duty } from './canaries.js';
 import { judgeQuorum } from './quorum.js';
-import type { QuorumResult, ValidatorStake } from './types.js';
+import type { JudgeStake, QuorumResult } from './types.js';
 
-type Stakes = readonly Pick<ValidatorStake, 'operator' | 'stake'>[];
+type Stakes = readonly JudgeStake[];
 
 const ONE = 1n << 128n;
 

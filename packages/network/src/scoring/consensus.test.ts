@@ -211,6 +211,7 @@ describe('an emission with a consensus', () => {
       order: sign({ ...terms, ...curve }),
       outcome: 'delivered',
       endedAt: 1_000,
+      electorate: 0,
       chunks: [
         {
           index: 0,
@@ -239,6 +240,7 @@ describe('an emission with a consensus', () => {
         epoch: 1,
         closedAt: 2_000,
         validators: VALIDATORS,
+        electorates: [VALIDATORS],
         provers: PROVERS.map((operator, k) => ({ operator, account: address(120 + k) })),
         orders: PROVERS.map((prover, k) => orderOf(k + 1, prover)),
         endings: [],
@@ -276,6 +278,7 @@ describe('an emission with a consensus', () => {
         epoch: 1,
         closedAt: 2_000,
         validators: VALIDATORS,
+        electorates: [VALIDATORS],
         provers: PROVERS.map((operator, k) => ({ operator, account: address(120 + k) })),
         orders: [orderOf(1, PROVERS[2])],
         endings: [],

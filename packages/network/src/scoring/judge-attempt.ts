@@ -1,7 +1,7 @@
 /** What became of one lock: earned, owed, or nothing. */
 import type { Address } from 'viem';
 import { type CommitteeResult, committeeOf, judgeByCommittee } from './committee.js';
-import type { AttemptTrace, QuorumResult, SettlementParameters, ValidatorStake } from './types.js';
+import type { AttemptTrace, EpochTrace, JudgeStake, OrderTrace, QuorumResult, SettlementParameters } from './types.js';
 
 export type AttemptResult =
   /** More than two thirds accept: paid. */
@@ -49,11 +49,23 @@ function votesOf(attempt: AttemptTrace): Map<string, boolean> {
   return votes;
 }
 
+/** Those who judge an order. */
+export function electorateOf(trace: Pick<EpochTrace, 'electorates'>, order: OrderTrace): readonly JudgeStake[] {
+  return trace.electorates[order.electorate] ?? [];
+}
+
+/** The electorate of each order, by its id in lower case. */
+export function electoratesByOrder(trace: Pick<EpochTrace, 'electorates' | 'orders'>) {
+  return new Map<string, readonly JudgeStake[]>(
+    trace.orders.map((order) => [order.id.toLowerCase(), electorateOf(trace, order)]),
+  );
+}
+
 /** @param endedAt when the order ended: a lock that was still running then owes nothing */
 export function judgeAttempt(
   attempt: AttemptTrace,
   endedAt: number,
-  validators: readonly ValidatorStake[],
+  validators: readonly JudgeStake[],
   { committeeSeats }: Pick<SettlementParameters, 'committeeSeats'>,
 ): JudgedAttempt {
   const all = votesOf(attempt);

@@ -1,6 +1,6 @@
 /** The verdict of the validators on one proof, by stake. */
 import type { Address } from 'viem';
-import type { QuorumResult, ValidatorStake } from './types.js';
+import type { JudgeStake, QuorumResult } from './types.js';
 
 /**
  * Accepted where more than two thirds of all active stake accept, rejected where more than one third reject, else
@@ -10,7 +10,7 @@ import type { QuorumResult, ValidatorStake } from './types.js';
  */
 export function judgeQuorum(
   verdicts: readonly { readonly validator: Address; readonly accepted: boolean }[],
-  validators: readonly Pick<ValidatorStake, 'operator' | 'stake'>[],
+  validators: readonly JudgeStake[],
 ): QuorumResult {
   const stakes = new Map<string, bigint>();
   for (const { operator, stake } of validators) {

@@ -104,12 +104,13 @@ function orderOf(k: number, chunks: Plan[][], outcome: OrderTrace['outcome'] = '
       attempts: attempts.map((plan, attempt) => attemptOf(id, index, attempt, plan)),
     }),
   );
-  return { id, order, outcome, endedAt: 1_000, chunks: traces };
+  return { id, order, outcome, endedAt: 1_000, electorate: 0, chunks: traces };
 }
 const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTrace => ({
   epoch: 1,
   closedAt: 2_000,
   validators: VALIDATORS,
+  electorates: [rest.validators ?? VALIDATORS],
   provers: [20, 21, 22].map((k) => ({ operator: address(k), account: address(k + 100) })),
   orders,
   endings: [],
@@ -357,6 +358,20 @@ describe('settleEpoch', () => {
     const orders = [orderOf(1, [[plan({ price: 1_000_000n })]])];
     const without = settleEpoch(traceOf(orders), parameters, emptyState());
     expect(settleEpoch(traceOf(orders, { canaries: [valid] }), parameters, emptyState())).toEqual(without);
+  });
+
+  it('weighs verdicts by the stake of when the order was reserved, whatever it is at the proposal', () => {
+    const orders = [orderOf(1, [[plan({ price: 1_000_000n })]], 'delivered')];
+    const settle = (stakes: readonly bigint[], then: readonly bigint[]) => {
+      const of = (list: readonly bigint[]) => list.map((stake, k) => ({ ...VALIDATORS[k], stake }));
+      const rest = { validators: of(stakes).filter(({ stake }) => stake > 0n), electorates: [of(then)] };
+      return settleEpoch(traceOf(orders, rest), parameters, emptyState()).orders[0];
+    };
+    // Of four, the first three accept.
+    const reached = { spent: 1_000_000n, delivered: true };
+    expect(settle([1n, 1n, 1n, 1_000n], [100n, 100n, 100n, 100n])).toMatchObject(reached);
+    expect(settle([0n, 1n, 0n, 1n], [100n, 100n, 100n, 100n])).toMatchObject(reached);
+    expect(settle([100n, 100n, 100n, 100n], [1n, 1n, 1n, 1_000n])).toMatchObject({ spent: 0n, delivered: false });
   });
 
   it('counts stake up to the cap', () => {

@@ -19,7 +19,7 @@ import {
   type ValidatorRecord,
   validatorEmission,
 } from './emission.js';
-import { type JudgedAttempt, judgeAttempt } from './judge-attempt.js';
+import { electorateOf, electoratesByOrder, type JudgedAttempt, judgeAttempt } from './judge-attempt.js';
 import { merkleRoot, sortLeaves } from './leaves.js';
 import { chainEvidence, penaltyOf } from './penalties.js';
 import {
@@ -110,9 +110,15 @@ class EpochBooks {
     this.scores = new Map(
       [...this.capped.keys()].map((key) => [key, recallScoreBps(answers.get(key), parameters.recallFloorBps)]),
     );
+    const electorates = electoratesByOrder(trace);
     for (const canary of canaries) {
+      // Where a trace lists a canary without its order, as simulations do, it is everyone's.
+      const judges = electorates.get(lower(canary.lock.message.order)) ?? trace.validators;
       const right = [...answersTo(canary)].filter(([, isRight]) => isRight).map(([key]) => key);
-      this.note(this.capped.keys(), right);
+      this.note(
+        judges.map(({ operator }) => lower(operator)),
+        right,
+      );
     }
   }
 
@@ -206,12 +212,13 @@ class EpochBooks {
 
 function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
   const { trace, parameters } = books;
+  const judges = electorateOf(trace, order);
   const paid: PaidChunk[] = [];
   for (const chunk of [...order.chunks].sort((a, b) => a.index - b.index)) {
     const attempts = [...chunk.attempts].sort((a, b) => a.lock.message.attempt - b.lock.message.attempt);
     const judged = attempts.map((attempt): [AttemptTrace, JudgedAttempt] => [
       attempt,
-      judgeAttempt(attempt, order.endedAt, trace.validators, parameters),
+      judgeAttempt(attempt, order.endedAt, judges, parameters),
     ]);
     // The first attempt that is accepted is paid, and no other.
     const first = judged.find(([, { result }]) => result === 'accepted');
@@ -222,11 +229,11 @@ function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
       books.pay(paid[paid.length - 1], first[1].votes);
     }
     for (const [attempt, judgement] of judged) {
-      const { result, judges, votes } = judgement;
+      const { result, votes } = judgement;
       if (result === 'accepted' || result === 'convicted') {
         const right = result === 'accepted';
         const answered = [...votes].filter(([, accepted]) => accepted === right).map(([key]) => key);
-        books.note(judges, answered);
+        books.note(judgement.judges, answered);
       }
       const penalty = penaltyOf(attempt, judgement, parameters);
       if (penalty) books.blame(attempt.lock.message.prover, penalty);
@@ -315,7 +322,10 @@ export function settleEpoch(
 ): Settlement {
   checkParameters(parameters);
   checkSequence(trace, previous);
-  const canaries = trace.canaries.filter((canary) => isSeenThrough(canary, trace.validators));
+  const electorates = electoratesByOrder(trace);
+  const canaries = trace.canaries.filter((canary) =>
+    isSeenThrough(canary, electorates.get(lower(canary.lock.message.order)) ?? trace.validators),
+  );
   const recalls = rememberAnswers(previous.recalls, canaries, parameters.canaryMemory);
   const books = new EpochBooks(trace, parameters, recalls, canaries);
   const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));

@@ -30,6 +30,9 @@ export interface ValidatorStake {
   readonly stake: bigint;
 }
 
+/** What a verdict on an order weighs: the stake that its validator had just before the order was reserved. */
+export type JudgeStake = Pick<ValidatorStake, 'operator' | 'stake'>;
+
 /** A prover of the epoch and the account that is credited for it. */
 export interface ProverAccount {
   readonly operator: Address;
@@ -79,6 +82,8 @@ export interface OrderTrace {
   readonly order: Signed<Order>;
   readonly outcome: OrderOutcome;
   readonly endedAt: number;
+  /** Who judges it: a place in the trace's `electorates`. */
+  readonly electorate: number;
   /** Every chunk of the order, also those that nobody proved. */
   readonly chunks: readonly ChunkTrace[];
 }
@@ -118,7 +123,10 @@ export interface EpochTrace {
   readonly epoch: number;
   /** The second at which the epoch was closed: locks that ended before it without a receipt are missed. */
   readonly closedAt: number;
+  /** Active now: they are paid, and sign. */
   readonly validators: readonly ValidatorStake[];
+  /** Validators that were active when orders were reserved, by whose stake verdicts on them count; each list once. */
+  readonly electorates: readonly (readonly JudgeStake[])[];
   readonly provers: readonly ProverAccount[];
   readonly orders: readonly OrderTrace[];
   /** Of every order, in the same place. */

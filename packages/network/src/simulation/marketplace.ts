@@ -324,6 +324,7 @@ export function traceOf(order: OpenOrder): OrderTrace {
     order: unsigned(order.message),
     outcome: order.outcome ?? 'expired',
     endedAt: order.endedAt ?? order.message.deadline,
+    electorate: 0,
     chunks: order.chunks.map(
       ({ index, workUnits, attempts }): ChunkTrace => ({
         index,

@@ -192,6 +192,7 @@ class Simulation {
         epoch,
         closedAt: to,
         validators: this.stakes,
+        electorates: [this.stakes],
         provers: this.provers.map(({ operator, account }) => ({ operator, account })),
         orders: ended.map(traceOf),
         endings: [],

@@ -43,12 +43,11 @@ async function checkEscrow({ net, model }: Fuzz): Promise<void> {
   const open = [...model.orders.values()].filter(({ state }) => state === 'reserved');
   expect(reserved).toBe(sumOf(open.map(({ budget }) => budget)));
   const recent = [...model.orders].slice(-30);
-  const entries = await Promise.all(
-    recent.map(([id]) => net.read<{ state: number; budget: bigint; exitAt: bigint }>('market', 'orderOf', [id])),
-  );
+  const entries = await Promise.all(recent.map(([id]) => net.read<object>('market', 'orderOf', [id])));
   for (const [i, [, order]] of recent.entries()) {
     const state = ['', 'reserved', 'settled', 'exited'].indexOf(order.state);
-    expect(entries[i]).toMatchObject({ state, budget: order.budget, exitAt: order.exitAt });
+    const [exitAt, reservedAt] = [order.exitAt, order.reservedAt].map(Number);
+    expect(entries[i]).toMatchObject({ state, budget: order.budget, exitAt, reservedAt });
     expect(order.spent.length <= 1 && order.spent.every((spent) => spent <= order.budget)).toBe(true);
   }
 }

@@ -25,6 +25,7 @@ function enter(m: Model, { now }: Call, id: Hex, order: OrderMessage) {
       requester: order.requester,
       state: 'reserved',
       exitAt: order.deadline + m.parameter('exitSeconds'),
+      reservedAt: now,
       budget: order.budget,
       cancelled: false,
       spent: [],

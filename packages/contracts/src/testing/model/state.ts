@@ -17,6 +17,7 @@ export interface ModelOrder {
   readonly requester: Address;
   state: 'reserved' | 'settled' | 'exited';
   exitAt: bigint;
+  readonly reservedAt: bigint;
   readonly budget: bigint;
   cancelled: boolean;
   /** How often it was settled: never more than once. */

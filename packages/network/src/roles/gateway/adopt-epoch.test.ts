@@ -54,6 +54,7 @@ const documentOf = (epoch: number, previous = emptyState()): EpochDocument => ({
     epoch,
     closedAt: 1_000 * epoch,
     validators,
+    electorates: [],
     provers: [],
     orders: [],
     endings: [],

@@ -1,20 +1,21 @@
 /** The signed messages of orders that ended, as validators settle them. */
 import type { Address, Hex } from 'viem';
 import { type JudgingPolicy, judgingPolicy } from '../../chain/network-parameters.js';
-import { signedSchema, signMessage } from '../../messages/index.js';
+import { canonicalJson, signedSchema, signMessage } from '../../messages/index.js';
 import {
   type AttemptTrace,
   type CanaryTrace,
   type ChunkTrace,
   type EpochTrace,
+  electorateOf,
   endingDigest,
+  type JudgeStake,
   judgeAttempt,
   type OrderEnding,
   type OrderOutcome,
   type OrderTrace,
   PROVER_ROLE,
   type SettlementState,
-  type ValidatorStake,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import { delegationOf } from './delegations.js';
@@ -38,9 +39,15 @@ export async function buildTrace(
   const [validators, judging] = await Promise.all([g.ledger.validators(), judgingPolicy(g.ledger)]);
   const orders: OrderTrace[] = [];
   const canaries: CanaryTrace[] = [];
+  const electorates: (readonly JudgeStake[])[] = [];
+  const places = new Map<string, number>();
   for (const id of ids) {
-    const found = await orderTrace(g.sql, id, validators);
-    orders.push(judged(found.order, validators, judging));
+    const judges = await g.ledger.electorate(id);
+    const text = canonicalJson(judges);
+    const place = places.get(text) ?? electorates.push(judges) - 1;
+    places.set(text, place);
+    const found = await orderTrace(g.sql, id, judges, place);
+    orders.push(judged(found.order, electorateOf({ electorates }, found.order), judging));
     canaries.push(...found.canaries);
   }
   const endings = await Promise.all(orders.map((order) => endingOf(g, order, canaries)));
@@ -57,6 +64,7 @@ export async function buildTrace(
     epoch,
     closedAt: Math.max(Math.floor(g.nowMs() / 1000), previous.closedAt, ...orders.map((o) => o.endedAt)),
     validators,
+    electorates,
     provers,
     orders,
     endings,
@@ -77,8 +85,8 @@ async function endingOf(g: GatewayContext, order: OrderTrace, canaries: readonly
   return { ended, ...(delegation ? { delegation } : {}) };
 }
 
-/** The outcome by the stakes of the epoch, as validators see it: they may have changed since the verdicts. */
-function judged(order: OrderTrace, validators: readonly ValidatorStake[], judging: JudgingPolicy): OrderTrace {
+/** The outcome as validators see it: where the chain forgot the reserve and it was made again, other stakes may count. */
+function judged(order: OrderTrace, validators: readonly JudgeStake[], judging: JudgingPolicy): OrderTrace {
   const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order.endedAt, validators, judging).result === 'accepted';
   const isDelivered = order.chunks.length > 0 && order.chunks.every((c) => c.attempts.some(isAccepted));
   const { outcome } = order;
@@ -88,14 +96,15 @@ function judged(order: OrderTrace, validators: readonly ValidatorStake[], judgin
 async function orderTrace(
   sql: Sql,
   id: Hex,
-  validators: readonly ValidatorStake[],
+  judges: readonly JudgeStake[],
+  electorate: number,
 ): Promise<{ readonly order: OrderTrace; readonly canaries: readonly CanaryTrace[] }> {
   const order = await loadOrder(sql, id);
   if (!order || order.endedMs === undefined) throw new Error(`order ${id} has not ended`);
   const [chunks, attempts] = await Promise.all([loadChunks(sql, id), loadAttempts(sql, id)]);
   const [commits, all] = await Promise.all([votes(sql, 'commits', id), votes(sql, 'verdicts', id)]);
-  // Verdicts of those that have left since count for nothing, and must not hold up the epoch.
-  const active = new Set(validators.map((v) => v.operator.toLowerCase()));
+  // Verdicts of those who came later count for nothing, and must not hold up the epoch.
+  const active = new Set(judges.map((v) => v.operator.toLowerCase()));
   const verdicts = all.filter((v) => active.has(v.validator));
   const votesOn = (a: AttemptRow) => {
     const mine = (v: Vote) => v.idx === a.index && v.attempt === a.attempt;
@@ -119,6 +128,7 @@ async function orderTrace(
       Math.floor(order.endedMs / 1000),
       ...attempts.map((a) => Math.max(Math.floor(a.lockedMs / 1000), a.release?.at ?? 0)),
     ),
+    electorate,
     chunks: chunks.map((c): ChunkTrace => {
       return {
         index: c.index,

@@ -40,7 +40,11 @@ export async function judgeChunk(
     return now;
   }
   const { all, committee, asked } = await judgesOf(g, key, attempt.everyone);
-  const committed = await voters(g.sql, 'commits', key);
+  // The chain lost the reserve: it is made again.
+  if (all.length === 0) return now + g.settings.tickMs;
+  const judges = new Set(all.map(({ operator }) => operator.toLowerCase()));
+  // Validators that came after the order was reserved do not count.
+  const committed = new Set([...(await voters(g.sql, 'commits', key))].filter((v) => judges.has(v)));
   const commitMs = (await g.timing()).commitSeconds * 1000;
   if (attempt.revealingMs === undefined) {
     const revealAt = (attempt.receivedMs as number) + commitMs;
@@ -66,12 +70,14 @@ export async function judgeChunk(
     'select signed from verdicts where order_id = $1 and idx = $2 and attempt = $3',
     [chunk.order, chunk.index, attempt.attempt],
   );
-  const verdicts = rows.map((r) => verdictSchema.parse(r.signed).message);
+  const verdicts = rows
+    .map((r) => verdictSchema.parse(r.signed).message)
+    .filter(({ validator }) => judges.has(validator.toLowerCase()));
   const result = judgeByCommittee(verdicts, all, committee);
   // A prover is convicted by more verdicts than are needed to turn a proof down: those that were committed to are waited
   // for, for a while.
   const patience = attempt.revealingMs + commitMs;
-  const isWaiting = rows.length < committed.size && now < patience;
+  const isWaiting = verdicts.length < committed.size && now < patience;
   const isAccepted = result.decision === 'accepted' && attempt.canary === undefined;
   if (!isAccepted && isWaiting) return Math.min(now + g.settings.tickMs, patience);
   if (committee && !attempt.everyone && result.by !== 'committee') {

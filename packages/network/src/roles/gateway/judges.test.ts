@@ -31,12 +31,14 @@ const outside = [...accounts.keys()].filter((v) => !seats.has(v));
 let directory: string;
 let sql: SqlStore;
 let now = 1_000_000;
+/** Those who had staked when the order was reserved. */
+let electorate: readonly ValidatorStake[] = validators;
 const woken: Hex[] = [];
 const g = () =>
   ({
     sql,
     network,
-    ledger: { validators: async () => validators },
+    ledger: { electorate: async () => electorate },
     judging: async () => ({ committeeSeats: SEATS, canaryBps: 0 }),
     timing: async () => ({ commitSeconds: 1, epochSeconds: 1, clockSkewSeconds: 1 }),
     settings: { tickMs: 1_000 },
@@ -76,6 +78,7 @@ const proof = {
 /** A chunk whose proof has come, which nobody has judged. */
 beforeEach(async () => {
   woken.length = 0;
+  electorate = validators;
   await sql.script('delete from orders; delete from events');
   await sql.execute(
     `insert into orders (id, requester, signed, reply_key, fingerprint, state, input_digest, secret, deadline, budget,
@@ -196,4 +199,29 @@ test('what the committee does not accept everybody is asked about', async () => 
   for (const v of outside) await reveal(v, false);
   await look();
   expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'rejected' });
+});
+
+test('a validator that came after the order was reserved is not asked, and changes nothing', async () => {
+  const [late, ...few] = [...accounts.keys()].sort().slice(0, 4);
+  electorate = few.map((operator) => ({ operator: operator as Hex, account: operator as Hex, stake: 100n }));
+  expect(await dutiesOf(g(), late as Hex)).toEqual([{ kind: 'weights', epoch: 0 }]);
+  for (const v of few) await commit(v);
+  await commit(late, false);
+  await look();
+  for (const v of few) await reveal(v);
+  await reveal(late, false);
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'accepted' });
+});
+
+test('where the chain lost the reserve nothing is decided until it has it again', async () => {
+  for (const v of inside) await commit(v);
+  await look();
+  for (const v of inside) await reveal(v);
+  electorate = [];
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: undefined });
+  electorate = validators;
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'accepted' });
 });

@@ -1,6 +1,6 @@
 /** Who judges an attempt: a committee where there are more validators than seats, and everyone where it did not accept. */
 import type { Address, Hex } from 'viem';
-import { committeeOf, type ValidatorStake } from '../../scoring/index.js';
+import { committeeOf, type JudgeStake } from '../../scoring/index.js';
 import type { GatewayContext } from './gateway-context.js';
 
 export interface AttemptKey {
@@ -10,21 +10,21 @@ export interface AttemptKey {
 }
 
 export interface Judges {
-  /** All active validators. */
-  readonly all: readonly ValidatorStake[];
+  /** All that were active when the order was reserved. */
+  readonly all: readonly JudgeStake[];
   /** Seats by operator in lower case; undefined where there is no committee. */
   readonly committee: ReadonlyMap<string, bigint> | undefined;
   /** Those who are asked, with what they weigh: seats of a committee, else stake. */
-  readonly asked: readonly ValidatorStake[];
+  readonly asked: readonly JudgeStake[];
 }
 
 /** Of each list of validators as the ledger remembers it: every validator asks about the same attempts. */
-const drawn = new WeakMap<readonly ValidatorStake[], Map<string, Judges>>();
+const drawn = new WeakMap<readonly JudgeStake[], Map<string, Judges>>();
 const REMEMBERED = 1_024;
 
 /** @param everyone where a committee did not accept */
 export async function judgesOf(g: GatewayContext, key: AttemptKey, everyone: boolean): Promise<Judges> {
-  const [all, { committeeSeats }] = await Promise.all([g.ledger.validators(), g.judging()]);
+  const [all, { committeeSeats }] = await Promise.all([g.ledger.electorate(key.order), g.judging()]);
   if (all.length <= committeeSeats) return { all, committee: undefined, asked: all };
   const known = drawn.get(all) ?? new Map<string, Judges>();
   drawn.set(all, known);
@@ -35,7 +35,7 @@ export async function judgesOf(g: GatewayContext, key: AttemptKey, everyone: boo
   return everyone ? { ...judges, asked: all } : judges;
 }
 
-function draw(key: AttemptKey, all: readonly ValidatorStake[], seats: number): Judges {
+function draw(key: AttemptKey, all: readonly JudgeStake[], seats: number): Judges {
   const committee = committeeOf(key, all, seats);
   if (!committee) return { all, committee, asked: all };
   const asked = all.flatMap((v) => {
@@ -47,11 +47,11 @@ function draw(key: AttemptKey, all: readonly ValidatorStake[], seats: number): J
 
 /** Whether this validator is to judge the attempt. */
 export async function isAsked(g: GatewayContext, validator: Address, key: AttemptKey, everyone: boolean) {
-  const { committee } = await judgesOf(g, key, everyone);
-  return everyone || !committee || committee.has(validator);
+  const { asked } = await judgesOf(g, key, everyone);
+  return asked.some(({ operator }) => operator.toLowerCase() === validator);
 }
 
-export function isMoreThanTwoThirds(voted: ReadonlySet<string>, asked: readonly ValidatorStake[]): boolean {
+export function isMoreThanTwoThirds(voted: ReadonlySet<string>, asked: readonly JudgeStake[]): boolean {
   const total = asked.reduce((sum, v) => sum + v.stake, 0n);
   const stake = asked.reduce((sum, v) => (voted.has(v.operator.toLowerCase()) ? sum + v.stake : sum), 0n);
   return stake * 3n > total * 2n;

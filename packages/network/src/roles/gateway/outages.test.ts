@@ -29,6 +29,7 @@ const g = {
   ledger: {
     order: async () => ({ state: 'reserved' }),
     validators: async () => [],
+    electorate: async () => [],
     stakeOf: async () => ({ owner: prover, active: 0n, toPool: false }),
     parameters: async () => ({ canaryBps: 0n, committeeSeats: 64n }),
   },

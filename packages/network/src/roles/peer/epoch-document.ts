@@ -50,6 +50,7 @@ const orderTraceSchema = z.strictObject({
   order: signedSchema('Order'),
   outcome: z.enum(['delivered', 'failed', 'cancelled', 'expired']),
   endedAt: count,
+  electorate: count,
   chunks: z
     .array(
       z.strictObject({
@@ -71,6 +72,7 @@ export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
   validators: z
     .array(z.strictObject({ ...operatorAccount, stake: amount }) satisfies z.ZodType<ValidatorStake>)
     .max(MANY),
+  electorates: z.array(z.array(z.strictObject({ operator: addressSchema, stake: amount })).max(MANY)).max(MANY),
   provers: z.array(z.strictObject(operatorAccount) satisfies z.ZodType<ProverAccount>).max(MANY),
   orders: z.array(orderTraceSchema).max(MANY),
   endings: z

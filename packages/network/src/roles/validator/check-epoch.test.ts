@@ -19,6 +19,7 @@ test('a number that the chain would not take is not signed, neither an old one n
       epoch,
       closedAt: 900,
       validators: [],
+      electorates: [],
       provers: [],
       orders: [],
       endings: [],

@@ -8,8 +8,11 @@ import {
   checkTrace,
   consensusLeaves,
   type EpochTrace,
+  electorateOf,
+  electoratesByOrder,
   emptyState,
   isSeenThrough,
+  type JudgeStake,
   type Leaf,
   PROVER_ROLE,
   type Settlement,
@@ -102,6 +105,7 @@ export async function traceContext(
     market: await laxestPolicy(trace, c.ledger),
     ...(await judgingOf(trace, c.ledger)),
     validators: await c.ledger.validators(),
+    electorates: await electoratesOf(trace, c.ledger),
     reserves: await reservesOf(trace, c.ledger),
     programs: await programsOf(trace, c),
     proverAccounts: await accountsOf(trace, c.ledger),
@@ -173,8 +177,6 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
   /** Digest of the proof, by attempt. */
   const listed = new Map<string, Hex>();
   const said = new Set<string>();
-  // A verdict of one that has no stake any more counts for nothing, and is not listed.
-  const isActive = trace.validators.some(({ operator }) => isOurs(operator));
   const attempts = trace.orders.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.attempts));
   for (const { lock, receipt, commits, verdicts } of [...attempts, ...trace.canaries]) {
     const own = journal.verdict(lock.message);
@@ -188,19 +190,23 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
       said.add(where);
     }
   }
+  const electorates = electoratesByOrder(trace);
   for (const canary of trace.canaries) {
     const own = journal.verdict(canary.lock.message);
     const isSame = own && lower(own.proofDigest) === lower(canary.receipt.message.proofDigest);
     // We verified this proof and it holds: whoever calls it broken would take income from all who said so.
-    if (isSame && own.accepted && isSeenThrough(canary, trace.validators)) {
+    if (isSame && own.accepted && isSeenThrough(canary, electorates.get(lower(canary.lock.message.order)) ?? [])) {
       fault(canary.lock.message.order, `canary of ${caseText(canary.lock.message)}`);
     }
   }
-  for (const { id } of trace.orders) {
+  for (const order of trace.orders) {
+    const { id } = order;
+    // A verdict of one that had no stake when the order was reserved counts for nothing, and is not listed.
+    const isJudge = electorateOf(trace, order).some(({ operator }) => isOurs(operator));
     const missing = journal.verdictsOn(id).find((own) => listed.get(caseText(own)) !== lower(own.proofDigest));
     if (missing) fault(id, `the proof that we judged of ${caseText(missing)} is left out`);
     const unsaid = journal.verdictsOn(id).find((own) => journal.wasTaken(own) && !said.has(caseText(own)));
-    if (unsaid && isActive) fault(id, `our verdict on ${caseText(unsaid)}, which the gateway had, is left out`);
+    if (unsaid && isJudge) fault(id, `our verdict on ${caseText(unsaid)}, which the gateway had, is left out`);
   }
   return faults;
 }
@@ -251,6 +257,12 @@ async function judgingOf(trace: EpochTrace, ledger: Ledger): Promise<Pick<TraceC
   const [before, after] = await Promise.all([began, trace.closedAt].map((at) => judgingPolicy(ledger, at)));
   const canaryBps = Math.max(before.canaryBps, after.canaryBps);
   return { settlement: { committeeSeats: after.committeeSeats }, canaryBps };
+}
+
+async function electoratesOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['electorates']> {
+  const electorates = new Map<Hex, readonly JudgeStake[]>();
+  for (const { id } of trace.orders) electorates.set(lower(id), await ledger.electorate(id));
+  return electorates;
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {

@@ -13,6 +13,7 @@ const documentOf = (epoch: number): EpochDocument => ({
     epoch,
     closedAt: 1,
     validators: [],
+    electorates: [],
     provers: [],
     orders: [],
     endings: [],
