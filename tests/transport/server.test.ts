@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { digestOfBytes } from '../../packages/network/src/messages/canonical.js';
@@ -8,6 +9,7 @@ import {
   type NodeServer,
   type ServerOptions,
 } from '../../packages/network/src/transport/server/create-server.js';
+import { Refusal } from '../../packages/network/src/transport/server/refusal.js';
 import { jsonRoute } from '../../packages/network/src/transport/server/route.js';
 import { network, node, saidSchema, signer, startServer, testRoutes } from './test-server.js';
 
@@ -321,4 +323,74 @@ test('closing waits for requests, and cuts off those that take too long', async 
   await second.server.close(100);
   expect(performance.now() - startedAt).toBeLessThan(2000);
   expect(await lost).toBe('cut off');
+});
+
+/** A route for large bodies, with who was asked about before their bodies, and what came through. */
+async function largeRoute(limits: Partial<ServerOptions['limits']> = {}) {
+  const asked: (number | undefined)[] = [];
+  const taken: number[] = [];
+  const route = jsonRoute({
+    method: 'PUT',
+    path: '/v1/large',
+    auth: 'signed',
+    summary: 'takes much of those that it knows',
+    request: z.strictObject({ text: z.string() }),
+    response: z.strictObject({}),
+    limits: { bodyBytes: 1 << 20 },
+    admits: (sender, bytes) => {
+      asked.push(bytes);
+      if (sender !== signer.address) throw new Refusal(403, 'stranger', 'not known here', '');
+    },
+    handle: ({ body }) => {
+      taken.push(body.text.length);
+      return {};
+    },
+  });
+  const running = await start({ routes: [route], limits: { strangerBodyBytes: 1_000, ...limits } });
+  const head = async (by: typeof signer, body: Uint8Array, digest?: string) => {
+    const request = { audience: node.address, method: 'PUT', path: '/v1/large', body };
+    return [
+      'PUT /v1/large HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n',
+      `authorization: ${await signRequest(by, network, request)}\r\n`,
+      digest === undefined ? '' : `content-digest: sha-256=:${digest}:\r\n`,
+      `content-length: ${body.length}\r\n\r\n`,
+    ].join('');
+  };
+  return { ...running, asked, taken, head };
+}
+const base64Of = (bytes: Uint8Array) =>
+  Buffer.from(digestOfBytes(bytes).slice('sha256:'.length), 'hex').toString('base64');
+const LARGE = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(100_000) }));
+
+test('a large body is not read of whom the route does not let in, nor of an unproven sender', async () => {
+  const { port, head, asked, taken } = await largeRoute();
+  const stranger = privateKeyToAccount(generatePrivateKey());
+  // Nothing of the bodies is ever sent: whoever waits for them does not answer in time.
+  const began = performance.now();
+  expect(await raw(port, [await head(stranger, LARGE, base64Of(LARGE))])).toMatch(
+    /^HTTP\/1.1 403[\s\S]*connection: close[\s\S]*stranger/,
+  );
+  expect(asked).toEqual([LARGE.length]);
+  const other = base64Of(new Uint8Array(3));
+  expect(await raw(port, [await head(signer, LARGE, other)])).toMatch(/^HTTP\/1.1 401[\s\S]*bad-signature/);
+  expect(await raw(port, [await head(signer, LARGE)])).toMatch(/^HTTP\/1.1 413[\s\S]*digest-required/);
+  expect(await raw(port, [await head(signer, LARGE, 'x')])).toMatch(/^HTTP\/1.1 400[\s\S]*bad-digest/);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const chunked = (await head(signer, LARGE)).replace(/content-length: \d+/, 'transfer-encoding: chunked');
+  expect(await raw(port, [chunked])).toMatch(/^HTTP\/1.1 413[\s\S]*digest-required/);
+  expect(taken).toEqual([]);
+});
+
+test('a large body has to be the one whose digest was signed; a small one needs no header', async () => {
+  const { port, head, taken, client } = await largeRoute();
+  const swapped = LARGE.slice();
+  swapped[20] = 'y'.charCodeAt(0);
+  const signed = await head(signer, LARGE, base64Of(LARGE));
+  expect(await raw(port, [signed, Buffer.from(swapped).toString('latin1')])).toMatch(
+    /^HTTP\/1.1 400[\s\S]*digest-mismatch/,
+  );
+  expect(taken).toEqual([]);
+  await client.put('/v1/large', { text: 'x'.repeat(500_000) }, z.unknown());
+  await client.put('/v1/large', { text: 'small' }, z.unknown());
+  expect(taken).toEqual([500_000, 5]);
 });

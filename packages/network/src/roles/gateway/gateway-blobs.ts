@@ -8,7 +8,7 @@ import type { GatewayContext } from './gateway-context.js';
 export type BlobKind = 'uploaded' | 'program' | 'proof' | 'private';
 
 /** Strangers keep nothing here: whoever stores bytes has a stake or a deposit to be known by. @throws Refusal */
-async function requireStanding(g: GatewayContext, owner: Address): Promise<void> {
+export async function requireStanding(g: GatewayContext, owner: Address): Promise<void> {
   const prover = await g.ledger.stakeOf(PROVER_ROLE, owner);
   if (prover.active > 0n || (await g.ledger.balanceOf(owner)) > 0n) return;
   throw new Refusal(403, 'no-standing', `${owner} has neither a stake nor a deposit`, 'stake or deposit first');

@@ -33,7 +33,7 @@ import { Refusal } from '../../transport/server/refusal.js';
 import { eventRoute, jsonRoute, type Route, rawRoute, uploadRoute } from '../../transport/server/route.js';
 import { epochDocumentSchema, epochSettlementSchema } from '../peer/epoch-document.js';
 import { type EventLog, toldTo, topicOf } from './event-log.js';
-import { openBlob, takeBlob } from './gateway-blobs.js';
+import { openBlob, requireStanding, takeBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { putEndpoint, seeOperator } from './operators.js';
 import { cancelOrder, certificateOf, ownOrder, quoteFor, valuesOf, viewOrder } from './order-answers.js';
@@ -47,6 +47,8 @@ import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js
 
 const SEALED = 'application/octet-stream';
 const EVENT_SECONDS = 15;
+/** An order of anybody: a larger one is read for who has a deposit or stake. */
+const ORDER_BYTES = 1 << 20;
 /** Of an epoch's document: some hundreds of orders. */
 const EPOCH_BYTES = 128 << 20;
 const EPOCH_VALUES = 10_000_000;
@@ -192,6 +194,8 @@ function orderRoutes(g: GatewayContext, log: EventLog): Route[] {
       path: '/v1/orders',
       auth: 'signed',
       summary: 'submits a signed order with its sealed input',
+      admits: (sender, bytes) =>
+        bytes !== undefined && bytes <= ORDER_BYTES ? undefined : requireStanding(g, by(sender)),
       request: submitSchema,
       response: z.strictObject({ id: bytes32Schema }),
       limits: { bodyBytes: g.settings.maxOrderBytes, bodyTimeoutMs: 300_000, cost: 2 },
@@ -344,6 +348,8 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
     await requireValidator(g, by(sender));
     return by(sender);
   };
+  // Before their bodies are read.
+  const admits = (sender: Address) => requireValidator(g, by(sender));
   return [
     eventRoute({
       method: 'GET',
@@ -395,6 +401,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/commits',
       auth: 'signed',
       summary: 'commitments to verdicts',
+      admits,
       request: commitsSchema,
       response: done,
       handle: async ({ sender, body }) => {
@@ -407,6 +414,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/verdicts',
       auth: 'signed',
       summary: 'verdicts that open commitments',
+      admits,
       request: verdictsSchema,
       response: takenSchema,
       handle: async ({ sender, body }) => takeVerdicts(g, await validator(sender), body.verdicts),
@@ -416,6 +424,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/weights/commits',
       auth: 'signed',
       summary: 'a commitment to weights of provers, for the epoch that was settled last',
+      admits,
       request: signedSchema('WeightCommit'),
       response: done,
       handle: async ({ sender, body }) => {
@@ -428,6 +437,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/weights/reveals',
       auth: 'signed',
       summary: 'weights that open a commitment in the trace of the epoch that was settled last',
+      admits,
       request: weightRevealSchema,
       response: done,
       handle: async ({ sender, body }) => {
@@ -452,6 +462,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/epochs/{epoch}',
       auth: 'signed',
       summary: 'an epoch that a validator signed, where this gateway does not have it',
+      admits,
       params: epochParams,
       request: epochDocumentSchema,
       response: done,
@@ -481,6 +492,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/epochs/{epoch}/refusals',
       auth: 'signed',
       summary: 'orders for which a validator does not sign the epoch',
+      admits,
       params: epochParams,
       request: refusalSchema,
       response: done,

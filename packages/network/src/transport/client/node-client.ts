@@ -1,12 +1,12 @@
 /** A client of one node: signed requests, checked answers, bounded in time and size. Runs in browsers. */
 import { InputError } from '@dsperse/core/verify';
-import type { Address } from 'viem';
+import { type Address, type Hex, hexToBytes } from 'viem';
 import type { z } from 'zod';
 import { type Digest, digestAsBytes32 } from '../../messages/canonical.js';
 import type { NetworkId, Signer } from '../../messages/index.js';
 import { TransportError } from '../errors.js';
 import { parseJson, stringifyJson } from '../parse-json.js';
-import { type Clock, signRequest } from '../request/sign-request.js';
+import { bodyHash, type Clock, signRequest } from '../request/sign-request.js';
 import { backOffMs, pause } from './back-off.js';
 import { endWithSignal } from './end-with-signal.js';
 import { type Answer, Deadline, errorFrom, type Fetch, readBounded, send } from './exchange.js';
@@ -49,6 +49,8 @@ interface Call extends CallOptions {
 const RESPONSE_JSON = { depth: 64, values: 5_000_000 };
 const RETRY = { firstMs: 200, maxMs: 5000 };
 const MAX_RETRY_AFTER_MS = 30_000;
+/** Nodes read bodies above 64 KiB only where they know the digest; browsers ask beforehand whether they may send it. */
+const DIGEST_FROM = 1 << 14;
 const NO_BODY = new Uint8Array(0);
 /** Refused before anything was done: these repeat safely. */
 const REFUSED_BEFORE = ['rate-limited', 'busy', 'stopping', 'replay-guard-full'];
@@ -193,7 +195,9 @@ export class NodeClient {
     if (call.contentType) headers['content-type'] = call.contentType;
     const { signer, network } = this.options;
     if (signer && network && this.audience) {
-      const body = call.digest ? { sha256: digestAsBytes32(call.digest) } : (call.body ?? NO_BODY);
+      const body = call.digest ? { sha256: digestAsBytes32(call.digest) } : { sha256: bodyHash(call.body ?? NO_BODY) };
+      // So that the node can check the signature before it reads all of it.
+      if ((call.body?.length ?? 0) > DIGEST_FROM) headers['content-digest'] = contentDigest(body.sha256);
       const request = { audience: this.audience, method: call.method, path, body };
       headers.authorization = await signRequest(signer, network, request, () => this.clock() + this.offsetMs);
     }
@@ -239,4 +243,9 @@ class Answered extends TransportError {
 
 function jsonBody(body: unknown): Pick<Call, 'body' | 'contentType'> {
   return { body: new TextEncoder().encode(stringifyJson(body)), contentType: 'application/json' };
+}
+
+/** As RFC 9530 writes it. */
+function contentDigest(sha256: Hex): string {
+  return `sha-256=:${btoa(String.fromCharCode(...hexToBytes(sha256)))}:`;
 }

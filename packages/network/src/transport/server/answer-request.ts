@@ -9,7 +9,16 @@ import type { Clock } from '../request/sign-request.js';
 import { writeEvents } from './event-stream.js';
 import type { ServerLimits } from './limits.js';
 import type { Counts, TokenBuckets } from './rate-limit.js';
-import { type BodyBudget, checkedChunks, readChunks, requireLength } from './read-body.js';
+import {
+  announcedLength,
+  type BodyBudget,
+  checkedChunks,
+  contentDigest,
+  readChunks,
+  requireContentDigest,
+  requireDigest,
+  requireLength,
+} from './read-body.js';
 import { readJson, readParams, readQuery, requireContentType, requireNoBody } from './read-request.js';
 import { Refusal } from './refusal.js';
 import { addressKey } from './remote-address.js';
@@ -77,6 +86,23 @@ async function authenticate(shared: Shared, arrived: Arrived, body: Uint8Array |
   throw refuseUnsigned(refusal);
 }
 
+/** Who signed, as known to the log, within its rate, and where the route lets it ask. Throws Refusal 401, 403, 429. */
+async function meet(
+  shared: Shared,
+  arrived: Arrived,
+  route: Route,
+  body: Uint8Array | { sha256: Hex },
+  cost: number,
+): Promise<Address> {
+  const sender = await authenticate(shared, arrived, body);
+  arrived.onSender(sender);
+  const wait = shared.bySender.take(sender, cost);
+  if (wait > 0) throw limited(wait);
+  const bytes = body instanceof Uint8Array ? body.length : announcedLength(arrived.incoming);
+  await route.admits?.(sender, bytes);
+  return sender;
+}
+
 interface Admitted {
   readonly sender: Address | undefined;
   readonly body: unknown;
@@ -105,7 +131,7 @@ async function admit(
     requireContentType(incoming, 'application/octet-stream');
     requireLength(incoming, limits.bodyBytes);
     const sha256 = digestAsBytes32(route.digestOf(params));
-    const sender = isSigned ? await authenticate(shared, arrived, { sha256 }) : undefined;
+    const sender = isSigned ? await meet(shared, arrived, route, { sha256 }, limits.cost) : undefined;
     const chunks = checkedChunks(readChunks(incoming, bounds), sha256);
     const length = incoming.headers['content-length'];
     return { sender, body: { chunks, length: length === undefined ? undefined : Number(length) } };
@@ -113,12 +139,23 @@ async function admit(
   const schema = route.answers === 'events' ? undefined : route.request;
   if (!schema) {
     requireNoBody(incoming);
-    return { sender: isSigned ? await authenticate(shared, arrived, new Uint8Array(0)) : undefined, body: undefined };
+    const nobody = new Uint8Array(0);
+    return { sender: isSigned ? await meet(shared, arrived, route, nobody, limits.cost) : undefined, body: undefined };
   }
   requireContentType(incoming, 'application/json');
-  const bytes = await shared.bodies.read(incoming, bounds);
+  const sha256 = isSigned ? contentDigest(incoming) : undefined;
+  if (sha256 !== undefined) {
+    requireLength(incoming, limits.bodyBytes);
+    const sender = await meet(shared, arrived, route, { sha256 }, limits.cost);
+    const bytes = await shared.bodies.read(incoming, bounds);
+    requireDigest(bytes, sha256);
+    return { sender, body: readJson(schema, bytes, limits) };
+  }
+  const unsaid = Math.min(limits.bodyBytes, shared.limits.strangerBodyBytes);
+  if (isSigned && limits.bodyBytes > unsaid) requireContentDigest(incoming, unsaid);
+  const bytes = await shared.bodies.read(incoming, isSigned ? { ...bounds, maxBytes: unsaid } : bounds);
   // Nothing is parsed for a stranger.
-  const sender = isSigned ? await authenticate(shared, arrived, bytes) : undefined;
+  const sender = isSigned ? await meet(shared, arrived, route, bytes, limits.cost) : undefined;
   return { sender, body: readJson(schema, bytes, limits) };
 }
 
@@ -147,11 +184,6 @@ export async function answerRequest(shared: Shared, route: Route, arrived: Arriv
   const params = readParams(route.params, arrived.params);
   const query = readQuery(route.query, incoming.url!);
   const { sender, body } = await admit(shared, arrived, route, params, limits);
-  if (sender) {
-    arrived.onSender(sender);
-    const more = shared.bySender.take(sender, limits.cost);
-    if (more > 0) throw limited(more);
-  }
   const counts = route.answers === 'events' ? shared.streams : shared.requests;
   const release = counts.take(sender ?? addressKey(remoteAddress));
   if (!release) {

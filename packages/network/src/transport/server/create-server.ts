@@ -16,7 +16,7 @@ import { answerRequest, type Shared } from './answer-request.js';
 import { SERVER_LIMITS, type ServerLimits } from './limits.js';
 import { type ApiInfo, openApiDocument, requireStrict } from './openapi.js';
 import { Counts, TokenBuckets } from './rate-limit.js';
-import { BodyBudget } from './read-body.js';
+import { announcedLength, BodyBudget } from './read-body.js';
 import { Refusal, refusalFrom } from './refusal.js';
 import { addressKey, remoteAddress } from './remote-address.js';
 import { ROUTE_LIMITS, type Route, rawRoute } from './route.js';
@@ -69,7 +69,7 @@ export interface NodeServer {
 const EXPOSED = 'x-request-id, x-dsperse-time, retry-after';
 const PREFLIGHT = {
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
-  'access-control-allow-headers': 'authorization, content-type, last-event-id',
+  'access-control-allow-headers': 'authorization, content-digest, content-type, last-event-id',
   'access-control-max-age': '86400',
 };
 
@@ -253,6 +253,9 @@ export function createServer(options: ServerOptions): NodeServer {
 
 const bodyOf = ({ code, message, hint }: Refusal) => ({ error: { code, message, hint } });
 
+/** So much of a body is let run out, so that its connection can be used again. */
+const UNREAD_BYTES = 64 << 10;
+
 /** Writes the refusal, where the answer has not begun; else ends the connection. */
 function refuse(outgoing: ServerResponse, refusal: Refusal): void {
   if (outgoing.headersSent || outgoing.destroyed) {
@@ -260,9 +263,12 @@ function refuse(outgoing: ServerResponse, refusal: Refusal): void {
     return;
   }
   const { retryAfterSeconds, closesConnection } = refusal.options;
+  const { req } = outgoing;
+  // What is left of a large body is not waited for.
+  const isUnread = !req.complete && (announcedLength(req) ?? UNREAD_BYTES) >= UNREAD_BYTES;
   if (retryAfterSeconds) outgoing.setHeader('retry-after', retryAfterSeconds);
-  if (closesConnection) outgoing.setHeader('connection', 'close');
+  if (closesConnection || isUnread) outgoing.setHeader('connection', 'close');
   const bytes = Buffer.from(stringifyJson(bodyOf(refusal)));
   outgoing.writeHead(refusal.status, { 'content-type': 'application/json', 'content-length': bytes.length });
-  outgoing.end(outgoing.req.method === 'HEAD' ? undefined : bytes);
+  outgoing.end(req.method === 'HEAD' ? undefined : bytes);
 }

@@ -15,6 +15,8 @@ export interface ServerLimits {
   /** Requests at once by one sender (on open routes: from one address), streams of events apart. */
   readonly maxConcurrent: number;
   readonly maxStreams: number;
+  /** JSON bodies above this are read only where the header `content-digest` let the signature be checked before. */
+  readonly strangerBodyBytes: number;
   /** Memory for bodies above 1 MiB that are being read, together. */
   readonly bodyMemoryBytes: number;
   readonly headersTimeoutMs: number;
@@ -34,6 +36,7 @@ export const SERVER_LIMITS: ServerLimits = {
   maxConnectionsPerAddress: 256,
   maxConcurrent: 32,
   maxStreams: 8,
+  strangerBodyBytes: 64 << 10,
   bodyMemoryBytes: 1 << 30,
   headersTimeoutMs: 10_000,
   bodyIdleTimeoutMs: 15_000,

@@ -29,6 +29,33 @@ export function requireLength(incoming: IncomingMessage, maxBytes: number): void
   if ((announcedLength(incoming) ?? 0) > maxBytes) throw tooLarge(maxBytes);
 }
 
+/**
+ * SHA-256 of the body as the header `content-digest` says it (RFC 9530), so that its signature can be checked before it comes;
+ * undefined without the header. Throws Refusal 400 `bad-digest`.
+ */
+export function contentDigest(incoming: IncomingMessage): Hex | undefined {
+  const header = incoming.headers['content-digest'];
+  if (header === undefined) return undefined;
+  const base64 = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(String(header))?.[1];
+  if (!base64) {
+    throw new Refusal(400, 'bad-digest', 'content-digest is no SHA-256', 'sha-256=:<base64>:', closing);
+  }
+  return `0x${Buffer.from(base64, 'base64').toString('hex')}`;
+}
+
+/** Throws Refusal 413 `digest-required` for a body that is not small and whose digest the headers do not say. */
+export function requireContentDigest(incoming: IncomingMessage, maxBytes: number): void {
+  if ((announcedLength(incoming) ?? maxBytes + 1) <= maxBytes) return;
+  const hint = 'send the header content-digest: sha-256=:<base64>:';
+  throw new Refusal(413, 'digest-required', `a body above ${maxBytes} bytes needs its digest first`, hint, closing);
+}
+
+/** Throws Refusal 400 `digest-mismatch`. */
+export function requireDigest(bytes: Uint8Array, sha256: Hex): void {
+  if (`0x${createHash('sha256').update(bytes).digest('hex')}` === sha256) return;
+  throw new Refusal(400, 'digest-mismatch', 'the body has another digest', 'send the body that was signed');
+}
+
 /** Throws Refusal 413 `too-large`, 408 `body-timeout`, 400 `body-incomplete`. */
 export async function* readChunks(incoming: IncomingMessage, bounds: BodyBounds): AsyncGenerator<Uint8Array, void> {
   requireLength(incoming, bounds.maxBytes);

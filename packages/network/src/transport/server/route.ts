@@ -67,6 +67,11 @@ interface Described<P, Q> {
   /** Of the query; without a schema no query is taken. */
   readonly query?: z.ZodType<Q>;
   readonly limits?: Partial<RouteLimits>;
+  /**
+   * Who may ask, besides having signed: throws Refusal for others. Asked before a body is read whose digest the headers say.
+   * @param bytes of the body as announced; undefined where it is not known
+   */
+  readonly admits?: (sender: Address, bytes: number | undefined) => Promise<void> | void;
 }
 
 type Incoming<P, Q, B> = RequestContext & { readonly params: P; readonly query: Q; readonly body: B };
