@@ -108,6 +108,16 @@ describe('a local chain', () => {
     }
   });
 
+  it('keeps the states of its last blocks only', async () => {
+    const anvil = await start({ balances: { [RICH]: 5n } });
+    await tester(anvil).mine({ blocks: 200 });
+    const at = (blockNumber: bigint) => reader(anvil).getBalance({ address: RICH, blockNumber });
+    expect(await at(200n)).toBe(5n);
+    await expect(at(100n)).rejects.toThrow();
+    // Blocks and their transactions stay.
+    expect((await reader(anvil).getBlock({ blockNumber: 100n })).number).toBe(100n);
+  });
+
   it('comes back by itself on the same port when it is killed', async () => {
     const anvil = await start({ balances: { [RICH]: 5n } });
     const { pid } = anvil;

@@ -1,8 +1,9 @@
 /**
  * A chain of one's own: the anvil of the npm package @foundry-rs/anvil on 127.0.0.1, its state in a folder.
  *
- * anvil writes its state every second and when it is stopped; a kill loses what came after the last write. It is started
- * apart from the terminal's process group, so that Ctrl-C reaches the nodes before their chain.
+ * anvil writes its state every second and when it is stopped; a kill loses what came after the last write. Of states before
+ * the last it keeps few: by itself it would hold hundreds and write all others to the home directory, each whole. It is
+ * started apart from the terminal's process group, so that Ctrl-C reaches the nodes before their chain.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -29,6 +30,8 @@ export interface LocalAnvilOptions {
   readonly restart?: boolean;
   /** Bound on starting, 15,000 by default. */
   readonly startTimeoutMs?: number;
+  /** Between two writes of the state, 1 by default: each writes the whole history anew, and a kill loses what came after. */
+  readonly stateSeconds?: number;
   /** Bound on stopping in good order before it is killed, 10,000 by default. */
   readonly stopTimeoutMs?: number;
   /** Told of what happens besides what was asked for. */
@@ -59,8 +62,11 @@ interface AnvilRecord extends ProcessIdentity {
   readonly chainId: number;
 }
 
-const DUMP_SECONDS = 1;
+const STATE_SECONDS = 1;
+/** Between two looks at the state, for each second between its writes. */
 const COPY_MS = 1500;
+/** A call that was asked about the last block is answered also where others came meanwhile. */
+const PAST_STATES = 16;
 const RESTART_DELAY_MS = 200;
 const POLL_MS = 50;
 
@@ -97,7 +103,7 @@ class Supervisor implements LocalAnvil {
     private readonly options: LocalAnvilOptions,
     readonly chainId: number,
   ) {
-    this.#keeper = new StateKeeper(options.directory, COPY_MS);
+    this.#keeper = new StateKeeper(options.directory, COPY_MS * (options.stateSeconds ?? STATE_SECONDS));
   }
 
   get url(): string {
@@ -145,12 +151,13 @@ class Supervisor implements LocalAnvil {
   }
 
   async #spawn(): Promise<void> {
-    const { directory, mnemonic } = this.options;
+    const { directory, mnemonic, stateSeconds = STATE_SECONDS } = this.options;
     const log = join(directory, 'anvil.log');
     const stderr = openSync(log, 'w', 0o600);
     const words = [
       ...['--host', '127.0.0.1', '--port', `${this.port}`, '--chain-id', `${this.chainId}`, '--silent'],
-      ...['--state', statePath(directory), '--state-interval', `${DUMP_SECONDS}`],
+      ...['--state', statePath(directory), '--state-interval', `${stateSeconds}`],
+      ...['--prune-history', `${PAST_STATES}`],
       ...(mnemonic === undefined ? ['--accounts', '0'] : ['--mnemonic', mnemonic]),
     ];
     let child: ChildProcess;

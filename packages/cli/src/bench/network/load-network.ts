@@ -53,7 +53,12 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
   await mkdir(directory, { recursive: true });
   const members = memberNames(options.provers, options.validators);
   const keys = await openKeys(directory, members);
-  const anvil = await startLocalAnvil({ directory: join(directory, 'chain'), balances: gasBalances(keys) });
+  // Nobody kills this chain, and its history grows with every order: written whole each second it would take a core.
+  const anvil = await startLocalAnvil({
+    directory: join(directory, 'chain'),
+    balances: gasBalances(keys),
+    stateSeconds: 30,
+  });
   let gateway: ChildNode | undefined;
   let peers: ChildProcess | undefined;
   const release = onStop(() => {
