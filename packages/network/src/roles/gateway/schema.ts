@@ -224,4 +224,21 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    // What is asked for every second, or with every order, must not read all that is kept.
+    id: '0008-kept-rows',
+    sql: `
+      create index orders_unsettled on orders (ended_ms, id) where epoch is null and reserved and ended_ms is not null;
+      create index orders_ended on orders (ended_ms) where ended_ms is not null;
+      create index orders_epoch on orders (epoch) where epoch is not null;
+      create index epochs_open on epochs (epoch) where state in ('collecting', 'posted');
+      create index epochs_settled on epochs (epoch) where state = 'settled';
+      create index blobs_owner on blobs (owner) include (bytes);
+      create index blobs_uploaded on blobs (created_ms) where kind = 'uploaded';
+      create index events_passing on events (at_ms) where topic not like 'order:%';
+      create index fills_at on fills (at_ms);
+      drop index attempts_accepted;
+      create index attempts_concluded on attempts (ended_ms) where outcome in ('accepted', 'canary');
+    `,
+  },
 ];
