@@ -4,7 +4,11 @@ import { InputError } from '@dsperse/core/verify';
 // A multiple of three, so that the parts join without padding between them.
 const PART = 24_573;
 
-export function toBase64(bytes: Uint8Array): string {
+/** Node's, where it is there: a hundred times as fast. */
+const node = (globalThis as { Buffer?: typeof Buffer }).Buffer;
+
+export function toBase64(bytes: Uint8Array, buffer: typeof node | null = node): string {
+  if (buffer) return buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
   const parts: string[] = [];
   for (let at = 0; at < bytes.length; at += PART) {
     parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + PART))));

@@ -1,6 +1,6 @@
 /** What came of an order, judged by the requester itself. */
 import { dequantize } from '@dsperse/core/program';
-import { decodeKey, type PublicValues } from '@dsperse/core/verify';
+import type { PublicValues } from '@dsperse/core/verify';
 import {
   type Certificate,
   certificateSchema,
@@ -154,9 +154,8 @@ export async function collectResult(
   const { verdict, code, path } = certified;
   const outputs = new Map<string, OutputTensor>();
   if (verdict === 'accepted') {
-    const { tensors } = decodeKey(keyBytes);
     for (const [name, integers] of certified.outputs) {
-      const tensor = tensors.get(name);
+      const tensor = certified.key?.tensors.get(name);
       if (tensor) outputs.set(name, { dims: tensor.dims, data: dequantize(tensor, integers) });
     }
   }

@@ -55,6 +55,8 @@ describe('base64', () => {
     for (const length of [0, 1, 2, 3, 24_572, 24_573, 24_574, 100_001]) {
       const bytes = Uint8Array.from({ length }, (_, i) => (i * 31) & 255);
       expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'));
+      // As in browsers.
+      expect(toBase64(bytes, null)).toBe(Buffer.from(bytes).toString('base64'));
       expect(fromBase64(toBase64(bytes))).toEqual(bytes);
     }
     expect(() => fromBase64('§')).toThrow(/base64/);

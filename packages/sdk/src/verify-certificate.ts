@@ -11,7 +11,7 @@ import {
   type SliceProof,
   unitBoundary,
   type VerifierKey,
-  verifyRun,
+  verifyRunBy,
 } from '@dsperse/core/verify';
 import {
   type Certificate,
@@ -69,6 +69,8 @@ export interface CertificateVerdict {
   /** By slice; undefined where the proof of an earlier one is about it too. */
   readonly slices: readonly (SliceProof | undefined)[];
   readonly run?: RunVerdict;
+  /** Decoded; filled in where the verdict is `accepted`. */
+  readonly key?: VerifierKey;
 }
 
 const NOTHING = { inputs: new Map(), outputs: new Map(), chunks: [], price: 0n, slices: [] } as const;
@@ -115,7 +117,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
   }
   const { inputs, values, fingerprint } = evidence;
   const nonce = id.slice(2);
-  const run = verifyRun(evidence.keyBytes as Uint8Array, { nonce, values, slices }, { fingerprint, inputs });
+  const run = verifyRunBy({ key, fingerprint }, { nonce, values, slices }, { fingerprint, inputs });
   if (run.verdict !== 'accepted') {
     const { verdict, code, path } = run;
     return { ...NOTHING, verdict, code, path, order: id, run };
@@ -132,6 +134,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
     price,
     slices,
     run,
+    key,
   };
 }
 

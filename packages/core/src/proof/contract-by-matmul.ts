@@ -4,7 +4,13 @@
  */
 import { sizeOf, stridesOf } from '../base/dims.js';
 import type { Kernels } from '../kernels/kernels.js';
-import { type Contract, contractInto, type FlatReading, flatten } from '../relation/execute-contract.js';
+import {
+  type Contract,
+  type ContractValue,
+  contractInto,
+  type FlatReading,
+  flatten,
+} from '../relation/execute-contract.js';
 
 /** Fewer rows or columns than this are as well served by plain loops. */
 const FEW = 4;
@@ -14,28 +20,16 @@ const BLOCK_CELLS = 2 ** 22;
 /** The same numbers as {@link contractInto}, modulo 2^32. */
 export function contractOn(kernels: Kernels): Contract {
   return (out, v, a, dimsA, b, dimsB) => {
-    const sizes = [...v.dims, ...v.sums];
-    const rank = v.dims.length;
-    const readBy = (axes: typeof v.axesA) => new Set(axes.flatMap((x) => x.terms.map((t) => t.index)));
-    const [inA, inB] = [readBy(v.axesA), readBy(v.axesB)];
-    const outs = v.dims.map((_, i) => i);
-    const batch = outs.filter((i) => inA.has(i) && inB.has(i));
-    const columns = outs.filter((i) => !inB.has(i));
-    const rows = outs.filter((i) => inB.has(i) && !inA.has(i));
-    const sums = v.sums.map((_, i) => rank + i);
-    const [m, n, k] = [rows, columns, sums].map((indices) => sizeOf(indices.map((i) => sizes[i])));
-    if (m < FEW || n < FEW || sums.some((i) => !inA.has(i) || !inB.has(i))) {
+    const plan = planOf(v);
+    if (!plan) {
       contractInto(out, v, a, dimsA, b, dimsB);
       return;
     }
+    const { sizes, m, n, k, toRow, toColumn, toBatch } = plan;
     const left = flatten(a, dimsA, v.axesA, sizes);
     const right = flatten(b, dimsB, v.axesB, sizes);
-    const outSteps = [...stridesOf(v.dims), ...v.sums.map(() => 0)];
-    const offsets = (steps: readonly number[], indices: readonly number[]) => offsetsOf(steps, indices, sizes);
-    const [toRow, toColumn, toBatch] = [rows, columns, batch].map((i) => offsets(outSteps, i));
-    const of = (reading: FlatReading, indices: readonly number[]) => offsets(reading.steps, indices);
-    const [aSum, aColumn, aBatch] = [sums, columns, batch].map((i) => of(left.reading, i));
-    const [bSum, bRow, bBatch] = [sums, rows, batch].map((i) => of(right.reading, i));
+    const [aSum, aColumn, aBatch] = plan.offsetsOfA(left.reading);
+    const [bSum, bRow, bBatch] = plan.offsetsOfB(right.reading);
     const block = Math.max(1, Math.min(n, Math.floor(BLOCK_CELLS / k)));
     const mark = kernels.mark();
     const w = kernels.alloc(4 * m * k);
@@ -54,6 +48,54 @@ export function contractOn(kernels: Kernels): Contract {
     }
     kernels.release(mark);
   };
+}
+
+/** What a contraction is as matrix products. It follows from the relation alone, which is there as long as its program. */
+interface Plan {
+  readonly sizes: readonly number[];
+  /** Rows, columns, summed. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Offsets in the output. */
+  readonly toRow: Int32Array;
+  readonly toColumn: Int32Array;
+  readonly toBatch: Int32Array;
+  /** Of the summed, the columns (of b: the rows) and the batch, in an operand. */
+  readonly offsetsOfA: (reading: FlatReading) => readonly Int32Array[];
+  readonly offsetsOfB: (reading: FlatReading) => readonly Int32Array[];
+}
+
+const plans = new WeakMap<ContractValue, Plan | 'none'>();
+
+/** undefined where plain loops do as well. */
+function planOf(v: ContractValue): Plan | undefined {
+  const known = plans.get(v) ?? makePlan(v) ?? 'none';
+  plans.set(v, known);
+  return known === 'none' ? undefined : known;
+}
+
+function makePlan(v: ContractValue): Plan | undefined {
+  const sizes = [...v.dims, ...v.sums];
+  const rank = v.dims.length;
+  const readBy = (axes: typeof v.axesA) => new Set(axes.flatMap((x) => x.terms.map((t) => t.index)));
+  const [inA, inB] = [readBy(v.axesA), readBy(v.axesB)];
+  const outs = v.dims.map((_, i) => i);
+  const batch = outs.filter((i) => inA.has(i) && inB.has(i));
+  const columns = outs.filter((i) => !inB.has(i));
+  const rows = outs.filter((i) => inB.has(i) && !inA.has(i));
+  const sums = v.sums.map((_, i) => rank + i);
+  const [m, n, k] = [rows, columns, sums].map((indices) => sizeOf(indices.map((i) => sizes[i])));
+  if (m < FEW || n < FEW || sums.some((i) => !inA.has(i) || !inB.has(i))) return undefined;
+  const outSteps = [...stridesOf(v.dims), ...v.sums.map(() => 0)];
+  const [toRow, toColumn, toBatch] = [rows, columns, batch].map((i) => offsetsOf(outSteps, i, sizes));
+  // The steps of a reading are the same whatever the numbers are.
+  const once = (indices: readonly (readonly number[])[]) => {
+    let found: readonly Int32Array[] | undefined;
+    return ({ steps }: FlatReading) => (found ??= indices.map((i) => offsetsOf(steps, i, sizes)));
+  };
+  const [offsetsOfA, offsetsOfB] = [once([sums, columns, batch]), once([sums, rows, batch])];
+  return { sizes, m, n, k, toRow, toColumn, toBatch, offsetsOfA, offsetsOfB };
 }
 
 /** Σ step·index for every assignment of the indices, row-major. */
@@ -81,12 +123,29 @@ function runOf(offsets: Int32Array): number {
   return run;
 }
 
+/** The step after which offsets follow one another, where there is one: those of a kernel's taps, channels within. */
+function strideOf(offsets: Int32Array): number | undefined {
+  const stride = offsets.indexOf(offsets[0] + 1);
+  if (stride < 2 || offsets.length % stride !== 0) return undefined;
+  for (let i = stride; i < offsets.length; i++) if (offsets[i] !== offsets[i - stride] + 1) return undefined;
+  return stride;
+}
+
 /** dst[i][j] = src[start + outer[i] + inner[j]]. */
 function gather(dst: Int32Array, src: Int32Array, start: number, outer: Int32Array, inner: Int32Array): void {
   const n = inner.length;
   const run = runOf(inner);
+  const stride = run === 1 ? strideOf(inner) : undefined;
   for (let i = 0, to = 0; i < outer.length; i++) {
     const from = start + outer[i];
+    if (stride !== undefined) {
+      // Read in order: what is written is near, what is read may be anywhere.
+      for (let j = 0; j < stride; j++) {
+        for (let k = from + inner[j], at = to + j; at < to + n; at += stride) dst[at] = src[k++];
+      }
+      to += n;
+      continue;
+    }
     if (run === n) {
       dst.set(src.subarray(from + inner[0], from + inner[0] + n), to);
       to += n;

@@ -14,11 +14,13 @@ export {
   type VerifierKey,
 } from './verifier-key.js';
 export {
+  type OpenedKey,
   type RunOptions,
   type RunProof,
   type RunVerdict,
   type SliceProof,
   type SliceReport,
   verifyRun,
+  verifyRunBy,
 } from './verify-run.js';
 export { type PublicValues, type Verdict, verifySlice } from './verify-slice.js';

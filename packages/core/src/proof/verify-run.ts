@@ -68,17 +68,19 @@ export interface RunVerdict {
   readonly outputs: PublicValues;
 }
 
+const nothingShown = (fingerprint: string): RunVerdict => ({
+  verdict: 'undecided',
+  fingerprint,
+  slices: [],
+  coverage: { proven: [], unproven: [], linked: false },
+  inputs: new Map(),
+  outputs: new Map(),
+});
+
 /** @param keyBytes the verifier key, as it was published: its digest is the fingerprint */
 export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptions = {}): RunVerdict {
   const fingerprint = fingerprintOf(keyBytes);
-  const none: RunVerdict = {
-    verdict: 'undecided',
-    fingerprint,
-    slices: [],
-    coverage: { proven: [], unproven: [], linked: false },
-    inputs: new Map(),
-    outputs: new Map(),
-  };
+  const none = nothingShown(fingerprint);
   if (options.fingerprint !== undefined && options.fingerprint !== fingerprint) {
     return { ...none, ...rejected('fingerprint', 'verifier.key') };
   }
@@ -87,6 +89,21 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
     key = decodeKey(keyBytes, options.preset);
   } catch (error) {
     return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
+  }
+  return verifyRunBy({ key, fingerprint }, run, options);
+}
+
+/** A key that was decoded, with the fingerprint of the bytes that it was decoded from. */
+export interface OpenedKey {
+  readonly key: VerifierKey;
+  readonly fingerprint: string;
+}
+
+/** As verifyRun, with a key that the caller has decoded: options.preset was for that. */
+export function verifyRunBy({ key, fingerprint }: OpenedKey, run: RunProof, options: RunOptions = {}): RunVerdict {
+  const none = nothingShown(fingerprint);
+  if (options.fingerprint !== undefined && options.fingerprint !== fingerprint) {
+    return { ...none, ...rejected('fingerprint', 'verifier.key') };
   }
   const slices = judgeSlices(key, fingerprint, run);
   const inState = (state: SliceReport['verdict']) => slices.flatMap((s) => (s.verdict === state ? [s.index] : []));

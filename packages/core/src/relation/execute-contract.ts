@@ -2,7 +2,7 @@
 import type { AxisIndex, Value } from './relation.js';
 import { sizeOf } from './relation.js';
 
-type ContractValue = Extract<Value, { kind: 'contract' }>;
+export type ContractValue = Extract<Value, { kind: 'contract' }>;
 
 /** Computes a contraction into `out`, which is zero. */
 export type Contract = (

@@ -1,10 +1,9 @@
 /** The chunks that a gateway cuts a program into: of each there will be one proof. */
-import { decodeKey } from '@dsperse/core/verify';
 import { type Chunk, chunkSlices } from '../../market/index.js';
 import type { ProgramDocument } from '../../messages/index.js';
-import { Refusal } from '../../transport/server/refusal.js';
 import { fitsMemory } from '../peer/prover-memory.js';
 import type { GatewayContext } from './gateway-context.js';
+import { keyOfProgram } from './programs.js';
 
 const REMEMBERED = 64;
 /** Of each gateway, by fingerprint; least recently used first. */
@@ -28,10 +27,7 @@ export function chunksOf(g: GatewayContext, program: ProgramDocument): Promise<r
 
 async function planChunks(g: GatewayContext, program: ProgramDocument): Promise<readonly Chunk[]> {
   const { chunkWorkUnits, maxChunks, proverMemoryBytes } = g.settings;
-  const bytes = await g.blobs.get(program.key);
-  if (!bytes)
-    throw new Refusal(503, 'missing-blobs', 'the verifier key of the program is not here', 'publish it again');
-  const key = decodeKey(bytes);
+  const key = await keyOfProgram(g, program);
   return chunkSlices(program.slices, {
     targetWorkUnits: chunkWorkUnits,
     maxChunks,

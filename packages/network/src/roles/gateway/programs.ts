@@ -1,6 +1,6 @@
 /** Programs that are published here, and the blobs they are made of. */
 
-import { decodeKey, fingerprintOf } from '@dsperse/core/verify';
+import { decodeKey, fingerprintOf, type VerifierKey } from '@dsperse/core/verify';
 import type { Address } from 'viem';
 import { type ProgramDocument, programSchema, toJson } from '../../messages/index.js';
 import { json } from '../../store/index.js';
@@ -23,6 +23,22 @@ export async function findProgram(g: GatewayContext, fingerprint: string): Promi
     known.delete(oldest);
   }
   return program;
+}
+
+/** Keys live as long as their documents are remembered. */
+const keys = new WeakMap<ProgramDocument, Promise<VerifierKey>>();
+
+/** The verifier key of a program that findProgram gave, decoded once. @throws Refusal `missing-blobs` */
+export function keyOfProgram(g: GatewayContext, program: ProgramDocument): Promise<VerifierKey> {
+  const known = keys.get(program);
+  if (known) return known;
+  const decoded = g.blobs.get(program.key).then((bytes) => {
+    if (bytes) return decodeKey(bytes);
+    throw new Refusal(503, 'missing-blobs', 'the verifier key of the program is not here', 'publish it again');
+  });
+  keys.set(program, decoded);
+  decoded.catch(() => keys.delete(program));
+  return decoded;
 }
 
 async function readProgram(g: GatewayContext, fingerprint: string): Promise<ProgramDocument | undefined> {

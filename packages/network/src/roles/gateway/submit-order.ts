@@ -1,6 +1,6 @@
 /** Taking an order: everything that can be refused is refused before anything is reserved. */
 import { randomBytes } from 'node:crypto';
-import { decodeKey, InputError } from '@dsperse/core/verify';
+import { InputError } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import { checkCurve, chunkPrice } from '../../market/index.js';
 import {
@@ -23,7 +23,7 @@ import { putSecret } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { loadOrder } from './order-rows.js';
 import { chunksOf } from './plan-chunks.js';
-import { findProgram } from './programs.js';
+import { findProgram, keyOfProgram } from './programs.js';
 
 const MIN_SECONDS = 5;
 
@@ -111,8 +111,10 @@ async function checkTerms(g: GatewayContext, order: Order, program: ProgramDocum
       retryAfterSeconds: 10,
     });
   }
-  const balance = await g.ledger.balanceOf(order.requester);
-  const { state } = await g.ledger.order(hashMessage(g.network, 'Order', order));
+  const [balance, { state }] = await Promise.all([
+    g.ledger.balanceOf(order.requester),
+    g.ledger.order(hashMessage(g.network, 'Order', order)),
+  ]);
   if (state === 'none' && balance < order.budget) {
     throw new Refusal(
       402,
@@ -151,10 +153,7 @@ function openActivations(g: GatewayContext, document: SubmitDocument): Uint8Arra
 async function checkInput(g: GatewayContext, order: Order, program: ProgramDocument, bytes: Uint8Array): Promise<void> {
   const tensors = decodeBundle(bytes);
   const bad = (why: string) => new Refusal(400, 'bad-input', why, 'quantise the input for this program');
-  const keyBytes = await g.blobs.get(program.key);
-  if (!keyBytes)
-    throw new Refusal(503, 'missing-blobs', 'the verifier key of the program is not here', 'publish it again');
-  const key = decodeKey(keyBytes);
+  const key = await keyOfProgram(g, program);
   const values = new Map<string, Int32Array>();
   let salt: string | undefined;
   for (const name of key.inputs) {
