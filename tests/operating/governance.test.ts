@@ -1,5 +1,6 @@
 /** A vote as people take part in one: with the command, on a network in processes of its own. */
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -87,15 +88,26 @@ describe('a network that rules itself', () => {
     });
     expect(await refused('gov', 'queue', id)).toBe('wrong-stage');
     const override = ['gov', 'override', id, 'against', '--operator', 'validator-1'];
+    const file = join(net.directory, 'ballot.json');
+    const forged = join(net.directory, 'forged.json');
+    const signed = await command(...override, '--sign', file);
+    expect([signed.code, signed.json.ballot.vote]).toEqual([0, 'against']);
+    expect(await refused(...override, '--sign', file)).toBe('unwritable');
+    writeFileSync(forged, JSON.stringify({ ...signed.json.ballot, vote: 'for' }));
     const [owner, delegator] = await Promise.all([
       command('gov', 'vote', id, 'for', ...keystore('validator-1-owner')),
-      command(...override),
+      // Sent by one who has no part in it.
+      refused('gov', 'cast', forged, ...keystore('gateway')).then(async (code) => {
+        expect(code).toBe('refused');
+        return command('gov', 'cast', file, ...keystore('gateway'));
+      }),
     ]);
     expect([owner.code, delegator.code]).toEqual([0, 0]);
     const { json } = await command('gov', 'status', id);
     // The validator staked 100,000; its owner's wallet is not delegated.
     expect([json.votes.for, json.votes.against]).toEqual([parseEther('100000'), parseEther('300')].map(String));
     expect(await refused(...override)).toBe('refused');
+    expect(await refused('gov', 'cast', file, ...keystore('gateway'))).toBe('used-ballot');
     expect(await refused('gov', 'vote', id, 'for', ...keystore('requester'))).toBe('no-votes');
   }, 240_000);
 });

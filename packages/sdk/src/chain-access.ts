@@ -27,6 +27,7 @@ import {
   createWalletClient,
   defineChain,
   type GetContractEventsReturnType,
+  type Hex,
   http,
   type PublicClient,
   parseSignature,
@@ -209,35 +210,38 @@ export class ChainAccess {
     return found as Loose;
   }
 
+  /** Typed data under the domain that the contract says of itself. @throws InputError `read-only` */
+  async signFor(
+    contract: 'token' | 'governor',
+    primaryType: string,
+    fields: readonly { readonly name: string; readonly type: string }[],
+    message: Record<string, unknown>,
+  ): Promise<Hex> {
+    const { account } = this;
+    const [, name, version] = await this.read(contract, 'eip712Domain', []);
+    const domain = { name, version, chainId: this.chainId, verifyingContract: this.addressOf(contract) };
+    const wallet = this.walletClient as WalletClient<Transport, Chain | undefined, Account>;
+    const types = { [primaryType]: fields };
+    return wallet.signTypedData({ account, domain, types, primaryType, message } as Loose);
+  }
+
   /** Lets `spender` take `amount` of the token, by signature. */
   async permit(
     spender: Address,
     amount: bigint,
   ): Promise<{ deadline: bigint; v: number; r: `0x${string}`; s: `0x${string}` }> {
     const owner = this.account.address;
-    const [domain, nonce, now] = await Promise.all([
-      this.read('token', 'eip712Domain', []),
-      this.read('token', 'nonces', [owner]),
-      this.now(),
-    ]);
-    const [, name, version] = domain;
+    const [nonce, now] = await Promise.all([this.read('token', 'nonces', [owner]), this.now()]);
     const deadline = now + PERMIT_SECONDS;
-    const wallet = this.walletClient as WalletClient<Transport, Chain | undefined, Account>;
-    const signature = await wallet.signTypedData({
-      account: this.account,
-      domain: { name, version, chainId: this.chainId, verifyingContract: this.addressOf('token') },
-      types: {
-        Permit: [
-          { name: 'owner', type: 'address' },
-          { name: 'spender', type: 'address' },
-          { name: 'value', type: 'uint256' },
-          { name: 'nonce', type: 'uint256' },
-          { name: 'deadline', type: 'uint256' },
-        ],
-      },
-      primaryType: 'Permit',
-      message: { owner, spender, value: amount, nonce, deadline },
-    });
+    const fields = [
+      { name: 'owner', type: 'address' },
+      { name: 'spender', type: 'address' },
+      { name: 'value', type: 'uint256' },
+      { name: 'nonce', type: 'uint256' },
+      { name: 'deadline', type: 'uint256' },
+    ];
+    const message = { owner, spender, value: amount, nonce, deadline };
+    const signature = await this.signFor('token', 'Permit', fields, message);
     const { r, s, yParity } = parseSignature(signature);
     return { deadline, v: 27 + yParity, r, s };
   }

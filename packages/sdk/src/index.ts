@@ -63,6 +63,13 @@ export { hasEnded, isDelivered, type OrderResult, type OutputTensor } from './or
 export { draftOrder, type OrderTerms, type PriceTerms, programPrice, sealOrder } from './order-terms.js';
 export type { ActivationSource, SavedOrder } from './saved-order.js';
 export {
+  type OverrideChoice,
+  openOverride,
+  type SignedOverride,
+  sendOverride,
+  signOverride,
+} from './signed-override.js';
+export {
   addStake,
   registerOperator,
   roleName,

@@ -47,9 +47,18 @@ export function govCommand(perform: Perform): Command {
         .argument('<vote>', 'for, against or abstain')
         .option('--operator <operator>', 'whom it staked with; its own wallet otherwise')
         .option('--role <role>', "prover or validator; told by the operator's name in a local network")
-        .option('--reason <text>', 'kept with the vote', ''),
+        .option('--reason <text>', 'kept with the vote', '')
+        .option('--sign <file>', 'only sign it, for somebody else to send (cast)'),
     ).action((id: string, vote: string, options: GovOptions & OverrideOptions) =>
       perform(options, async () => (await govern()).overrideVote(id, vote, options)),
+    ),
+    finish(
+      newCommand('cast', undefined, 'send a vote that its voter signed (override --sign)').argument(
+        '<file>',
+        'the vote',
+      ),
+    ).action((file: string, options: GovOptions) =>
+      perform(options, async () => (await govern()).castSigned(file, options)),
     ),
     finish(
       newCommand('delegate', undefined, "let the account's tokens count as votes").option(

@@ -1,4 +1,5 @@
 /** What the commands of `dsperse gov` do. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { InputError } from '@dsperse/core/graph';
 import {
   type ChainAccess,
@@ -9,11 +10,14 @@ import {
   type GovernedCall,
   listParameters,
   listProposals,
+  openOverride,
   overrideDelegate,
   overridePool,
   parameterCalls,
   propose,
   queueProposal,
+  sendOverride,
+  signOverride,
   VOTES,
   type Vote,
   votingWeight,
@@ -99,7 +103,7 @@ export async function voteOn(
   return proposalOutcome(await findProposal(chain, id));
 }
 
-export type OverrideOptions = StakeOptions & { readonly reason?: string };
+export type OverrideOptions = StakeOptions & { readonly reason?: string; readonly sign?: string };
 
 /** With an operator: of what is staked with it. Without: of what the account's delegate votes with. */
 export async function overrideVote(text: string, vote: string, options: OverrideOptions): Promise<Outcome> {
@@ -109,8 +113,40 @@ export async function overrideVote(text: string, vote: string, options: Override
   const pool = options.operator === undefined ? undefined : await subjectOf(options, place);
   const chain = await openChain(place, await openAccount(options, place, REQUESTER_KEY));
   requireStage(await findProposal(chain, id), 'vote', await chain.now());
+  if (options.sign !== undefined) {
+    const ballot = await signOverride(chain, id, { vote: word, pool, reason: options.reason });
+    await writeBallot(options.sign, ballot);
+    const text = `${options.sign} has the vote of ${ballot.voter}: anyone can send it, once, with \`dsperse gov cast\``;
+    return { document: { ballot, written: options.sign }, text };
+  }
   if (pool) await overridePool(chain, id, word, pool, options.reason);
   else await overrideDelegate(chain, id, word, options.reason);
+  return proposalOutcome(await findProposal(chain, id));
+}
+
+async function writeBallot(path: string, ballot: object): Promise<void> {
+  try {
+    await writeFile(path, `${JSON.stringify(ballot, null, 2)}\n`, { flag: 'wx' });
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'it is there already' : (cause as Error).message;
+    throw new InputError('unwritable', `${path} cannot be written: ${why}`, 'give another file', undefined, { cause });
+  }
+}
+
+/** Sends a vote that its voter signed. @throws InputError `unreadable`, and what `sendOverride` throws */
+export async function castSigned(path: string, options: NetworkOptions): Promise<Outcome> {
+  let ballot: unknown;
+  try {
+    ballot = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const hint = 'give the file that `dsperse gov override --sign` wrote';
+    throw new InputError('unreadable', `${path} cannot be read as JSON`, hint, undefined, { cause });
+  }
+  const place = findNetwork(options);
+  const chain = await openChain(place, await openAccount(options, place, REQUESTER_KEY));
+  const id = BigInt(openOverride(chain, ballot).proposal);
+  requireStage(await findProposal(chain, id), 'vote', await chain.now());
+  await sendOverride(chain, ballot);
   return proposalOutcome(await findProposal(chain, id));
 }
 
