@@ -139,6 +139,13 @@ describe('prove and verify', () => {
     expect((await dsperse('v', at('run'), '--key', at('program/verifier.key'))).stdout).toMatch(/\nACCEPTED\n$/);
   });
 
+  it('reject a run of another program than is trusted, and claim nothing of its slices', async () => {
+    const { code, stdout } = await dsperse('verify', at('run'), '--fingerprint', 'ab'.repeat(32));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/coverage +nothing was verified\n[\s\S]*none of them verified[\s\S]*REJECTED fingerprint/);
+    expect(stdout).not.toMatch(/proven/);
+  });
+
   it('compare the input and the outputs with what is expected', async () => {
     const verify = (...words: string[]) =>
       dsperse('verify', at('run'), '--fingerprint', fingerprint, '--json', ...words);

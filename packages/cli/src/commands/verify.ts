@@ -120,7 +120,7 @@ function describeVerdict(
             ['fingerprint', fingerprint],
             ['nonce', run.nonce],
             ['coverage', coverageWords(verdict)],
-            ['proofs', `${proofs.length}, ${formatBytes(bytes)}, verified in ${formatMs(verifyMs)}`],
+            ['proofs', `${proofs.length}, ${formatBytes(bytes)}, ${verifiedWords(verdict)}`],
             ...(expected ? [['expected', expectedWords(expected)] as const] : []),
           ]),
           '',
@@ -163,6 +163,7 @@ function sliceVerdicts(slices: readonly (SliceReport & { prover?: string })[], {
 
 function coverageWords({ coverage, slices }: DirectoryVerdict): string {
   const { proven, unproven, linked } = coverage;
+  if (slices.length === 0) return 'nothing was verified';
   if (proven.length === slices.length) {
     return linked
       ? 'every slice is proven, and every link between them'
@@ -177,6 +178,9 @@ function coverageWords({ coverage, slices }: DirectoryVerdict): string {
   }
   return parts.join('; ');
 }
+
+const verifiedWords = ({ slices, verifyMs }: DirectoryVerdict): string =>
+  slices.length === 0 ? 'none of them verified' : `verified in ${formatMs(verifyMs)}`;
 
 const expectedWords = (e: ExpectedComparison): string =>
   e.maxAbsError === 0

@@ -17,6 +17,13 @@ export function parseAmount(option: string, text: string): bigint {
   throw new InputError('usage', `${option} ${text} is not understood`, `write it ${AMOUNT_HELP}`);
 }
 
+/** As `parseAmount`, of what a transaction moves. @throws InputError `usage` where that is nothing */
+export function parsePositiveAmount(option: string, text: string): bigint {
+  const amount = parseAmount(option, text);
+  if (amount > 0n) return amount;
+  throw new InputError('usage', `${option} is nothing`, 'give more than 0');
+}
+
 /** Tokens with as many decimals as are needed. */
 export function formatAmount(units: bigint): string {
   const sign = units < 0n ? '-' : '';

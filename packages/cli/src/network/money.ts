@@ -3,19 +3,19 @@ import { toJson } from '@dsperse/network/messages';
 import { balancesOf, type ChainAccess, deposit, withdraw } from '@dsperse/sdk';
 import type { Outcome } from '../commands/command.js';
 import { renderFacts } from '../terminal/table.js';
-import { formatTokens, parseAmount } from './amounts.js';
+import { formatTokens, parsePositiveAmount } from './amounts.js';
 import { type Hex, parseAddress } from './identifiers.js';
 import { findNetwork, openAccount, openChain } from './network-access.js';
 import type { NetworkOptions } from './network-options.js';
 
 export function depositTokens(text: string, options: NetworkOptions): Promise<Outcome> {
-  const amount = parseAmount('the amount', text);
+  const amount = parsePositiveAmount('the amount', text);
   return withChain(options, (chain) => deposit(chain, amount));
 }
 
 /** @param to who gets them; the account itself otherwise */
 export function withdrawTokens(text: string, options: NetworkOptions, to: string | undefined): Promise<Outcome> {
-  const amount = parseAmount('the amount', text);
+  const amount = parsePositiveAmount('the amount', text);
   const receiver = to === undefined ? undefined : parseAddress('--to', to);
   return withChain(options, (chain) => withdraw(chain, amount, receiver));
 }

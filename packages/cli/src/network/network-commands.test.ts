@@ -57,6 +57,14 @@ describe('the words of order', () => {
       message: 'x is no order id',
     });
     await expect(run('order', 'deposit', 'much')).rejects.toMatchObject({ code: 'usage' });
+    for (const word of ['deposit', 'withdraw']) {
+      for (const nothing of ['0', '0.0', '0wei']) {
+        await expect(run('order', word, nothing)).rejects.toMatchObject({
+          code: 'usage',
+          message: 'the amount is nothing',
+        });
+      }
+    }
     await expect(run('order', 'withdraw', '1', '--to', 'me')).rejects.toMatchObject({ code: 'usage' });
     await expect(run('order', 'status', 'x', '--on-chain')).rejects.toMatchObject({ code: 'commander.unknownOption' });
   });
