@@ -24,6 +24,10 @@ import {
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
 import type { Contacts } from './contacts.js';
 import { caseText, type ValidatorJournal } from './validator-journal.js';
+import type { WeightKind } from './weigh-provers.js';
+
+/** Between what a gateway took and the epoch that must have it: clocks of gateways on one database differ. */
+const WEIGHTS_MARGIN_SECONDS = 5;
 
 export interface EpochContext {
   readonly ledger: Ledger;
@@ -31,6 +35,8 @@ export interface EpochContext {
   readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'wasTaken' | 'epoch'>;
   /** What this validator saw of gateways. */
   readonly contacts: Pick<Contacts, 'wasThere'>;
+  /** When the gateway that proposes took our weights, or our commitment to them, for an epoch, in milliseconds of its clock. */
+  readonly weightsTaken: (kind: WeightKind, epoch: number) => number | undefined;
   /** The verifier key of a program. */
   readonly keyOf: (fingerprint: string) => Promise<Uint8Array>;
   /** The leaves of an earlier epoch, checked against the root that the chain has. */
@@ -79,6 +85,8 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   const parameters = await settlementParameters(c.ledger, trace.closedAt);
   const other = await checkPrevious(previous, head, parameters, c);
   if (other) return refuse('wrong-previous', other);
+  const unweighed = weightsFault(trace, previous, c);
+  if (unweighed) return refuse('weights-left-out', unweighed);
   const foreign = ownVerdictsFaults(trace, c);
   if (foreign.length > 0) return refuseOrders('foreign-verdict', foreign);
   const excused = await excuseFaults(trace, c);
@@ -209,6 +217,24 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
     if (unsaid && isJudge) fault(id, `our verdict on ${caseText(unsaid)}, which the gateway had, is left out`);
   }
   return faults;
+}
+
+/** Our weights, which the gateway had well before it closed the epoch, are not in the trace. */
+function weightsFault(trace: EpochTrace, { epoch }: SettlementState, c: EpochContext): string | undefined {
+  const isOurs = (address: Address) => lower(address) === lower(c.validator);
+  if (!trace.validators.some(({ operator }) => isOurs(operator))) return undefined;
+  const { commits, reveals } = trace.weights;
+  const wasThere = (kind: WeightKind) => {
+    const atMs = c.weightsTaken(kind, epoch);
+    return atMs !== undefined && atMs < (trace.closedAt - WEIGHTS_MARGIN_SECONDS) * 1000;
+  };
+  if (wasThere('commit') && !commits.some(({ message }) => isOurs(message.validator))) {
+    return 'our commitment to weights, which the gateway had, is left out';
+  }
+  if (wasThere('reveal') && !reveals.some(({ validator }) => isOurs(validator))) {
+    return 'our weights, which the gateway had, are left out';
+  }
+  return undefined;
 }
 
 /** A missed lock that is excused by an outage, where the gateway answered us all the time. */

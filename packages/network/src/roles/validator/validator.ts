@@ -122,7 +122,7 @@ class Validator {
   #programs!: ProgramCache;
   #journal!: ValidatorJournal;
   #signed!: SignedEpochs;
-  readonly #contacts = new Contacts();
+  #contacts!: Contacts;
   #weights!: ProverWeights;
   /** Epochs that the chain has gone beyond. */
   readonly #posted = new Set<number>();
@@ -146,6 +146,7 @@ class Validator {
     const { dataDirectory, links, settings } = this.options;
     const directory = join(dataDirectory, 'validator');
     this.#journal = await ValidatorJournal.open(join(directory, 'journal'));
+    this.#contacts = await Contacts.open(join(directory, 'contacts.json'));
     const { identity, network, ledger } = this.options;
     this.#weights = new ProverWeights({
       ...{ identity, network, ledger, journal: this.#journal, log: this.#log, signal: this.#stopping.signal },
@@ -178,13 +179,15 @@ class Validator {
     this.#stopping.abort();
     await this.#pool?.stop();
     await Promise.all([...this.#loops, ...this.#tasks.values()]);
+    await this.#contacts?.save(true);
     await this.#programs?.close();
     await this.#journal?.close();
   }
 
   async #poll(link: GatewayLink): Promise<void> {
     const { duties } = await link.get('/v1/duties', dutiesSchema, { signal: this.#stopping.signal });
-    if (link.operator) this.#contacts.note(link.operator, link.nowMs());
+    if (link.operator) this.#contacts.note(link.operator, Math.floor(link.nowMs()));
+    await this.#contacts.save();
     const reveals: CaseDuty[] = [];
     for (const duty of duties) {
       if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
@@ -455,6 +458,7 @@ class Validator {
       validator: this.#operator,
       journal: this.#journal,
       contacts: this.#contacts,
+      weightsTaken: (kind, n) => this.#weights.takenAt(link, kind, n),
       keyOf: (fingerprint) => this.#programs.key(fingerprint),
       leavesOf: async (n, root) => (await settlementOf(links, n, root)).leaves,
       preset: this.#preset,
@@ -463,6 +467,7 @@ class Validator {
     if ('refuse' in outcome) {
       const { refuse: code, detail, orders } = outcome;
       this.#refuse(epoch, code, detail);
+      if (code === 'weights-left-out') this.#weights.repeat(link);
       // So that the rest of the epoch is settled without them.
       if (!orders) return;
       const refusal: EpochRefusal = { code, orders: orders.slice(0, REFUSED_AT_ONCE) };

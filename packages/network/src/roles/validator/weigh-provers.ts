@@ -25,9 +25,18 @@ export interface WeighingOptions {
   readonly signal: AbortSignal;
 }
 
+export type WeightKind = 'commit' | 'reveal';
+
+interface Told {
+  readonly epoch: number;
+  readonly commitment: string;
+  /** By the gateway's clock, when it took the first that was for the epoch. */
+  readonly atMs: number;
+}
+
 export class ProverWeights {
-  /** What each gateway has been told, by what it is about. */
-  readonly #told = new WeakMap<GatewayLink, Map<string, string>>();
+  /** What each gateway has taken of what it was told. */
+  readonly #told = new WeakMap<GatewayLink, Map<WeightKind, Told>>();
 
   constructor(private readonly options: WeighingOptions) {}
 
@@ -49,7 +58,7 @@ export class ProverWeights {
     const weights = commitment && journal.weights(commitment)?.reveal;
     if (!weights || !this.#isNews(link, 'reveal', commitment)) return;
     await link.post('/v1/weights/reveals', toJson(weights), nothing, { idempotent: true, signal });
-    this.#note(link, 'reveal', commitment);
+    this.#note(link, 'reveal', epoch, commitment);
   }
 
   async #commit(link: GatewayLink, epoch: number): Promise<void> {
@@ -59,7 +68,7 @@ export class ProverWeights {
     const message = { epoch, validator: identity.account.address, commitment };
     const commit = await signMessage(identity.account, network, 'WeightCommit', message);
     await link.post('/v1/weights/commits', commit, nothing, { idempotent: true, signal });
-    this.#note(link, 'commit', commitment);
+    this.#note(link, 'commit', epoch, commitment);
   }
 
   /** To the weights of this epoch: those that were written before, until there is more to say. */
@@ -79,13 +88,25 @@ export class ProverWeights {
     return weightCommitmentOf(reveal);
   }
 
-  #isNews(link: GatewayLink, kind: string, commitment: string): boolean {
-    return this.#told.get(link)?.get(kind) !== commitment;
+  /** When the gateway took what we said for the epoch, in milliseconds of its clock; undefined where it did not. */
+  takenAt(link: GatewayLink, kind: WeightKind, epoch: number): number | undefined {
+    const told = this.#told.get(link)?.get(kind);
+    return told?.epoch === epoch ? told.atMs : undefined;
   }
 
-  #note(link: GatewayLink, kind: string, commitment: string): void {
-    const told = this.#told.get(link) ?? new Map<string, string>();
-    this.#told.set(link, told.set(kind, commitment));
+  /** The gateway does not show it: it is said again, and was taken all the same. */
+  repeat(link: GatewayLink): void {
+    for (const [kind, told] of this.#told.get(link) ?? []) this.#told.get(link)?.set(kind, { ...told, commitment: '' });
+  }
+
+  #isNews(link: GatewayLink, kind: WeightKind, commitment: string): boolean {
+    return this.#told.get(link)?.get(kind)?.commitment !== commitment;
+  }
+
+  #note(link: GatewayLink, kind: WeightKind, epoch: number, commitment: string): void {
+    const told = this.#told.get(link) ?? new Map<WeightKind, Told>();
+    const atMs = this.takenAt(link, kind, epoch) ?? link.nowMs();
+    this.#told.set(link, told.set(kind, { epoch, commitment, atMs }));
   }
 }
 
