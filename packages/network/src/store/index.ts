@@ -4,6 +4,7 @@ export { type ConstantsCacheOptions, openConstantsCache } from './constants-cach
 export { digestHex, digestOf, isDigest } from './digest.js';
 export { type FileBlobs, type FileBlobsOptions, openFileBlobs } from './file-blobs.js';
 export { type Journal, openJournal } from './journal.js';
+export { KeptRecords } from './kept-records.js';
 export { lockFile } from './lock.js';
 export { type Migration, migrate } from './migrate.js';
 export { type BlobLocation, openBlobs, parseBlobUrl } from './open-blobs.js';

@@ -19,8 +19,8 @@ const acknowledgement = {
 
 let directory: string;
 let journal: ProverJournal;
-const open = async (nowMs?: () => number) => {
-  journal = await ProverJournal.open(join(directory, 'journal'), nowMs);
+const open = async (nowMs?: () => number, lookBytes?: number) => {
+  journal = await ProverJournal.open(join(directory, 'journal'), nowMs, lookBytes);
 };
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'dsperse-prover-'));
@@ -55,4 +55,20 @@ it('keeps acknowledgements as evidence, for a time', async () => {
   await journal.close();
   await open(() => Date.now() + 31 * 24 * 3_600_000);
   expect(journal.acknowledgement(key)).toBeUndefined();
+});
+
+it('loses no lock that is signed while the journal drops others', async () => {
+  await journal.close();
+  await open(undefined, 8_000);
+  for (let k = 0; k < 120; k += 4) {
+    const locks = [0, 1, 2, 3].map((i) => ({ message: { ...message, order: word(k + i) }, signature }));
+    await Promise.all(locks.map((l) => journal.lock('http://gateway', 'ab'.repeat(32), l)));
+    // Of four one is held on to.
+    await Promise.all(locks.slice(1).map((l) => journal.ended(l.message, 'delivered')));
+  }
+  const held = Array.from({ length: 30 }, (_, i) => keyText({ ...key, order: word(4 * i) }));
+  expect([...journal.openLocks.keys()]).toEqual(held);
+  await journal.close();
+  await open();
+  expect([...journal.openLocks.keys()]).toEqual(held);
 });

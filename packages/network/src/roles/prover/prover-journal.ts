@@ -8,7 +8,7 @@ import {
   signedSchema,
   toJson,
 } from '../../messages/index.js';
-import { type Journal, openJournal } from '../../store/index.js';
+import { type Journal, KeptRecords, openJournal } from '../../store/index.js';
 
 /** Which attempt at which chunk. */
 export interface AttemptKey {
@@ -47,19 +47,29 @@ const acknowledgementSchema = signedSchema('Acknowledgement');
 export class ProverJournal {
   readonly #locks = new Map<string, KnownLock>();
   readonly #acknowledged = new Map<string, Signed<Acknowledgement>>();
-  #records: ProverRecord[];
+  readonly #records: KeptRecords<ProverRecord>;
 
   private constructor(
-    private readonly journal: Journal<ProverRecord>,
+    journal: Journal<ProverRecord>,
     private readonly nowMs: () => number,
+    lookBytes: number,
   ) {
-    this.#records = [...journal.records];
-    for (const record of this.#records) this.#take(record);
+    this.#records = new KeptRecords(journal, {
+      lookBytes,
+      keep: (records) => this.#needed(records),
+      onAppended: (record) => this.#take(record),
+      onDropped: (left) => {
+        this.#acknowledged.clear();
+        for (const record of left) this.#take(record);
+      },
+    });
+    for (const record of journal.records) this.#take(record);
   }
 
-  static async open(path: string, nowMs: () => number = Date.now): Promise<ProverJournal> {
-    const opened = new ProverJournal(await openJournal<ProverRecord>(path), nowMs);
-    await opened.#compact();
+  /** @param lookBytes size from which on it is looked for what is not needed any more */
+  static async open(path: string, nowMs: () => number = Date.now, lookBytes = COMPACT_BYTES): Promise<ProverJournal> {
+    const opened = new ProverJournal(await openJournal<ProverRecord>(path), nowMs, lookBytes);
+    await opened.#records.compact();
     return opened;
   }
 
@@ -79,25 +89,13 @@ export class ProverJournal {
     }
   }
 
-  async #append(record: ProverRecord): Promise<void> {
-    await this.journal.append(record);
-    this.#records.push(record);
-    this.#take(record);
-    if (this.journal.bytes > COMPACT_BYTES) await this.#compact();
-  }
-
   /** Of what has ended only acknowledgements stay, for a time. */
-  async #compact(): Promise<void> {
+  #needed(records: readonly ProverRecord[]): readonly ProverRecord[] {
     const since = this.nowMs() - KEEP_MS;
-    const kept = this.#records.filter((r) => {
+    return records.filter((r) => {
       const key = r.kind === 'lock' ? keyText(lockSchema.parse(r.lock).message) : r.key;
       return this.#locks.has(key) || (r.kind === 'acknowledged' && r.atMs >= since);
     });
-    if (kept.length === this.#records.length) return;
-    await this.journal.compact(kept);
-    this.#records = kept;
-    this.#acknowledged.clear();
-    for (const record of kept) this.#take(record);
   }
 
   /** Locks that were signed and of which no end is known. */
@@ -110,24 +108,24 @@ export class ProverJournal {
   }
 
   lock(gateway: string, fingerprint: string, lock: Signed<Lock>): Promise<void> {
-    return this.#append({ kind: 'lock', atMs: this.nowMs(), gateway, fingerprint, lock: toJson(lock) });
+    return this.#records.append({ kind: 'lock', atMs: this.nowMs(), gateway, fingerprint, lock: toJson(lock) });
   }
 
   receipt(key: AttemptKey, delivery: Delivery): Promise<void> {
-    return this.#append({ kind: 'receipt', atMs: this.nowMs(), key: keyText(key), delivery: toJson(delivery) });
+    return this.#records.append({ kind: 'receipt', atMs: this.nowMs(), key: keyText(key), delivery: toJson(delivery) });
   }
 
   acknowledged(key: AttemptKey, acknowledgement: Signed<Acknowledgement>): Promise<void> {
     const json = toJson(acknowledgement);
-    return this.#append({ kind: 'acknowledged', atMs: this.nowMs(), key: keyText(key), acknowledgement: json });
+    return this.#records.append({ kind: 'acknowledged', atMs: this.nowMs(), key: keyText(key), acknowledgement: json });
   }
 
   async ended(key: AttemptKey, outcome: string): Promise<void> {
     if (!this.#locks.has(keyText(key))) return;
-    await this.#append({ kind: 'ended', atMs: this.nowMs(), key: keyText(key), outcome });
+    await this.#records.append({ kind: 'ended', atMs: this.nowMs(), key: keyText(key), outcome });
   }
 
   close(): Promise<void> {
-    return this.journal.close();
+    return this.#records.close();
   }
 }

@@ -14,7 +14,7 @@ import {
   weightRevealSchema,
 } from '../../messages/index.js';
 import type { SeenDelivery, SettlementState } from '../../scoring/index.js';
-import { type Journal, openJournal } from '../../store/index.js';
+import { type Journal, KeptRecords, openJournal } from '../../store/index.js';
 import { settlementStateSchema } from '../peer/epoch-document.js';
 
 type ValidatorRecord =
@@ -64,19 +64,30 @@ export class ValidatorJournal {
   readonly #weights = new Map<Hex, Weighed>();
   /** Being written: a second one meanwhile is refused all the same. */
   readonly #pending = new Map<string, Promise<VerdictMessage>>();
-  #records: ValidatorRecord[];
+  readonly #records: KeptRecords<ValidatorRecord>;
 
   private constructor(
-    private readonly journal: Journal<ValidatorRecord>,
+    journal: Journal<ValidatorRecord>,
     private readonly nowMs: () => number,
+    lookBytes: number,
   ) {
-    this.#records = [...journal.records];
-    for (const record of this.#records) this.#take(record);
+    this.#records = new KeptRecords(journal, {
+      lookBytes,
+      keep: (records) => this.#needed(records),
+      onAppended: (record) => this.#take(record),
+      onDropped: (left) => this.#takeAnew(left),
+    });
+    for (const record of journal.records) this.#take(record);
   }
 
-  static async open(path: string, nowMs: () => number = Date.now): Promise<ValidatorJournal> {
-    const opened = new ValidatorJournal(await openJournal<ValidatorRecord>(path), nowMs);
-    await opened.#compact();
+  /** @param lookBytes size from which on it is looked for what is not needed any more */
+  static async open(
+    path: string,
+    nowMs: () => number = Date.now,
+    lookBytes = COMPACT_BYTES,
+  ): Promise<ValidatorJournal> {
+    const opened = new ValidatorJournal(await openJournal<ValidatorRecord>(path), nowMs, lookBytes);
+    await opened.#records.compact();
     return opened;
   }
 
@@ -114,7 +125,7 @@ export class ValidatorJournal {
   /** A gateway said that it has these verdicts: from then on it cannot leave them out. */
   async take(keys: readonly CaseKeyParts[]): Promise<void> {
     const cases = keys.map(caseText).filter((key) => this.#verdicts.has(key) && !this.#taken.has(key));
-    if (cases.length > 0) await this.#append({ kind: 'taken', atMs: this.nowMs(), cases });
+    if (cases.length > 0) await this.#records.append({ kind: 'taken', atMs: this.nowMs(), cases });
   }
 
   wasTaken(key: CaseKeyParts): boolean {
@@ -142,7 +153,7 @@ export class ValidatorJournal {
 
   /** Before a commitment to them is sent: without their salt it cannot be opened. */
   bindWeights(epoch: number, reveal: WeightReveal): Promise<void> {
-    return this.#append({ kind: 'weights', atMs: this.nowMs(), epoch, reveal: toJson(reveal) });
+    return this.#records.append({ kind: 'weights', atMs: this.nowMs(), epoch, reveal: toJson(reveal) });
   }
 
   /**
@@ -169,7 +180,7 @@ export class ValidatorJournal {
       verdict: toJson(verdict),
       ...(seen ? { seen } : {}),
     } as const;
-    const writing = this.#append(record).then(() => verdict);
+    const writing = this.#records.append(record).then(() => verdict);
     this.#pending.set(key, writing);
     try {
       return await writing;
@@ -198,40 +209,32 @@ export class ValidatorJournal {
         'wait until the chain shows what became of it',
       );
     }
-    await this.#append({ kind: 'epoch', atMs: this.nowMs(), root: toJson(root), state: toJson(state) });
-  }
-
-  async #append(record: ValidatorRecord): Promise<void> {
-    await this.journal.append(record);
-    this.#records.push(record);
-    this.#take(record);
-    if (this.journal.bytes > COMPACT_BYTES) await this.#compact();
+    await this.#records.append({ kind: 'epoch', atMs: this.nowMs(), root: toJson(root), state: toJson(state) });
   }
 
   /** Old records go, and all states but the last. */
-  async #compact(): Promise<void> {
+  #needed(records: readonly ValidatorRecord[]): readonly ValidatorRecord[] {
     const since = this.nowMs() - KEEP_MS;
     const last = Math.max(0, ...this.#epochs.keys());
-    const kept = this.#records
+    return records
       .filter((r) => r.kind === 'epoch' || r.atMs >= since)
       .map((r): ValidatorRecord => {
         if (r.kind !== 'epoch' || r.state === undefined) return r;
         return rootSchema.parse(r.root).epoch > last - STATES_KEPT ? r : { ...r, state: undefined };
       });
-    const isSmaller = kept.length < this.#records.length || kept.some((r, i) => r !== this.#records[i]);
-    if (!isSmaller) return;
-    await this.journal.compact(kept);
-    this.#records = kept;
+  }
+
+  #takeAnew(records: readonly ValidatorRecord[]): void {
     this.#verdicts.clear();
     this.#ofOrder.clear();
     this.#taken.clear();
     this.#epochs.clear();
     this.#deliveries.length = 0;
     this.#weights.clear();
-    for (const record of kept) this.#take(record);
+    for (const record of records) this.#take(record);
   }
 
   close(): Promise<void> {
-    return this.journal.close();
+    return this.#records.close();
   }
 }
