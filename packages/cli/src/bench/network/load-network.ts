@@ -1,6 +1,6 @@
 /** A chain, a gateway in a process of its own, and simulated provers and validators in another. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, startLocalAnvil } from '@dsperse/network/chain';
@@ -31,6 +31,10 @@ export interface LoadNetwork {
   /** Starts peers; those that run already go on. */
   add(names: readonly string[]): Promise<void>;
   gatewayRssBytes(): number;
+  /** Of its JavaScript heap, as its metrics say. */
+  gatewayHeapBytes(): Promise<number | undefined>;
+  /** Of the embedded database's files. */
+  databaseBytes(): Promise<number>;
   /** Seconds of processor time that the gateway has had. */
   gatewayCpuSeconds(): number;
   stop(): Promise<void>;
@@ -46,6 +50,7 @@ export interface LoadNetworkOptions {
   tell(step: string): void;
 }
 
+const METRICS_MS = 5_000;
 const PEERS = fileURLToPath(new URL('./load-peers.js', import.meta.url));
 
 export async function startLoadNetwork(options: LoadNetworkOptions): Promise<LoadNetwork> {
@@ -121,6 +126,8 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
           child.send({ directory, rpcUrl: anvil.url, gatewayUrl, names });
         }),
       gatewayRssBytes: () => rssBytes(node.pid),
+      gatewayHeapBytes: () => metricOf(gatewayUrl, 'dsperse_nodejs_heap_size_used_bytes'),
+      databaseBytes: () => bytesIn(join(place, 'database')),
       gatewayCpuSeconds: () => cpuSeconds(node.pid),
       stop,
     };
@@ -128,4 +135,25 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
     await stop();
     throw error;
   }
+}
+
+/** Undefined where it does not answer in time, or says no such thing. */
+async function metricOf(url: string, name: string): Promise<number | undefined> {
+  const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) }).catch(() => undefined);
+  const text = (await answer?.text().catch(() => '')) ?? '';
+  const [, value] = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text) ?? [];
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Files that go while they are counted count nothing. */
+async function bytesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  const sizes = entries.map(async (entry) => {
+    if (!entry.isFile()) return 0;
+    return stat(join(entry.parentPath, entry.name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

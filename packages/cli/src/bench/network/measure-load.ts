@@ -3,7 +3,7 @@ import { onFirstSignal } from '../../terminal/on-stop.js';
 import { median } from '../spread.js';
 import type { BenchProgram } from './bench-program.js';
 import { startLoadNetwork } from './load-network.js';
-import type { DatabaseName, LoadResult, MemoryResult } from './network-results.js';
+import type { DatabaseName, LoadResult, MemoryResult, MemorySample } from './network-results.js';
 import { placeLoad } from './place-load.js';
 
 export interface LoadRun {
@@ -80,14 +80,12 @@ export interface MemoryPlan {
   keep(soFar: MemoryResult): void;
 }
 
-type Sample = MemoryResult['samples'][number];
-
 /** Of as many orders as there were. */
 export function memoryResult(
   database: DatabaseName,
   orders: number,
   seconds: number,
-  samples: readonly Sample[],
+  samples: readonly MemorySample[],
 ): MemoryResult {
   const part = (from: number, to: number) => {
     const found = samples.filter((s) => s.orders > from * orders && s.orders <= to * orders);
@@ -117,10 +115,16 @@ export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<Mem
     const { client } = network;
     await network.add([...network.validators, ...network.provers]);
     await client.publish(program.publishable);
-    const samples: Sample[] = [];
+    const samples: MemorySample[] = [];
     const every = Math.max(1, Math.floor(plan.orders / SAMPLES));
     const began = performance.now();
     const seconds = () => (performance.now() - began) / 1000;
+    const sample = async (count: number, at: number) => {
+      const rssBytes = network.gatewayRssBytes();
+      const [heapBytes, databaseBytes] = await Promise.all([network.gatewayHeapBytes(), network.databaseBytes()]);
+      samples.push({ orders: count, seconds: at, rssBytes, heapBytes, databaseBytes });
+    };
+    let sampling = Promise.resolve();
     const done = await placeLoad({
       client,
       program,
@@ -129,12 +133,13 @@ export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<Mem
       seconds: plan.seconds,
       isEnding: () => isEnding,
       onOrder(count) {
-        if (count % every === 0) samples.push({ orders: count, rssBytes: network.gatewayRssBytes() });
+        if (count % every === 0) sampling = sampling.then(() => sample(count, seconds()));
         if (count % (every * 10) === 0) plan.keep(memoryResult(database, count, seconds(), [...samples]));
         const rate = count / seconds();
         tell(`memory: ${count} of ${plan.orders} orders, ${rate.toFixed(1)} a second`, count / plan.orders);
       },
     });
+    await sampling;
     return memoryResult(database, done.orders, done.seconds, samples);
   } finally {
     release();

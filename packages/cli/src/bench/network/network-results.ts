@@ -64,13 +64,25 @@ export interface LoadResult {
   readonly orderMs: number;
 }
 
-/** Resident memory of the gateway over many orders. */
+/** Of the gateway, when so many orders had ended. */
+export interface MemorySample {
+  readonly orders: number;
+  /** Since the first was placed. */
+  readonly seconds?: number;
+  readonly rssBytes: number;
+  /** JavaScript objects, garbage included. */
+  readonly heapBytes?: number;
+  /** Files of the embedded database. */
+  readonly databaseBytes?: number;
+}
+
+/** Memory of the gateway over many orders. */
 export interface MemoryResult {
   readonly database: DatabaseName;
   readonly orders: number;
   readonly seconds: number;
-  readonly samples: readonly { readonly orders: number; readonly rssBytes: number }[];
-  /** Of the second quarter and the last quarter of the orders. */
+  readonly samples: readonly MemorySample[];
+  /** Resident, the median of the second quarter and of the last quarter of the orders. */
   readonly earlyBytes: number;
   readonly lateBytes: number;
 }

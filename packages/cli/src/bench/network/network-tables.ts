@@ -1,6 +1,14 @@
 /** The results as tables of a Markdown page, and as lines for the terminal. */
 import { formatBytes } from '../../terminal/format.js';
-import { type NetworkResults, ORDER_PHASES, ORDER_PROCESSES, type OrderPhase } from './network-results.js';
+import { median } from '../spread.js';
+import {
+  type MemoryResult,
+  type MemorySample,
+  type NetworkResults,
+  ORDER_PHASES,
+  ORDER_PROCESSES,
+  type OrderPhase,
+} from './network-results.js';
 
 type Row = readonly (string | number)[];
 
@@ -82,16 +90,47 @@ export function loadTable({ load }: NetworkResults): string {
   );
 }
 
+/** Of the second quarter of the orders and of the last. What was not looked at has no row. */
 export function memoryTable({ memory }: NetworkResults): string {
+  return memory.map(memoryRows).join('\n\n');
+}
+
+function memoryRows(m: MemoryResult): string {
+  const quarters = [0.25, 0.75].map((from) => {
+    return m.samples.filter((s) => s.orders > from * m.orders && s.orders <= (from + 0.25) * m.orders);
+  });
+  const row = (title: string, cell: (samples: readonly MemorySample[]) => string | undefined): Row[] => {
+    const cells = quarters.map(cell);
+    return cells.includes(undefined) ? [] : [[title, ...(cells as string[])]];
+  };
+  const known = (samples: readonly MemorySample[], pick: (s: MemorySample) => number | undefined) =>
+    samples.map(pick).filter((x) => x !== undefined);
+  const bytes = (values: readonly number[], of: (values: readonly number[]) => number) =>
+    values.length === 0 ? undefined : formatBytes(of(values));
+  const least = (values: readonly number[]) => Math.min(...values);
+  const rate = (samples: readonly MemorySample[]) => {
+    const [first, last] = [samples[0], samples.at(-1)];
+    if (first?.seconds === undefined || last?.seconds === undefined || last.seconds <= first.seconds) return undefined;
+    return of((last.orders - first.orders) / (last.seconds - first.seconds));
+  };
   return markdownTable(
-    ['database', 'orders', 'in', 'second quarter', 'last quarter'],
-    memory.map((m) => [
-      m.database,
-      m.orders,
-      ms(m.seconds * 1000),
-      formatBytes(m.earlyBytes),
-      formatBytes(m.lateBytes),
-    ]),
+    [`${m.database}, ${m.orders} orders in ${ms(m.seconds * 1000)}`, 'second quarter', 'last quarter'],
+    [
+      ['resident, median', formatBytes(m.earlyBytes), formatBytes(m.lateBytes)],
+      ...row('JavaScript heap, least', (s) =>
+        bytes(
+          known(s, (x) => x.heapBytes),
+          least,
+        ),
+      ),
+      ...row('files of the database, median', (s) =>
+        bytes(
+          known(s, (x) => x.databaseBytes),
+          median,
+        ),
+      ),
+      ...row('orders a second', rate),
+    ],
   );
 }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { memoryResult } from './measure-load.js';
+import type { NetworkResults } from './network-results.js';
+import { memoryTable } from './network-tables.js';
 import { placeLoad } from './place-load.js';
 
 const program = { fingerprint: 'f', keyBytes: new Uint8Array(), inputs: new Map() } as never;
@@ -34,4 +36,25 @@ test('what there is of the memory is told of as many orders as there were', () =
   const samples = [10, 20, 30, 40].map((orders) => ({ orders, rssBytes: orders * 100 }));
   expect(memoryResult('PGlite', 40, 2, samples)).toMatchObject({ orders: 40, earlyBytes: 2000, lateBytes: 4000 });
   expect(memoryResult('PGlite', 3, 1, [])).toMatchObject({ earlyBytes: 0, lateBytes: 0 });
+});
+
+test('the table of the memory says what was looked at, of two quarters', () => {
+  const samples = [1, 2, 3, 4, 5, 6, 7, 8].map((k) => ({ orders: 10 * k, rssBytes: k * 1e6 }));
+  const table = (s: typeof samples) => {
+    return memoryTable({ memory: [memoryResult('PGlite', 80, 9, s)] } as unknown as NetworkResults);
+  };
+  expect(table(samples)).toContain('| resident, median | 3.5 MB | 7.5 MB |');
+  expect(table(samples).split('\n')).toHaveLength(3);
+  const heaps = [9, 9, 7, 5, 9, 9, 6, 8];
+  const more = samples.map((s, i) => ({
+    ...s,
+    seconds: i < 4 ? i : 2 * i,
+    heapBytes: heaps[i] * 1e6,
+    databaseBytes: 4e6,
+  }));
+  expect(table(more).split('\n').slice(3)).toEqual([
+    '| JavaScript heap, least | 5.0 MB | 6.0 MB |',
+    '| files of the database, median | 4.0 MB | 4.0 MB |',
+    '| orders a second | 10.0 | 5.00 |',
+  ]);
 });
