@@ -158,9 +158,9 @@ describe('what is not the prover’s fault is not judged', () => {
     const other = { ...signed.message, salt: word(99) };
     await expectAbstention(withDocument({ order: await signMessage(requester, network, 'Order', other) }), 'order-id');
     for (const onChain of [
-      { state: 'none', reserved: 0n, cancelRequested: false, exitAt: 2 ** 40 },
-      { state: 'settled', reserved: 10n ** 18n, cancelRequested: false, exitAt: 2 ** 40 },
-      { state: 'reserved', reserved: 1n, cancelRequested: false, exitAt: 2 ** 40 },
+      { state: 'none', reserved: 0n, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
+      { state: 'settled', reserved: 10n ** 18n, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
+      { state: 'reserved', reserved: 1n, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
     ] as const) {
       await expectAbstention({ ...honest, onChain }, 'not-reserved');
     }

@@ -228,7 +228,7 @@ export async function caseOf(p: SmallProgram, o: SmallOrder, chunk: number, part
     proof: parts.proven.proof,
     now: STARTED_AT,
     toleranceSeconds: 5,
-    onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false, exitAt: 2 ** 40 },
+    onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
     maxProofBytes: 1 << 20,
   };
 }

@@ -307,6 +307,28 @@ describe('exit against settlement', () => {
     await net.send(requester, 'market', 'forceExit', [late]);
   });
 
+  it('is reached by an order that every epoch leaves out, and nothing is paid for it afterwards', async () => {
+    const [id, other] = [await reserveAs(net, requester, 10n, 100n), await reserveAs(net, requester, 20n, 100n)];
+    await net.pass(101);
+    for (let k = 0; k < 3; k++) {
+      const at = await finalEpoch(k === 0 ? [orderLeaf(other, 20n), filler()] : [filler(), creditLeaf(a.address, 1n)]);
+      if (k === 0) await net.send(anyone, 'settlement', 'settleOrders', orderArgs(at, [orderLeaf(other, 20n)]));
+    }
+    expect(await net.refusal(requester, 'market', 'forceExit', [id])).toBe('NotExitable');
+    // Epochs without it do not hold it up: it leaves when the contract had said from its first second on.
+    await net.send(requester, 'market', 'requestCancel', [id]);
+    const exitAt = await net.read<bigint>('market', 'exitableAt', [id]);
+    const before = await net.read<bigint>('market', 'balanceOf', [requester.address]);
+    await net.pass(exitAt - (await net.now()));
+    await net.send(anyone, 'market', 'forceExit', [id]);
+    expect(await net.read('market', 'balanceOf', [requester.address])).toBe(before + 10n);
+    const pool = await net.read<bigint>('market', 'pool');
+    const late = await finalEpoch([orderLeaf(id, 10n), filler()]);
+    await net.send(anyone, 'settlement', 'settleOrders', orderArgs(late, [orderLeaf(id, 10n)]));
+    expect(await net.read('market', 'pool')).toBe(pool);
+    expect(await net.read('market', 'balanceOf', [requester.address])).toBe(before + 10n);
+  });
+
   it('is reached under any stall: a held epoch holds it up no longer than the bound', async () => {
     const id = await reserveAs(net, requester, 10n, 100n);
     const exitAt = await net.read<bigint>('market', 'exitableAt', [id]);

@@ -1,6 +1,7 @@
 /** The requester's money in the market, and the ways out of it that need no gateway. */
 import type { Order } from '@dsperse/network/messages';
-import type { Address, Hex } from 'viem';
+import { epochsSettledSince, LEFT_OUT_EPOCHS } from '@dsperse/network/scoring';
+import { type Address, type Hex, stringToHex } from 'viem';
 import type { ChainAccess } from './chain-access.js';
 
 /** Token units. */
@@ -33,6 +34,12 @@ export interface ReservedOrder {
   readonly state: 'none' | 'reserved' | 'settled' | 'exited';
   readonly budget: bigint;
   readonly cancelRequestedAt: number;
+  readonly deadline: number;
+  /**
+   * Other orders were settled in so many epochs since the deadline, and this one in none: nobody means to settle it. The way
+   * out is `requestCancel`, and `forceExit` from `exitableAt` on.
+   */
+  readonly isLeftOut: boolean;
   /** From when `forceExit` is possible, in seconds; 0 where it is not reserved. */
   readonly exitableAt: number;
 }
@@ -44,12 +51,34 @@ export async function reservedOrder(chain: ChainAccess, id: Hex): Promise<Reserv
     chain.read('market', 'orderOf', [id]),
     chain.read('market', 'exitableAt', [id]),
   ]);
+  const state = STATES[entry.state] ?? 'none';
+  const deadline = Number(entry.deadline);
   return {
-    state: STATES[entry.state] ?? 'none',
+    state,
+    deadline,
+    isLeftOut: state === 'reserved' && (await epochsSince(chain, deadline)) >= LEFT_OUT_EPOCHS,
     budget: entry.budget,
     cancelRequestedAt: Number(entry.cancelRequestedAt),
     exitableAt: Number(exitableAt),
   };
+}
+
+async function epochsSince(chain: ChainAccess, deadline: number): Promise<number> {
+  const now = Number(await chain.now());
+  if (now <= deadline) return 0;
+  const [[, last], grace] = await Promise.all([
+    chain.read('settlement', 'lastEpoch', []),
+    chain.read('parameters', 'get', [stringToHex('settleGraceSeconds', { size: 32 })]),
+  ]);
+  return epochsSettledSince(deadline, {
+    now,
+    last: Number(last),
+    graceSeconds: Number(grace),
+    epoch: async (n) => {
+      const { postedAt, finalAt, cancelled } = await chain.read('settlement', 'epochOf', [BigInt(n)]);
+      return postedAt === 0n ? undefined : { postedAt: Number(postedAt), finalAt: Number(finalAt), cancelled };
+    },
+  });
 }
 
 /** On the chain: after `cancelSeconds` what was not settled can leave. */

@@ -53,6 +53,11 @@ export class OrderHandle {
     this.id = order.id;
   }
 
+  /** In seconds since 1970. */
+  get deadline(): number {
+    return this.order.order.message.deadline;
+  }
+
   /** The order with its secrets, for `client.resume`. */
   save(): SavedOrder {
     return saveOrder(this.order, this.context.gatewayUrl, this.context.network);

@@ -1,5 +1,6 @@
 /** What came of an order, for people and for programs. */
 import { type OrderView, toJson } from '@dsperse/network/messages';
+import { LEFT_OUT_EPOCHS } from '@dsperse/network/scoring';
 import type { OrderResult, ReservedOrder } from '@dsperse/sdk';
 import pc from 'picocolors';
 import type { Outcome } from '../commands/command.js';
@@ -112,7 +113,20 @@ export function statusOutcome(view: OrderView, reserved: ReservedOrder | undefin
           rows,
         )}`
       : '';
-  return { document: toJson({ ...view, chain: reserved }) as object, text: `${renderFacts(facts)}${table}` };
+  const left = reserved && leftOutWords(reserved, view.id);
+  const remark = left === undefined ? '' : `\n\n${pc.yellow(left)}`;
+  return { document: toJson({ ...view, chain: reserved }) as object, text: `${renderFacts(facts)}${table}${remark}` };
+}
+
+/** What to do about an order that nobody settles; undefined where there is nothing to do. */
+export function leftOutWords({ isLeftOut, state, exitableAt }: ReservedOrder, id: string): string | undefined {
+  const isExitable = state === 'reserved' && exitableAt * 1000 <= Date.now();
+  if (!isLeftOut && !isExitable) return undefined;
+  const why = isLeftOut
+    ? `${LEFT_OUT_EPOCHS} epochs were settled since its deadline, and it is in none of them: its gateway leaves it out`
+    : 'nobody settled it in time';
+  const when = isExitable ? '' : `, at the latest from ${formatTime(exitableAt)} on`;
+  return `${why}. Take its reserve back: \`dsperse order exit ${id}\`${when}`;
 }
 
 export function reservedWords(r: ReservedOrder): string {

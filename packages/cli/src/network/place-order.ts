@@ -26,6 +26,8 @@ import { quantizedFor } from './quantized-input.js';
 import { dataDirectoryOf, readOrderFile, saveOrderFile } from './saved-orders.js';
 import { writeOrderRun } from './write-order-run.js';
 
+/** An order that has not ended so long after its deadline is not waited for. */
+const LATE_MS = 600_000;
 const WEEK_SECONDS = 7 * 24 * 3600;
 /** Over the lowest price that is expected of any gateway. */
 const DEFAULT_OVER_BPS = 500;
@@ -210,6 +212,13 @@ function quoteOutcome(fingerprint: string, { offers, skipped }: ComparedGateways
   };
 }
 
+/** Its gateway should have ended it at its deadline. */
+function overdue(id: string, cause: TransportError): TransportError {
+  const hint = `\`dsperse order status ${id}\` says whether it is left out, \`dsperse order exit ${id}\` takes its reserve back`;
+  const message = `the order is long past its deadline, and its gateway has not ended it`;
+  return new TransportError('overdue', message, { retryable: false, hint, cause });
+}
+
 async function follow(
   handle: OrderHandle,
   client: Client,
@@ -227,10 +236,14 @@ async function follow(
   let firstMs: number | undefined;
   const result = await handle
     .result({
+      timeoutMs: Math.max(0, handle.deadline * 1000 - Date.now()) + LATE_MS,
       onEvent: (event) => {
         firstMs ??= event.atMs;
         terminal.note(describeEvent(event, firstMs));
       },
+    })
+    .catch((error) => {
+      throw error instanceof TransportError && error.code === 'timeout' ? overdue(handle.id, error) : error;
     })
     .finally(() => process.off('SIGINT', interrupt));
   await keepPaidPrice(data, client.gateway.address, result);

@@ -260,6 +260,7 @@ export class EvmLedger implements Ledger {
       state: ORDER_STATES[entry.state],
       reserved: entry.budget,
       cancelRequested: entry.cancelRequestedAt > 0n,
+      deadline: Number(entry.deadline),
       exitAt: Number(entry.exitAt),
     };
   }

@@ -27,6 +27,8 @@ export interface OnChainOrder {
   readonly state: 'none' | 'reserved' | 'settled' | 'exited';
   readonly reserved: bigint;
   readonly cancelRequested: boolean;
+  /** In seconds. */
+  readonly deadline: number;
   /** From then on the requester may take the reserve back, in seconds. */
   readonly exitAt: number;
 }

@@ -10,6 +10,7 @@ export * from './emission.js';
 export * from './explain.js';
 export * from './judge-attempt.js';
 export * from './leaves.js';
+export * from './left-out.js';
 export * from './penalties.js';
 export * from './quorum.js';
 export * from './settle-epoch.js';

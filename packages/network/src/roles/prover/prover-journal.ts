@@ -103,6 +103,11 @@ export class ProverJournal {
     return this.#locks;
   }
 
+  /** All that are kept. */
+  get acknowledgements(): Iterable<Signed<Acknowledgement>> {
+    return this.#acknowledged.values();
+  }
+
   acknowledgement(key: AttemptKey): Signed<Acknowledgement> | undefined {
     return this.#acknowledged.get(keyText(key));
   }

@@ -31,6 +31,7 @@ import type { ProveChunk } from './prove-chunk.js';
 import { type AttemptKey, keyText, ProverJournal } from './prover-journal.js';
 import { RATE_FILE, readRate } from './prover-rate.js';
 import { ProvingThread } from './proving-thread.js';
+import { UnsettledOrders } from './watch-settlement.js';
 import {
   type HeldChunk,
   type KeptProofs,
@@ -83,6 +84,8 @@ export interface ProverHooks {
 
 const RATE_POLICY = { weightBps: 3_000, maxStepBps: 5_000 };
 const STAKE_MS = 5_000;
+/** Between looks at what the chain has settled of what was delivered. */
+const UNPAID_MS = 60_000;
 const CHUNKS_REMEMBERED = 256;
 const judgedSchema = z.object({
   order: z.string(),
@@ -126,6 +129,8 @@ class Prover {
   readonly #verdicts;
   readonly #earned;
   readonly #proveSeconds;
+  readonly #unsettled: UnsettledOrders;
+  #looking: NodeJS.Timeout | undefined;
   #programs!: ProgramCache;
   #journal!: ProverJournal;
   #rate: number;
@@ -153,6 +158,7 @@ class Prover {
     this.#verdicts = metrics.counter('dsperse_prover_verdicts_total', 'proofs that were judged', ['verdict']);
     this.#earned = metrics.counter('dsperse_prover_earned_tokens_total', 'prices of accepted chunks, before fees');
     this.#proveSeconds = metrics.histogram('dsperse_prover_prove_seconds', 'proving of a chunk');
+    this.#unsettled = new UnsettledOrders(options.ledger, this.#log, metrics);
     metrics.gauge('dsperse_prover_held_chunks', 'chunks that are held', [], (g) => g.set(this.#held.size));
     metrics.gauge('dsperse_prover_rate_units', 'work units in a second, measured', [], (g) => g.set(this.#rate));
   }
@@ -164,6 +170,10 @@ class Prover {
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
     this.#rate = readRate(join(directory, RATE_FILE)) ?? this.#rate;
     this.#thread?.warm();
+    for (const { message } of this.#journal.acknowledgements) this.#unsettled.add(message.order, message.gateway);
+    this.#looking = setInterval(() => {
+      this.#unsettled.look().catch((err) => this.#log.debug({ err }, 'the chain was not asked for what is unpaid'));
+    }, UNPAID_MS);
     for (const link of links) {
       this.#loops.push(
         runDutyLoop({
@@ -192,6 +202,7 @@ class Prover {
   /** Finishes what is nearly done, gives the rest back. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    clearInterval(this.#looking);
     for (const held of this.#held.values()) if (held.stage !== 'delivering') held.ending.abort('stopping');
     const all = Promise.allSettled([...this.#held.values()].map((h) => h.done));
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, this.#graceMs).unref())]);
@@ -378,6 +389,7 @@ class Prover {
         held,
       );
       this.#awaiting.set(keyText(lock), lock);
+      this.#unsettled.add(lock.order, acknowledgement.message.gateway);
       hooks?.delivered?.(acknowledgement);
       return 'delivered';
     } catch (error) {
