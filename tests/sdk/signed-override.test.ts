@@ -44,7 +44,8 @@ afterAll(() => net?.stop());
 it('count as if their voter had sent them, once', async () => {
   const everything = [0n, 900n * TOKEN + 2n * ALLOCATION, 0n];
   expect(await tally()).toEqual(everything);
-  const pool = { role: 'validator', operator: owner.address } as const;
+  // As the command has it, with a name.
+  const pool = { role: 'validator', operator: owner.address, name: 'validator-1' } as const;
   const staked = await signOverride(await chainOf(delegator), id, { vote: 'against', pool, reason: 'mine' });
   const own = await signOverride(await chainOf(wallet), id, { vote: 'abstain' });
   const anybody = await chainOf(sender);

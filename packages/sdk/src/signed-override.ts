@@ -40,7 +40,8 @@ const POOL_FIELDS = [...first, field('role', 'uint8'), field('operator', 'addres
 
 /** @throws InputError `read-only` where no account signs */
 export async function signOverride(chain: ChainAccess, id: bigint, choice: OverrideChoice): Promise<SignedOverride> {
-  const { vote, pool, reason = '' } = choice;
+  const { vote, reason = '' } = choice;
+  const pool = choice.pool && { role: choice.pool.role, operator: choice.pool.operator };
   const voter = chain.account.address;
   const nonce = await chain.read('governor', 'nonces', [voter]);
   const message = { proposalId: id, support: VOTES.indexOf(vote), voter, nonce, reason };
