@@ -166,12 +166,16 @@ const ledger = {
   stakeOf: async () => ({ owner: proverAccount.address, toPool: false, active: 1_000n }),
 } as unknown as Ledger;
 
-async function start(prove?: ProveChunk, settings: Partial<ProverSettings> = {}): Promise<Service> {
+async function start(
+  prove?: ProveChunk,
+  settings: Partial<ProverSettings> = {},
+  others: readonly FakeGateway[] = [],
+): Promise<Service> {
   const service = createProver({
     identity: identity(KEY),
     network,
     ledger,
-    links: [fake.link(KEY, ['prover'])],
+    links: [fake, ...others].map((gateway) => gateway.link(KEY, ['prover'])),
     settings: {
       ask: 1n,
       capacity: 1,
@@ -285,6 +289,52 @@ it('does not work for an order that the chain has not reserved', async () => {
   await start();
   await until(() => releases.length === 1, 'the release');
   expect(uploads.size).toBe(0);
+});
+
+it('hands a proof to another gateway that has the lock, where its own does not acknowledge', async () => {
+  fake.handler = (asked) => {
+    const isDelivery =
+      asked.path.endsWith('/receipt') || (asked.method === 'PUT' && asked.path.startsWith('/v1/blobs'));
+    return isDelivery ? refusal(503, 'away') : answer(asked);
+  };
+  const [stranger, partner] = [new FakeGateway(), new FakeGateway()];
+  stranger.handler = ({ path: at }) => {
+    if (at === '/v1/work') return { json: { offers: [], locks: [] } };
+    return at.endsWith('/receipt') ? refusal(404, 'unknown-order') : undefined;
+  };
+  partner.handler = (asked) => {
+    if (asked.path === '/v1/work') return { json: { offers: [], locks } };
+    const { proof } = asked.path.endsWith('/receipt') ? (jsonOf(asked) as Delivery).proof : { proof: '' };
+    return proof !== '' && !uploads.has(proof) ? refusal(409, 'missing-blobs') : answer(asked);
+  };
+  await start(undefined, {}, [stranger, partner]);
+  await until(() => deliveries.length === 1, 'the delivery', 20_000);
+  const [{ receipt, proof }] = deliveries;
+  expect(isSignedBy(network, 'Receipt', receipt, proverAccount.address)).toBe(true);
+  expect([...uploads.keys()]).toEqual([proof.proof]);
+  // One that does not know the order is asked once, and sent nothing.
+  expect([stranger.times('POST', /receipt$/), stranger.times('PUT', /blobs/)]).toEqual([1, 0]);
+  // The first is left alone from then on.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const asked = fake.times('PUT', /blobs/);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(fake.times('PUT', /blobs/)).toBe(asked);
+  expect(releases).toEqual([]);
+});
+
+it('goes on with its own gateway where no other one has the lock', async () => {
+  let isAway = true;
+  fake.handler = (asked) => (isAway && asked.path.endsWith('/receipt') ? refusal(503, 'away') : answer(asked));
+  const stranger = new FakeGateway();
+  stranger.handler = ({ path: at }) => {
+    if (at === '/v1/work') return { json: { offers: [], locks: [] } };
+    return at.endsWith('/receipt') ? refusal(404, 'unknown-order') : undefined;
+  };
+  await start(undefined, {}, [stranger]);
+  await until(() => stranger.times('POST', /receipt$/) === 1, 'the question', 20_000);
+  expect(deliveries).toEqual([]);
+  isAway = false;
+  await until(() => deliveries.length === 1, 'the delivery', 20_000);
 });
 
 it('uploads again what did not arrive', async () => {

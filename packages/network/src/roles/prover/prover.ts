@@ -375,6 +375,7 @@ class Prover {
         {
           identity,
           network,
+          links: this.options.links,
           ledger,
           programs: this.#programs,
           journal: this.#journal,

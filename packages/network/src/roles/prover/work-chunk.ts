@@ -38,6 +38,8 @@ import type { ProverJournal } from './prover-journal.js';
 export interface ChunkWork {
   readonly identity: Identity;
   readonly network: NetworkId;
+  /** To all gateways. */
+  readonly links: readonly GatewayLink[];
   readonly ledger: Ledger;
   readonly programs: ProgramCache;
   readonly journal: ProverJournal;
@@ -82,13 +84,14 @@ const RETRY = { firstMs: 300, maxMs: 5_000 };
 const acknowledgementSchema = signedSchema('Acknowledgement') as z.ZodType<Signed<Acknowledgement>>;
 
 /** Again after failures that may pass; the signal is that of the deadline. */
-async function persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function persist<T>(signal: AbortSignal, work: () => Promise<T>, onFailure: () => void = () => {}): Promise<T> {
   for (let failures = 0; ; failures++) {
     try {
       return await work();
     } catch (error) {
       const passes = (error instanceof TransportError || error instanceof StoreError) && error.retryable;
       if (!passes || signal.aborted) throw error;
+      onFailure();
       await pause(backOffMs(failures, RETRY), signal);
       if (signal.aborted) throw error;
     }
@@ -99,20 +102,19 @@ const chunkPath = ({ order, chunk }: Lock) => `/v1/chunks/${order}/${chunk}`;
 
 /** @throws NotLocked, LockEnded, ChunkError, TransportError, StoreError, LedgerError */
 export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signed<Acknowledgement>> {
-  const { link, signal } = held;
   const lock = held.lock.message;
   const answer = await takeLock(held);
   held.stage = 'locked';
   held.workUnits = answer.slices.reduce((n, s) => n + s.workUnits, 0);
   const kept = work.kept.get(keptKey(lock));
   const proven = kept ?? (await proveHeld(work, held, answer));
-  const proof = await upload(held, answer.canary === undefined ? proven : breakProof(proven), markOf(lock, answer));
+  const given = answer.canary === undefined ? proven : breakProof(proven);
+  const proof = chunkProofOf(given, markOf(lock, answer));
   const digest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const { order, chunk, attempt, prover } = lock;
   const message = { order, chunk, attempt, prover, proofDigest: digest };
   const receipt = await signMessage(work.identity.account, work.network, 'Receipt', message);
   const delivery: Delivery = { receipt, proof };
-  held.stage = 'delivering';
   await work.journal.receipt(lock, delivery);
   work.kept.delete(keptKey(lock));
   if (answer.canary !== undefined) {
@@ -123,13 +125,11 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
       work.kept.delete(oldest);
     }
   }
-  const acknowledgement = await persist(signal, () =>
-    ended(() => link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true })),
-  );
+  const acknowledgement = await handIn(work, held, delivery, given.proof);
   const a = acknowledgement.message;
   const ours = a.order === order && a.chunk === chunk && a.attempt === attempt && a.proofDigest === digest;
   if (!ours || !isSignedBy(work.network, 'Acknowledgement', acknowledgement, a.gateway)) {
-    work.log.warn({ order, chunk, attempt, gateway: link.url }, 'the acknowledgement is not about our receipt');
+    work.log.warn({ order, chunk, attempt, gateway: held.link.url }, 'the acknowledgement is not about our receipt');
   } else {
     await work.journal.acknowledged(lock, acknowledgement);
   }
@@ -278,12 +278,84 @@ async function withPackages<T>(
 const markOf = (lock: Lock, { canary }: LockAnswer): Hex =>
   canary === undefined ? bytesToHex(randomBytes(32)) : canaryMark(lock, canary);
 
-async function upload({ link, signal }: HeldChunk, { statement, proof }: SliceProof, mark: Hex): Promise<ChunkProof> {
-  const digest = digestOfBytes(proof);
-  const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
-  await persist(signal, () => link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal));
+function chunkProofOf({ statement, proof }: SliceProof, mark: Hex): ChunkProof {
   const copy = { ...statement, commitments: { ...statement.commitments } };
-  return { mark, statement: copy, proof: digest, proofBytes: proof.length };
+  return { mark, statement: copy, proof: digestOfBytes(proof), proofBytes: proof.length };
+}
+
+/**
+ * To the gateway that gave the lock, until it acknowledges. Where it fails, or is silent for half of what is left, also to the
+ * others: those on its database take it as well. Whichever acknowledges first.
+ */
+async function handIn(
+  work: ChunkWork,
+  held: HeldChunk,
+  delivery: Delivery,
+  proof: Uint8Array,
+): Promise<Signed<Acknowledgement>> {
+  const done = new AbortController();
+  const { signal } = done;
+  const end = () => done.abort();
+  held.signal.addEventListener('abort', end, { once: true });
+  if (held.signal.aborted) end();
+  const lock = held.lock.message;
+  const upload = (link: GatewayLink) => {
+    const digest = digestOfBytes(proof);
+    const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+    return link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal);
+  };
+  const give = (link: GatewayLink) =>
+    link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true });
+  let noteFailure = () => {};
+  const failed = new Promise<void>((resolve) => {
+    noteFailure = resolve;
+  });
+  const here = async () => {
+    await persist(signal, () => upload(held.link), noteFailure);
+    held.stage = 'delivering';
+    return persist(signal, () => ended(() => give(held.link)), noteFailure);
+  };
+  const elsewhere = async () => {
+    const leftMs = Math.max(0, lock.deadline * 1000 - held.link.nowMs());
+    await Promise.race([failed.then(() => pause(RETRY.maxMs / 5, signal)), pause(leftMs / 2, signal)]);
+    return firstToTake(
+      work.links.filter((link) => link !== held.link),
+      { upload, give },
+      signal,
+    );
+  };
+  try {
+    return await Promise.race([here(), elsewhere()]);
+  } finally {
+    held.signal.removeEventListener('abort', end);
+    end();
+  }
+}
+
+/** The acknowledgement of the first that has the lock; never where none has. */
+async function firstToTake(
+  links: readonly GatewayLink[],
+  to: {
+    readonly upload: (link: GatewayLink) => Promise<void>;
+    readonly give: (link: GatewayLink) => Promise<Signed<Acknowledgement>>;
+  },
+  signal: AbortSignal,
+): Promise<Signed<Acknowledgement>> {
+  const open = new Set(links);
+  for (let round = 0; open.size > 0 && !signal.aborted; round++) {
+    for (const link of open) {
+      try {
+        return await to.give(link);
+      } catch (error) {
+        const code = error instanceof TransportError ? error.code : undefined;
+        // Nothing is uploaded to one that does not know the order.
+        if (code === 'missing-blobs') await to.upload(link).catch(() => undefined);
+        else if (!(error instanceof TransportError && error.retryable)) open.delete(link);
+      }
+    }
+    await pause(backOffMs(round, RETRY), signal);
+  }
+  return new Promise(() => {});
 }
 
 const RELEASE_REASON = {
