@@ -195,8 +195,8 @@ class PgliteStore implements SqlStore {
       query: async <T>(sql: string, params?: readonly SqlValue[]) => (await send<T>(sql, params)).rows as T[],
       execute: async (sql, params) => (await send(sql, params)).affectedRows,
       script: async (sql) => {
-        // A vacuum changes nothing that statements rest on.
-        if (!/^\s*vacuum\b/i.test(sql)) prepared.forget();
+        // These change nothing that statements rest on.
+        if (!/^\s*(vacuum|checkpoint)\b/i.test(sql)) prepared.forget();
         await guarded(() => db.exec(sql));
       },
       notify: async (channel, payload = '') => {

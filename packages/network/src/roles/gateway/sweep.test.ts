@@ -36,6 +36,24 @@ test('the room of nonces that have expired is used again', async () => {
   expect(left).toBe(3_000);
 }, 120_000);
 
+test('the room of the database’s log is used again', async () => {
+  const g = { sql, settings: GATEWAY_DEFAULTS, nowMs: () => 2_000 } as unknown as GatewayContext;
+  const segments: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    // About two segments of log each time.
+    for (let i = 0; i < 4; i++) {
+      await sql.execute(
+        `insert into nonces select 'log', repeat(md5(i::text), 40) || $1, 1000 from generate_series(1, 5000) i`,
+        [`${round} ${i}`],
+      );
+    }
+    await sweep(g);
+    const [{ n }] = await sql.query<{ n: number }>('select count(*)::int as n from pg_ls_waldir()');
+    segments.push(n);
+  }
+  expect(segments[3]).toBeLessThanOrEqual(segments[1] + 1);
+}, 120_000);
+
 const order = (id: string, state: string, reserved: boolean, endedMs: number | null) =>
   sql.execute(
     `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,

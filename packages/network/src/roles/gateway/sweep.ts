@@ -38,8 +38,10 @@ export async function sweep(g: GatewayContext): Promise<void> {
   while ((await sweepOrders(g, since)) === BATCH);
   await deleteBlobs(g, `kind = 'uploaded' and created_ms < $1`, [now - UPLOAD_MS]);
   await sweepEpochs(g, now);
-  // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back.
-  if (g.sql.kind === 'pglite') for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
+  if (g.sql.kind !== 'pglite') return;
+  // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back, nor that of the log.
+  for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
+  await g.sql.script('checkpoint');
 }
 
 /**
