@@ -1,16 +1,18 @@
-/** The first rounds of an opening, over the row variables, eight rows at a time. */
+/** The first rounds of an opening, over the row variables, eight or sixteen rows at a time. */
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { OpeningClaim } from './opening.js';
 import type { Placement } from './oracles.js';
 import { blockWeights, type RowBlock, rowBlocks } from './prove-opening-blocks.js';
 import type { CommittedOracle } from './prove-oracles.js';
-import { PART_ROWS, type RowPart, rowParts } from './prove-row-parts.js';
+import { type RowPart, rowParts } from './prove-row-parts.js';
 import { prepareWeights, type Weights } from './prove-weights.js';
 
 const EXT_BYTES = 16;
-/** Row variables that are bound at once, so that rows and weights are never held in the extension field. */
-const LOG_CUBE = Math.log2(PART_ROWS);
+/** Rows that the kernels take at once. */
+const KERNEL_ROWS = 8;
+/** From so many row variables on, sixteen rows are one block: half as much is kept, but dense weights cost twice as much. */
+const MANY_ROWS = 9;
 
 /** One row of F and W, each of 2^log extension elements. */
 export interface Row {
@@ -35,7 +37,7 @@ interface Stretch {
   readonly length: number;
 }
 
-/** The first rounds over the row variables, eight rows at a time. */
+/** The first rounds over the row variables, a block of rows at a time. */
 export interface Cube {
   readonly variables: number;
   /** [s(0), s(2)]. */
@@ -47,9 +49,9 @@ export interface Cube {
 }
 
 /**
- * Of eight rows f_x, w_x at a time, Σ F·W is one polynomial of degree 2 in each of three variables, given at 27 points;
- * their sum over all eights is all that the first three rounds need. Rows and weights are made for this, let go, and
- * made once more to be folded by the challenges: an eighth of each is kept. Where the weights come apart in products
+ * Of a block of 2^n rows f_x, w_x, Σ F·W is one polynomial of degree 2 in each of n variables, given at 3^n points;
+ * their sum over all blocks is all that the first n rounds need. Rows and weights are made for this, let go, and
+ * made once more to be folded by the challenges: one row of each block is kept. Where the weights come apart in products
  * (prove-row-parts.ts), inner products of the rows f_x stand for all of it.
  */
 export function openCube(
@@ -60,8 +62,9 @@ export function openCube(
   lambda: Ext,
   gapPoint: readonly Ext[],
 ): Cube {
-  const variables = Math.min(LOG_CUBE, placement.rowVars);
-  const groups = rowBlocks(oracles, placement, PART_ROWS);
+  const size = placement.rowVars >= MANY_ROWS ? 2 * KERNEL_ROWS : KERNEL_ROWS;
+  const variables = Math.min(Math.log2(size), placement.rowVars);
+  const groups = rowBlocks(oracles, placement, size);
   const blocks = groups.flatMap((g) => g.blocks);
   const kept = new Map(
     blocks.map((b): [number, Row] => {
@@ -72,7 +75,7 @@ export function openCube(
   const mark = kernels.mark();
   const weights = prepareWeights(kernels, oracles, claims, lambda, gapPoint);
   const parts = new Map(blocks.map((b) => [b, partsOf(kernels, weights, b)]));
-  /** Calls `visit` for the rows of every eight, stretch by stretch. */
+  /** Calls `visit` for the rows of every block, stretch by stretch. */
   const each = (visit: (f: Ptr[], stretch: Stretch) => void): void => {
     for (const group of groups) {
       group.visit(kernels, (block, at) => {
@@ -88,14 +91,14 @@ export function openCube(
       });
     }
   };
-  // Σ F·W at the points a + 3b + 9c of {0, 1, ∞}³; bound variables are taken out from the front.
-  let grid: Ext[] = Array.from({ length: 27 }, () => ZERO);
+  // Σ F·W at the points a + 3b + 9c + … of {0, 1, ∞}^n; bound variables are taken out from the front.
+  let grid = zeros(3 ** Math.log2(size));
   const collect = (products: readonly Ext[]): void => {
     grid = grid.map((x, g) => add(x, products[g]));
   };
   if (variables > 0) {
     each((f, { parts, w, length }) => {
-      if (w) collect(kernels.productCube(f, w, length));
+      if (w) collect(denseCube(kernels, f, w, length));
       for (const part of parts) collect(partCube(kernels, f, part));
     });
   }
@@ -104,7 +107,7 @@ export function openCube(
   const quadratic = (k: number): [Ext, Ext, Ext] => [grid[3 * k], grid[3 * k + 1], grid[3 * k + 2]];
   /** The points of the other variables that are 0 or 1 in each. */
   const corners = (): number[] =>
-    Array.from({ length: grid.length / 3 }, (_, k) => k).filter((k) => k % 3 < 2 && Math.floor(k / 3) < 2);
+    Array.from({ length: grid.length / 3 }, (_, k) => k).filter((k) => !k.toString(3).includes('2'));
   return {
     variables,
     round() {
@@ -128,12 +131,12 @@ export function openCube(
       return rhos.length === variables;
     },
     fold() {
-      const factors = eqFactors(rhos);
+      const factors = eqFactors(rhos, size);
       each((f, { index, parts, w, from, length }) => {
         const row = kept.get(index) as Row;
         const to = row.w + EXT_BYTES * from;
         const inner = kernels.mark();
-        kernels.combineRows(row.f + EXT_BYTES * from, f, factors, length);
+        combine(kernels, row.f + EXT_BYTES * from, f, rhos, length);
         if (w) foldRows(kernels, to, w, length, rhos);
         for (const { lead, from: column, add: addTo } of parts) addTo(to + EXT_BYTES * column, sumOf(factors, lead));
         kernels.release(inner);
@@ -147,30 +150,50 @@ export function openCube(
 /** The parts of a block of eight rows of one oracle, where its weights come apart. */
 function partsOf(kernels: Kernels, weights: Weights, { rows }: RowBlock): RowPart[] | undefined {
   const [first] = rows;
-  if (!first || weights.shapes[first.oracle].rows <= PART_ROWS / 2) return undefined;
-  return rowParts(kernels, weights, first.oracle, first.row);
+  if (!first || weights.shapes[first.oracle].rows <= rows.length / 2) return undefined;
+  return rowParts(kernels, weights, first.oracle, first.row, rows.length);
 }
 
-/** Σ F·W at the 27 points for one part of W. */
+const zeros = (n: number): Ext[] => Array.from({ length: n }, () => ZERO);
+const isNone = (rows: readonly Ptr[]): boolean => rows.every((row) => row === 0);
+/** The rows whose highest bit is 0, and those whose is 1. */
+const halves = (rows: readonly Ptr[]): [readonly Ptr[], readonly Ptr[]] => [
+  rows.slice(0, rows.length / 2),
+  rows.slice(rows.length / 2),
+];
+
+/** Σ F·W at the 3^n points for the weights as they are. */
+function denseCube(kernels: Kernels, f: readonly Ptr[], w: readonly Ptr[], length: number): Ext[] {
+  if (isNone(f) || isNone(w)) return zeros(3 ** Math.log2(f.length));
+  if (f.length === KERNEL_ROWS) return kernels.productCube(f, w, length);
+  const [[f0, f1], [w0, w1]] = [halves(f), halves(w)];
+  const of = (a: readonly Ptr[], b: readonly Ptr[]): Ext[] => denseCube(kernels, a, b, length);
+  const [low, high, one, other] = [of(f0, w0), of(f1, w1), of(f0, w1), of(f1, w0)];
+  // (F1 - F0)·(W1 - W0)
+  const lead = low.map((x, i) => sub(add(x, high[i]), add(one[i], other[i])));
+  return [...low, ...high, ...lead];
+}
+
+/** Σ F·W at the 3^n points for one part of W. */
 function partCube(kernels: Kernels, rows: readonly Ptr[], { lead, from, length, add: addTo }: RowPart): Ext[] {
   const mark = kernels.mark();
   const w = kernels.alloc(EXT_BYTES * length);
   addTo(w, ONE);
-  const products = kernels.dotRows(
-    rows.map((f) => (f === 0 ? 0 : f + 4 * from)),
-    w,
-    length,
-  );
+  const products: Ext[] = [];
+  for (let k = 0; k < rows.length; k += KERNEL_ROWS) {
+    const some = rows.slice(k, k + KERNEL_ROWS).map((f) => (f === 0 ? 0 : f + 4 * from));
+    products.push(...(isNone(some) ? zeros(KERNEL_ROWS) : kernels.dotRows(some, w, length)));
+  }
   kernels.release(mark);
   const [a, b] = [cubeOf(lead), cubeOf(products)];
   return a.map((x, g) => mul(x, b[g]));
 }
 
-/** A multilinear polynomial, given at the corners of a cube, at its 27 points. */
+/** A multilinear polynomial, given at the 2^n corners of a cube, at its 3^n points. */
 function cubeOf(corners: readonly Ext[]): Ext[] {
   let values = corners;
   // Each step puts a variable of digits 0, 1, ∞ behind those that are bits still: the lowest bit first.
-  for (let k = 0; k < LOG_CUBE; k++) {
+  for (let k = 1; k < corners.length; k *= 2) {
     const pairs = values.length / 2;
     const half = Array.from({ length: pairs }, (_, i): [Ext, Ext] => [values[2 * i], values[2 * i + 1]]);
     values = [0, 1, 2].flatMap((digit) => half.map(([x, y]) => (digit === 0 ? x : digit === 1 ? y : sub(y, x))));
@@ -178,9 +201,9 @@ function cubeOf(corners: readonly Ext[]): Ext[] {
   return values as Ext[];
 }
 
-/** eq(rhos, x) for the eight x, rhos[0] belonging to the lowest bit; without a variable, x is 0. */
-function eqFactors(rhos: readonly Ext[]): Ext[] {
-  const factors = Array.from({ length: PART_ROWS }, (): Ext => ZERO);
+/** eq(rhos, x) for x < size, rhos[0] belonging to the lowest bit; without a variable, x is 0. */
+function eqFactors(rhos: readonly Ext[], size: number): Ext[] {
+  const factors = zeros(size);
   factors[0] = ONE;
   rhos.forEach((rho, k) => {
     for (let x = 0; x < 2 ** k; x++) {
@@ -194,7 +217,22 @@ function eqFactors(rhos: readonly Ext[]): Ext[] {
 
 const sumOf = (a: readonly Ext[], b: readonly Ext[]): Ext => a.reduce((s, x, i) => add(s, mul(x, b[i])), ZERO);
 
-/** dst = Σ_x eq(rhos, x)·rows[x], rhos[0] belonging to the lowest bit of x. */
+/** dst = Σ_x eq(rhos, x)·rows[x] of base rows, rhos[0] belonging to the lowest bit of x. */
+function combine(kernels: Kernels, dst: Ptr, rows: readonly Ptr[], rhos: readonly Ext[], n: number): void {
+  if (rows.length === KERNEL_ROWS) {
+    kernels.combineRows(dst, rows, eqFactors(rhos, KERNEL_ROWS), n);
+    return;
+  }
+  const [lo, hi] = halves(rows).map((half) => {
+    if (isNone(half)) return 0;
+    const to = kernels.alloc(EXT_BYTES * n);
+    combine(kernels, to, half, rhos.slice(0, -1), n);
+    return to;
+  });
+  kernels.fold(dst, lo, hi, n, rhos[rhos.length - 1]);
+}
+
+/** The same of extension rows. */
 function foldRows(kernels: Kernels, dst: Ptr, rows: readonly Ptr[], n: number, rhos: readonly Ext[]): void {
   // Without a variable, a row and nothing are folded at 0: the row itself.
   const steps = rhos.length > 0 ? rhos : [ZERO];

@@ -9,10 +9,12 @@ import type { OpeningClaim } from './opening.js';
 import { type OracleShape, oracleShape } from './oracles.js';
 import { PRESETS } from './presets.js';
 import type { CommittedOracle } from './prove-oracles.js';
-import { PART_ROWS, rowParts } from './prove-row-parts.js';
+import { rowParts } from './prove-row-parts.js';
 import { addWeights, prepareWeights } from './prove-weights.js';
 import { Vector } from './vector.js';
 
+/** Rows of a block. */
+const SIZE = 8;
 const preset = { ...PRESETS.tiny, maxLogRow: 4, maxLogConstantsRow: 4 };
 const element = (seed: number): Ext => [seed * 7919 + 1, seed * 104729 + 2, seed * 1299709 + 3, seed * 15485863 + 4];
 const elements = (n: number, seed: number): Ext[] => Array.from({ length: n }, (_, i) => element(seed + i));
@@ -38,17 +40,17 @@ describe('weights of eight rows as products', () => {
     const weights = prepareWeights(kernels, oracles, claims, element(5), elements(16, 1000));
     const width = 2 ** shape.logRow;
     let apart = 0;
-    for (let first = 0; first + PART_ROWS <= shape.rows; first += PART_ROWS) {
-      const parts = rowParts(kernels, weights, 0, first);
+    for (let first = 0; first + SIZE <= shape.rows; first += SIZE) {
+      const parts = rowParts(kernels, weights, 0, first, SIZE);
       if (!parts) continue;
       apart++;
-      const whole = kernels.alloc(16 * PART_ROWS * width);
-      addWeights(kernels, weights, 0, whole, first, PART_ROWS);
-      const sum = Array.from({ length: PART_ROWS * width }, (): Ext => ZERO);
+      const whole = kernels.alloc(16 * SIZE * width);
+      addWeights(kernels, weights, 0, whole, first, SIZE);
+      const sum = Array.from({ length: SIZE * width }, (): Ext => ZERO);
       for (const { lead, from, length, add: addTo } of parts) {
         const w = kernels.alloc(16 * length);
         addTo(w, [3, 0, 0, 0]);
-        for (let x = 0; x < PART_ROWS; x++) {
+        for (let x = 0; x < SIZE; x++) {
           for (let y = 0; y < length; y++) {
             const at = x * width + from + y;
             sum[at] = add(sum[at], mul(lead[x], kernels.readExt(w + 16 * y)));

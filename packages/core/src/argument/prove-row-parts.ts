@@ -1,5 +1,5 @@
 /**
- * The weights of eight rows of an oracle, taken apart in products: a functional in product form weighs the rows of a large
+ * The weights of some rows of an oracle, taken apart in products: a functional in product form weighs the rows of a large
  * tensor by one vector, and the columns by another that all of its rows share. Σ F·W is then, row by row, an inner
  * product with that one vector, and neither W nor products of F and W at other points are made.
  */
@@ -8,9 +8,8 @@ import type { Kernels, Ptr } from '../kernels/kernels.js';
 import { addCells, fillGaps, leadOf, overlaps, rowOfHigh, type Term, type Weights } from './prove-weights.js';
 
 const EXT_BYTES = 16;
-export const PART_ROWS = 8;
 
-/** lead[x]·w[y] at row x of eight and column from + y, y < length. */
+/** lead[x]·w[y] at row x of the block and column from + y, y < length. */
 export interface RowPart {
   readonly lead: readonly Ext[];
   readonly from: number;
@@ -23,24 +22,30 @@ export interface RowPart {
 const MAX_COMPARED = 2 ** 13;
 
 /** Multiplications of M31 for a cell: of a part, of which w is made twice; of a term in W, made twice; of a cell of W. */
-const PART_COST = 8 * 4 + 2 * 16;
+const partCost = (size: number): number => size * 4 + 2 * 16;
 const TERM_COST = 2 * 16;
 const DENSE_COST = 24;
 
 /**
- * The weights of an oracle's rows [first, first + 8), first being a multiple of eight, as a sum of products; undefined
- * where making them as they are costs less.
+ * The weights of an oracle's rows [first, first + size), first being a multiple of size, a power of two, as a sum of
+ * products; undefined where making them as they are costs less.
  */
-export function rowParts(kernels: Kernels, weights: Weights, oracle: number, first: number): RowPart[] | undefined {
+export function rowParts(
+  kernels: Kernels,
+  weights: Weights,
+  oracle: number,
+  first: number,
+  size: number,
+): RowPart[] | undefined {
   const width = 2 ** weights.shapes[oracle].logRow;
   const parts: RowPart[] = [];
   let cost = 0;
-  let dense = DENSE_COST * PART_ROWS * width;
+  let dense = DENSE_COST * size * width;
   for (const term of weights.terms[oracle]) {
-    for (const { piece, start, cells } of overlaps(term, first * width, PART_ROWS * width)) {
+    for (const { piece, start, cells } of overlaps(term, first * width, size * width)) {
       const row = Math.floor(start / width) - first;
       const length = Math.min(cells, width);
-      const lead = leadOfRows(kernels, term, leadOf(term, piece, start), row, cells / length, width);
+      const lead = leadOfRows(kernels, term, leadOf(term, piece, start), { row, count: cells / length, width, size });
       if (!lead) return undefined;
       if (lead.factors.every((x) => equal(x, ZERO))) continue;
       const from = start % width;
@@ -53,27 +58,25 @@ export function rowParts(kernels: Kernels, weights: Weights, oracle: number, fir
         length,
         add: (dst, scale) => addCells(kernels, term, piece, at, length, dst, mul(scale, term.coef)),
       });
-      cost += PART_COST * length;
+      cost += partCost(size) * length;
       dense += TERM_COST * cells;
     }
   }
-  const gaps = gapParts(kernels, weights, oracle, first);
-  return cost + PART_COST * width * gaps.length <= dense ? [...parts, ...gaps] : undefined;
+  const gaps = gapParts(kernels, weights, oracle, first, size);
+  return cost + partCost(size) * width * gaps.length <= dense ? [...parts, ...gaps] : undefined;
 }
 
 /**
  * Whether `count` rows of a term, from the entry `at` of its leading factor on, are multiples of one of them: that one, and
- * the multiples, the first standing at `row` of eight.
+ * the multiples, the first standing at `row` of the block.
  */
 function leadOfRows(
   kernels: Kernels,
   term: Term,
   at: number,
-  row: number,
-  count: number,
-  width: number,
+  { row, count, width, size }: Record<'row' | 'count' | 'width' | 'size', number>,
 ): { factors: Ext[]; pivot: number } | undefined {
-  const factors = new Array<Ext>(PART_ROWS).fill(ZERO);
+  const factors = new Array<Ext>(size).fill(ZERO);
   if (count === 1) {
     factors[row] = ONE;
     return { factors, pivot: 0 };
@@ -99,13 +102,13 @@ function leadOfRows(
 }
 
 /** What is weighed outside all tensors: rows of one tensor have the same gaps. */
-function gapParts(kernels: Kernels, weights: Weights, oracle: number, first: number): RowPart[] {
+function gapParts(kernels: Kernels, weights: Weights, oracle: number, first: number, size: number): RowPart[] {
   const gaps = weights.gaps[oracle];
   if (!gaps) return [];
   const { logRow, rows } = weights.shapes[oracle];
   const factor = (row: number): Ext => kernels.readExt(rowOfHigh(gaps, row, logRow));
   const groups: number[][] = [];
-  for (let row = first; row < Math.min(first + PART_ROWS, rows); row++) {
+  for (let row = first; row < Math.min(first + size, rows); row++) {
     if (gaps.runs[row].length === 0) continue;
     const group = groups.find(([other]) => sameRuns(gaps.runs[other], gaps.runs[row]) && !equal(factor(other), ZERO));
     if (group) group.push(row);
@@ -113,7 +116,7 @@ function gapParts(kernels: Kernels, weights: Weights, oracle: number, first: num
   }
   return groups.map((group) => {
     const [shown] = group;
-    const lead = new Array<Ext>(PART_ROWS).fill(ZERO);
+    const lead = new Array<Ext>(size).fill(ZERO);
     lead[shown - first] = ONE;
     for (const row of group.slice(1)) lead[row - first] = mul(factor(row), inv(factor(shown)));
     const length = 2 ** logRow;
