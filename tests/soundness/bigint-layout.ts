@@ -71,9 +71,42 @@ export interface Oracle {
   readonly gap: boolean;
 }
 
+/** The sizes of the parts of a constant: axes of size q·2^t are cut, or not, for the least padding and then fewest parts. */
+function partSizes(dims: readonly number[], least: number): number[] {
+  const power = (d: number): number => (d % 2 === 0 ? 2 * power(d / 2) : 1);
+  const axes = dims.flatMap((d, i) => (power(d) < d && d <= 8 * power(d) ? [i] : [])).slice(0, 4);
+  const choices = Array.from({ length: 2 ** axes.length }, (_, choice) =>
+    dims.map((d, i) => ((choice >> axes.indexOf(i)) % 2 === 1 && axes.includes(i) ? power(d) : d)),
+  ).filter((sizes) => size(dims) / size(sizes) <= 8);
+  const parts = (sizes: readonly number[]): number => size(dims) / size(sizes);
+  const cells = (sizes: readonly number[]): number => parts(sizes) * lay([sizes]).cells;
+  const [best] = [...choices].sort((a, b) => cells(a) - cells(b) || parts(a) - parts(b));
+  return cells(dims.slice()) - cells(best) < least ? [...dims] : best;
+}
+
+/** Constants, each in its parts: where their cells stand. */
+function layConstants(shapes: readonly (readonly number[])[], least: number): { tensors: Laid[]; cells: number } {
+  const sizes = shapes.map((dims) => partSizes(dims, least));
+  const starts = shapes.map((dims, k) => tuples(dims.map((d, i) => d / sizes[k][i])));
+  const { tensors, cells } = lay(starts.flatMap((parts, k) => parts.map(() => sizes[k])));
+  let next = 0;
+  const laid = shapes.map((dims, k): Laid => {
+    const own = starts[k].map(() => tensors[next++]);
+    const flat = (at: readonly number[], of: readonly number[]): number => at.reduce((o, x, i) => o * of[i] + x, 0);
+    const positions = tuples(dims).map((cell) => {
+      const part = cell.map((x, i) => Math.floor(x / sizes[k][i]));
+      const count = dims.map((d, i) => d / sizes[k][i]);
+      const inside = cell.map((x, i) => x % sizes[k][i]);
+      return own[flat(part, count)].positions[flat(inside, sizes[k])];
+    });
+    return { dims, lead: own[0].lead, positions };
+  });
+  return { tensors: laid, cells };
+}
+
 /** @param beside log2 of the longest row of the constants that a witness is opened with */
 export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset, beside = 0): Oracle {
-  const { tensors, cells } = lay(shapes);
+  const { tensors, cells } = gap ? lay(shapes) : layConstants(shapes, preset.boxCells);
   const most = gap ? Math.max(preset.maxLogRow, beside) : preset.maxLogConstantsRow;
   const wanted = Math.min(most, log2(Math.ceil(cells / (gap ? 32 : 20))));
   const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.minLogRow, wanted);

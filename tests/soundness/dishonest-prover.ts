@@ -38,6 +38,7 @@ export const PRESET: Preset = {
   maxLogRow: 7,
   maxLogConstantsRow: 7,
   limitLogRow: 10,
+  boxCells: 1,
   logTree: 7,
   logFinal: 1,
   clearCells: 4,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { add, type Ext, ZERO } from '../field/qm31.js';
+import { EqTables } from './eq-tables.js';
 import { extVector } from './ext-vector.js';
-import { axisFunctional, evaluate, type Functional, merged } from './functional.js';
+import { axisFunctional, evaluate, type Functional, merged, restrictedTo } from './functional.js';
 import { Vector } from './vector.js';
 
 const element = (seed: number): Ext => [seed * 7 + 1, seed * 11 + 2, seed * 13 + 3, seed * 17 + 4];
@@ -26,5 +27,23 @@ describe('functionals on one tensor', () => {
     const mixed = [f(1, 9, 2), f(5, 20, 3), whole];
     expect(merged(mixed)).toHaveLength(3);
     expect(value(merged(mixed))).toEqual(value(mixed));
+  });
+
+  it('are restricted to a part of the tensor: tables by their points, blocks over several axes too', () => {
+    const dims = [6, 8];
+    const data = Int32Array.from({ length: 48 }, (_, i) => 3 * i - 50);
+    const tables = new EqTables();
+    const table = tables.at([element(1), element(2), element(3)], 6);
+    const whole: Functional = { coef: element(1), blocks: [{ axes: [0, 1], values: vector(48, 3) }] };
+    for (const f of [axisFunctional([table, vector(8, 5)], element(4)), whole]) {
+      const parts = [0, 2, 4].flatMap((row) =>
+        [0, 4].map((column) => {
+          const box = { starts: [row, column], dims: [2, 4] };
+          const own = Int32Array.from({ length: 8 }, (_, i) => data[8 * (row + (i >> 2)) + column + (i % 4)]);
+          return evaluate(restrictedTo(f, dims, box, tables), box.dims, own);
+        }),
+      );
+      expect(parts.reduce((s, x) => add(s, x), ZERO)).toEqual(evaluate(f, dims, data));
+    }
   });
 });

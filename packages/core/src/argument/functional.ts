@@ -9,6 +9,7 @@
  * rearranged into Σ ⟨f_src, src⟩ + constant (Thaler 2013 calls it a wiring predicate; here it is evaluated densely,
  * one group of axes at a time, so it costs the sum and not the product of the groups).
  */
+import { type Box, stridesOf } from '../base/dims.js';
 import { invariant } from '../base/errors.js';
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import type { AxisIndex, LinearMap } from '../relation/relation.js';
@@ -386,6 +387,44 @@ function pullGather(
     return { axes: b.axes, values: Vector.of(values) };
   });
   return { coef: f.coef, blocks };
+}
+
+/** The functional on a part of its tensor. */
+export function restrictedTo(
+  f: Functional,
+  dims: readonly number[],
+  { starts, dims: sizes }: Box,
+  tables: EqTables,
+): Functional {
+  let coef = f.coef;
+  const blocks = f.blocks.map((b): Block => {
+    if (b.axes.every((x) => sizes[x] === dims[x])) return b;
+    const [axis] = b.axes;
+    if (b.axes.length === 1) {
+      const { scale, values } = Vector.cut(b.values, starts[axis], sizes[axis], tables);
+      coef = mul(coef, scale);
+      return { axes: b.axes, values };
+    }
+    const own = b.axes.map((x) => dims[x]);
+    const part = b.axes.map((x) => sizes[x]);
+    const made = (from: readonly Vector[]): Vector => {
+      const out = new Uint32Array(4 * sizeOf(part));
+      const strides = stridesOf(own);
+      const counter = part.map(() => 0);
+      for (let i = 0; i < out.length; i += 4) {
+        const at = counter.reduce((o, c, k) => o + (starts[b.axes[k]] + c) * strides[k], 0);
+        out.set(from[0].entries.subarray(4 * at, 4 * at + 4), i);
+        for (let k = part.length - 1; k >= 0; k--) {
+          counter[k] = counter[k] + 1 < part[k] ? counter[k] + 1 : 0;
+          if (counter[k] > 0) break;
+        }
+      }
+      return Vector.of(out);
+    };
+    const what = `${part} from ${b.axes.map((x) => starts[x])} in ${own}`;
+    return { axes: b.axes, values: tables.made(what, [b.values], made) };
+  });
+  return { coef, blocks };
 }
 
 /** The same sum of functionals on one tensor, in their order, with those that have the same blocks added up. */

@@ -7,7 +7,7 @@
  * aligned to its own size, there are no gaps between pieces, and a multilinear evaluation of the stack is, on each
  * tensor, a functional in product form.
  */
-import { leadAxis } from '../base/dims.js';
+import { leadAxis, stridesOf } from '../base/dims.js';
 import { type Ext, ONE } from '../field/qm31.js';
 import type { EqTables } from './eq-tables.js';
 import type { Functional } from './functional.js';
@@ -21,8 +21,15 @@ export interface Piece {
   readonly offset: number;
 }
 
-export interface TensorLayout {
+/** Cells among the numbers of a tensor: the first one's place, and the step along each axis. */
+export interface Cells {
   readonly dims: readonly number[];
+  readonly first: number;
+  readonly strides: readonly number[];
+}
+
+/** Cells that stand in a stack: a tensor, or a part of one. */
+export interface TensorLayout extends Cells {
   /** The leading axis; dims.length where every axis has size 1. */
   readonly lead: number;
   /** log2 of the padded size of each axis but the leading one (0 for that). */
@@ -40,12 +47,16 @@ export interface Stack {
 
 export const ceilLog2 = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n - 1));
 
-export function stack(shapes: readonly (readonly number[])[]): Stack {
-  const drafts = shapes.map((dims) => {
+const allOf = (dims: readonly number[]): Cells => ({ dims, first: 0, strides: stridesOf(dims) });
+
+/** @param shapes tensors by their dims, or parts of tensors */
+export function stack(shapes: readonly (readonly number[] | Cells)[]): Stack {
+  const drafts = shapes.map((shape) => {
+    const { dims, first, strides } = 'dims' in shape ? shape : allOf(shape);
     const lead = leadAxis(dims);
     const logs = dims.map((d, i) => (i === lead ? 0 : ceilLog2(d)));
     const logInner = logs.reduce((a, b) => a + b, 0);
-    return { dims, lead, logs, logInner, pieces: [] as Piece[] };
+    return { dims, first, strides, lead, logs, logInner, pieces: [] as Piece[] };
   });
   const cuts: { tensor: number; row: number; logRows: number; logSize: number }[] = [];
   drafts.forEach((t, tensor) => {

@@ -9,7 +9,7 @@ import { Hasher, hash } from '../base/blake3.js';
 import { InputError } from '../base/errors.js';
 import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import { eqAt } from './ext-vector.js';
-import { ceilLog2, type Stack, stack } from './layout.js';
+import { type Cells, ceilLog2, type Stack, stack } from './layout.js';
 import { LOG_BLOWUP, type Preset } from './presets.js';
 import { concat } from './transcript.js';
 
@@ -35,7 +35,7 @@ const TARGET_ROWS = { prover: 32, constants: 20 } as const;
 
 /** @param most log2 of the longest row wanted */
 export function oracleShape(
-  shapes: readonly (readonly number[])[],
+  shapes: readonly (readonly number[] | Cells)[],
   gap: boolean,
   preset: Preset,
   most = gap ? preset.maxLogRow : preset.maxLogConstantsRow,

@@ -22,6 +22,8 @@ export interface Preset {
   readonly maxLogConstantsRow: number;
   /** The same where a commitment would otherwise have too many rows. */
   readonly limitLogRow: number;
+  /** Cells of padding that must be saved for constants to be committed to in parts (base/dims.ts). */
+  readonly boxCells: number;
   /** log2 of the most leaves in one tree of fractions; a larger lookup has a tree of its own. */
   readonly logTree: number;
   /** log2 of the longest folded message that is sent in clear. */
@@ -47,6 +49,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     maxLogRow: 17,
     maxLogConstantsRow: 18,
     limitLogRow: 18,
+    boxCells: 2 ** 16,
     logTree: 23,
     logFinal: 10,
     clearCells: 4096,
@@ -61,6 +64,7 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     maxLogRow: 6,
     maxLogConstantsRow: 7,
     limitLogRow: 10,
+    boxCells: 1,
     logTree: 6,
     logFinal: 1,
     clearCells: 4,

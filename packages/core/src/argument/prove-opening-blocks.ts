@@ -52,15 +52,21 @@ export function rowBlocks(oracles: readonly CommittedOracle[], placement: Placem
   return [...groups.values()].map((list) => ({
     blocks: list,
     visit(kernels, visit) {
-      const before = kernels.mark();
-      const members = oraclesOf(list.flatMap((b) => b.rows));
-      const filled = new Map(members.map((o) => [o, messages(kernels, oracles[o].shape, oracles[o].data)]));
       for (const block of list) {
         const mark = kernels.mark();
-        visit(block, ({ oracle, row, log }) => (filled.get(oracle) as Ptr) + 4 * row * 2 ** log);
+        const filled = new Map(
+          oraclesOf(block.rows).map((o) => {
+            const own = block.rows.flatMap((r) => (r?.oracle === o ? [r.row] : []));
+            const { shape, data } = oracles[o];
+            return [o, { first: own[0], ptr: messages(kernels, shape, data, own[0], own.length) }] as const;
+          }),
+        );
+        visit(block, ({ oracle, row, log }) => {
+          const { first, ptr } = filled.get(oracle) as { first: number; ptr: Ptr };
+          return ptr + 4 * (row - first) * 2 ** log;
+        });
         kernels.release(mark);
       }
-      kernels.release(before);
     },
   }));
 }

@@ -14,6 +14,9 @@ const KERNEL_ROWS = 8;
 /** From so many row variables on, sixteen rows are one block: half as much is kept, but dense weights cost twice as much. */
 const MANY_ROWS = 9;
 
+/** Rows of one block. */
+export const blockRows = (rowVars: number): number => (rowVars >= MANY_ROWS ? 2 * KERNEL_ROWS : KERNEL_ROWS);
+
 /** One row of F and W, each of 2^log extension elements. */
 export interface Row {
   readonly f: Ptr;
@@ -62,7 +65,7 @@ export function openCube(
   lambda: Ext,
   gapPoint: readonly Ext[],
 ): Cube {
-  const size = placement.rowVars >= MANY_ROWS ? 2 * KERNEL_ROWS : KERNEL_ROWS;
+  const size = blockRows(placement.rowVars);
   const variables = Math.min(Math.log2(size), placement.rowVars);
   const groups = rowBlocks(oracles, placement, size);
   const blocks = groups.flatMap((g) => g.blocks);

@@ -1,6 +1,5 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
 import { sameBytes } from '../base/codec.js';
-import { stridesOf } from '../base/dims.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ConstantsStore } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
@@ -9,7 +8,7 @@ import { logWord, type OracleShape, treeLeaves } from './oracles.js';
 
 export interface CommittedOracle {
   readonly shape: OracleShape;
-  /** Signed numbers of each tensor of the layout, row-major. */
+  /** Signed numbers of the tensor that each of the layout is, or is a part of, row-major. */
   readonly data: readonly Int32Array[];
   /** The code words, position-major [2^logWord][stride], where they are held: else they are made again when asked for. */
   readonly word: Ptr | undefined;
@@ -35,12 +34,12 @@ export interface CommittedTree {
 
 /** Code words are held while the kernels' memory in use stays below these bytes. */
 export const HELD_BYTES = 2 ** 29;
-/** Rows that are encoded at once for the queries of a word that is not held. */
-const ROWS_AT_ONCE = 32;
+/** Rows that are encoded at once where the word is not held. */
+export const ROWS_AT_ONCE = 32;
 
 const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 
-/** What is committed to: a matrix and the signed numbers of its tensors, row-major, which are kept and not copied. */
+/** What is committed to: a matrix and the signed numbers of its tensors, as above, which are kept and not copied. */
 export interface OracleData {
   readonly shape: OracleShape;
   readonly data: readonly Int32Array[];
@@ -84,9 +83,21 @@ function commitOracle(kernels: Kernels, part: OracleData, digests: Ptr, anew: bo
   const before = kernels.mark();
   const word = kernels.alloc(4 * leaves * stride);
   const held = kernels.mark() <= HELD_BYTES;
-  const mark = kernels.mark();
-  encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
-  kernels.release(mark);
+  if (held) {
+    const mark = kernels.mark();
+    encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
+    kernels.release(mark);
+  } else {
+    // Where memory is short, messages and code words are not there as a whole at once.
+    encodePieces(kernels, shape, data, (piece, from, count) => {
+      const to = kernels.u32(word, leaves * stride);
+      const own = kernels.u32(piece, leaves * strideOf(count));
+      for (let leaf = 0; leaf < leaves; leaf++) {
+        const a = leaf * strideOf(count);
+        for (let r = 0, b = leaf * stride + from; r < count; r++) to[b + r] = own[a + r];
+      }
+    });
+  }
   kernels.hashLeaves(digests, word, leaves, 4 * shape.rows, 4 * stride);
   if (kept?.store.write(kept.root, [ownDigests(), kernels.u8(word, 4 * leaves * stride)])) {
     kernels.release(before);
@@ -135,16 +146,42 @@ function chain(kernels: Kernels, into: Ptr, next: Ptr, count: number): void {
   kernels.release(mark);
 }
 
-/** The rows of an oracle, row-major [rows][2^logRow], canonical base elements, in memory that is allocated for them. */
-export function messages(kernels: Kernels, shape: OracleShape, data: readonly Int32Array[]): Ptr {
-  const cells = shape.rows * 2 ** shape.logRow;
+/**
+ * Rows [first, first + count) of an oracle, row-major [count][2^logRow], canonical base elements, in memory that is
+ * allocated for them.
+ */
+export function messages(
+  kernels: Kernels,
+  shape: OracleShape,
+  data: readonly Int32Array[],
+  first = 0,
+  count = shape.rows,
+): Ptr {
+  const cells = count * 2 ** shape.logRow;
   const rows = kernels.alloc(4 * cells);
   const view = kernels.i32(rows, cells);
   shape.layout.tensors.forEach((t, i) => {
-    fillPadded(view, t, data[i]);
+    fillPadded(view, t, data[i], first * 2 ** shape.logRow);
   });
   kernels.canonical(rows, rows, cells);
   return rows;
+}
+
+/** Encodes an oracle's rows some at a time; `visit` finds their code words, which are let go after it. */
+function encodePieces(
+  kernels: Kernels,
+  shape: OracleShape,
+  data: readonly Int32Array[],
+  visit: (word: Ptr, from: number, count: number) => void,
+): void {
+  for (let from = 0; from < shape.rows; from += ROWS_AT_ONCE) {
+    const mark = kernels.mark();
+    const count = Math.min(ROWS_AT_ONCE, shape.rows - from);
+    const word = kernels.alloc(4 * 2 ** logWord(shape) * strideOf(count));
+    encodeRows(kernels, word, shape, messages(kernels, shape, data, from, count), count);
+    visit(word, from, count);
+    kernels.release(mark);
+  }
 }
 
 /** Code words of `count` rows from `rows` on, position-major. */
@@ -158,13 +195,16 @@ function encodeRows(kernels: Kernels, word: Ptr, shape: OracleShape, rows: Ptr, 
 /**
  * Visits the runs of a tensor's real cells that are contiguous in the stack.
  * @param visit first cell of the tensor, first cell of the stack, length, and the tensor's cells from one to the next
+ * @param from runs that end before this cell of the stack, or begin at `to` or later, may be left out
  */
 export function forRuns(
   t: TensorLayout,
   visit: (cell: number, position: number, length: number, step: number) => void,
+  from = 0,
+  to = Number.POSITIVE_INFINITY,
 ): void {
   const inner = t.dims.map((_, i) => i).filter((i) => i !== t.lead && t.dims[i] > 1);
-  const cellStrides = stridesOf(t.dims);
+  const cellStrides = t.strides;
   const innermost = inner[inner.length - 1];
   const loops = inner.slice(0, -1);
   // Padded stride of every loop axis.
@@ -173,13 +213,16 @@ export function forRuns(
   const rowStride = cellStrides[t.lead] ?? 1;
   for (const piece of t.pieces) {
     if (inner.length === 0) {
-      visit(piece.row, piece.offset, 2 ** piece.logRows, 1);
+      visit(t.first + piece.row * rowStride, piece.offset, 2 ** piece.logRows, rowStride);
       continue;
     }
-    for (let r = 0; r < 2 ** piece.logRows; r++) {
+    const size = 2 ** t.logInner;
+    const first = Math.max(0, Math.floor((from - piece.offset) / size));
+    const end = Math.min(2 ** piece.logRows, Math.ceil((to - piece.offset) / size));
+    for (let r = first; r < end; r++) {
       const counter = loops.map(() => 0);
-      let offset = piece.offset + r * 2 ** t.logInner;
-      let cell = (piece.row + r) * rowStride;
+      let offset = piece.offset + r * size;
+      let cell = t.first + (piece.row + r) * rowStride;
       for (let k = 0; k < repeats; k++) {
         visit(cell, offset, t.dims[innermost], cellStrides[innermost]);
         for (let j = loops.length - 1; j >= 0; j--) {
@@ -213,17 +256,27 @@ export function forGaps(layout: Stack, cells: number, visit: (position: number, 
   if (cells > layout.cells) visit(layout.cells, cells - layout.cells);
 }
 
-/** Copies a tensor to its place in the stack; padding is left as it is. */
-export function fillPadded(stack: Int32Array, t: TensorLayout, data: Int32Array): void {
-  forRuns(t, (cell, position, length, step) => {
-    if (length < 8 || step > 1) for (let i = 0; i < length; i++) stack[position + i] = data[cell + step * i];
-    else stack.set(data.subarray(cell, cell + length), position);
-  });
+/** Copies what a tensor has of the stack's cells from `first` on to `window`; padding is left as it is. */
+export function fillPadded(window: Int32Array, t: TensorLayout, data: Int32Array, first = 0): void {
+  const last = first + window.length;
+  forRuns(
+    t,
+    (cell, position, length, step) => {
+      const skipped = Math.max(0, first - position);
+      const n = Math.min(length, last - position) - skipped;
+      const from = cell + step * skipped;
+      const to = position + skipped - first;
+      if (n < 8 || step > 1) for (let i = 0; i < n; i++) window[to + i] = data[from + step * i];
+      else window.set(data.subarray(from, from + n), to);
+    },
+    first,
+    last,
+  );
 }
 
 /** The words of the given leaves, one leaf after the other. */
 export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly number[]): Uint8Array {
-  const { rows, logRow } = o.shape;
+  const { rows } = o.shape;
   const out = new Uint8Array(4 * rows * leaves.length);
   /** Copies what `word` holds of rows [from, from + count). */
   const copy = (word: Ptr, from: number, count: number): void => {
@@ -236,17 +289,7 @@ export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly
     return out;
   }
   if (o.kept && readLeaves(kernels, o.shape, o.kept, leaves, out)) return out;
-  const before = kernels.mark();
-  const all = messages(kernels, o.shape, o.data);
-  for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
-    const mark = kernels.mark();
-    const count = Math.min(ROWS_AT_ONCE, rows - from);
-    const word = kernels.alloc(4 * 2 ** logWord(o.shape) * strideOf(count));
-    encodeRows(kernels, word, o.shape, all + 4 * from * 2 ** logRow, count);
-    copy(word, from, count);
-    kernels.release(mark);
-  }
-  kernels.release(before);
+  encodePieces(kernels, o.shape, o.data, copy);
   return out;
 }
 

@@ -162,6 +162,7 @@ function inStackOrder(t: TensorLayout, f: Functional): { t: TensorLayout; f: Fun
     t: {
       ...t,
       dims: axes.map((i) => t.dims[i]),
+      strides: axes.map((i) => t.strides[i]),
       lead: t.lead < t.dims.length ? 0 : t.lead,
       logs: axes.map((i) => t.logs[i]),
     },

@@ -109,6 +109,16 @@ export class Vector {
     }, ZERO);
   }
 
+  /** Entries [from, from + length) as a multiple of a vector: of a shorter table, where they are one. */
+  static cut(v: Vector, from: number, length: number, known: KnownTables): { scale: Ext; values: Vector } {
+    const low = Math.log2(length);
+    if (!v.point || !Number.isInteger(low) || from % length !== 0 || low > v.point.length) {
+      return { scale: ONE, values: Vector.of(v.entries.subarray(4 * from, 4 * (from + length))) };
+    }
+    const high = v.point.length - low;
+    return { scale: eqAt(v.point.slice(0, high), from / length), values: known.at(v.point.slice(high)) };
+  }
+
   private findTotal(): Ext {
     if (this.pieces) return this.pieces.reduce<Ext>((sum, p) => add(sum, p.scale), ZERO);
     return this.point ? eqTotal(this.point, this.length) : total(this.entries);

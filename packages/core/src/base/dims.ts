@@ -36,3 +36,43 @@ export function paddedSize(dims: readonly number[]): number {
   const lead = leadAxis(dims);
   return dims.reduce((n, d, i) => n * (i === lead ? d : roundedUp(d)), 1);
 }
+
+/** Some indices of every axis, in a row. */
+export interface Box {
+  readonly starts: readonly number[];
+  readonly dims: readonly number[];
+}
+
+/** Most boxes that a tensor is taken apart in, and most axes that are looked at. */
+const MAX_BOXES = 8;
+const MAX_AXES = 4;
+
+/**
+ * A tensor in boxes that together need least padding: axes of size q·2^t, q odd, in q parts of 2^t. Of choices that are as
+ * good, the one with fewest boxes; one box where more would not save `least` cells.
+ */
+export function boxesOf(dims: readonly number[], least: number): Box[] {
+  const padded = (sizes: readonly number[]): number => (sizeOf(dims) / sizeOf(sizes)) * paddedSize(sizes);
+  const odd = dims.flatMap((d, i) => (d > powerIn(d) && d / powerIn(d) <= MAX_BOXES ? [i] : [])).slice(0, MAX_AXES);
+  let best = dims;
+  if (paddedSize(dims) - sizeOf(dims) >= least) {
+    for (let choice = 1; choice < 2 ** odd.length; choice++) {
+      const sizes = [...dims];
+      odd.forEach((axis, k) => {
+        if (Math.floor(choice / 2 ** k) % 2 === 1) sizes[axis] = powerIn(dims[axis]);
+      });
+      if (sizeOf(dims) / sizeOf(sizes) > MAX_BOXES) continue;
+      const [now, known] = [padded(sizes), padded(best)];
+      if (now < known || (now === known && sizeOf(sizes) > sizeOf(best))) best = sizes;
+    }
+  }
+  const sizes = paddedSize(dims) - padded(best) < least ? dims : best;
+  return dims.reduce<Box[]>((boxes, d, i) => boxes.flatMap((b) => along(b, d, sizes[i])), [{ starts: [], dims: [] }]);
+}
+
+/** The boxes that a box becomes with one more axis, of length d in parts of `size`. */
+const along = ({ starts, dims }: Box, d: number, size: number): Box[] =>
+  Array.from({ length: d / size }, (_, k) => ({ starts: [...starts, k * size], dims: [...dims, size] }));
+
+/** The largest power of two that divides n. */
+const powerIn = (n: number): number => (n % 2 === 0 ? 2 * powerIn(n / 2) : 1);

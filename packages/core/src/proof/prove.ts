@@ -48,10 +48,8 @@ export function constantsData(
   ids: readonly ValueId[],
   preset: Preset,
 ): OracleData {
-  return {
-    shape: constantsOracle(relation, ids, preset),
-    data: ids.map((id) => constants.get(id) as Int32Array),
-  };
+  const { shape, tensors } = constantsOracle(relation, ids, preset);
+  return { shape, data: tensors.map((id) => constants.get(id) as Int32Array) };
 }
 
 /** How often each row of each table is looked up. */

@@ -1,5 +1,7 @@
 /** How much memory proving needs: an estimate from the shape alone, to decide what is proven together. */
-import { HELD_BYTES } from '../argument/prove-oracles.js';
+import { place } from '../argument/oracles.js';
+import { blockRows } from '../argument/prove-opening-cube.js';
+import { HELD_BYTES, ROWS_AT_ONCE } from '../argument/prove-oracles.js';
 import { type Relation, sizeOf, type Value } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 
@@ -17,9 +19,6 @@ const EXT_BYTES = 16;
 /** Bytes of a code word, and of the row-major and position-major message that it is made from, a committed cell. */
 const WORD_BYTES = 16;
 const MESSAGE_BYTES = 4;
-/** Rows that the opening works on at once. */
-const BLOCK_ROWS = 8;
-
 const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
 const most = (xs: readonly number[]): number => xs.reduce((a, b) => Math.max(a, b), 0);
 
@@ -29,12 +28,15 @@ export function proverMemory(shape: SliceShape): ProverMemory {
   const cells = oracles.map((o) => o.rows * 2 ** o.logRow);
   const words = WORD_BYTES * sum(cells);
   const nodes = sum(trees.map((tree) => 64 * 4 * 2 ** most(tree.map((o) => oracles[o].logRow))));
-  const committing = 2 * MESSAGE_BYTES * most(cells) + (words > HELD_BYTES ? WORD_BYTES * most(cells) : 0);
+  const longest = 2 ** most(oracles.map((o) => o.logRow));
+  // A word that is not held is encoded some rows at a time.
+  const piece = (WORD_BYTES + 2 * MESSAGE_BYTES) * ROWS_AT_ONCE * longest;
+  const committing = words > HELD_BYTES ? WORD_BYTES * most(cells) + piece : 2 * MESSAGE_BYTES * most(cells);
   // Leaves and all layers above them: twice as many fractions.
   const fractions = 2 * 2 * EXT_BYTES * most(lookups.map((l) => l.layout.cells));
-  const window = BLOCK_ROWS * 2 ** most(oracles.map((o) => o.logRow));
-  const folded = sum(oracles.map((o) => Math.ceil(o.rows / BLOCK_ROWS) * 2 ** o.logRow));
-  const opening = 2 * EXT_BYTES * (folded + window) + MESSAGE_BYTES * most(cells);
+  const size = blockRows(place(oracles).rowVars);
+  const folded = sum(oracles.map((o) => Math.ceil(o.rows / size) * 2 ** o.logRow));
+  const opening = 2 * EXT_BYTES * (folded + size * longest) + MESSAGE_BYTES * size * longest;
   return {
     kernelBytes: nodes + Math.min(words, HELD_BYTES) + Math.max(committing, fractions, opening),
     numberBytes: numberBytes(relation),

@@ -13,12 +13,13 @@ import { type ContractionProver, type ContractValue, contractions } from '../arg
 import { EqTables } from '../argument/eq-tables.js';
 import { fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
-import { distinct, evaluate, type Functional, pullMap, weightOf } from '../argument/functional.js';
+import { distinct, evaluate, type Functional, pullMap, restrictedTo, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
+import type { Box } from '../base/dims.js';
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { sizeOf } from '../relation/relation.js';
@@ -57,7 +58,10 @@ export interface SliceShape {
 
 export interface Place {
   readonly oracle: number;
+  /** In the oracle's layout. */
   readonly tensor: number;
+  /** Of what is committed to in parts: those, which stand there one after the other. */
+  readonly parts?: readonly Box[];
 }
 
 /** What both sides know of the boundary: commitments in the order of SliceShape.boundary, values of public ones. */
@@ -281,6 +285,16 @@ function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext, tab
   return p;
 }
 
+function committedTerms(
+  { oracle, tensor, parts }: Place,
+  f: Functional,
+  dims: readonly number[],
+  tables: EqTables,
+): OpeningTerm[] {
+  if (!parts) return [{ oracle, tensor, f }];
+  return parts.map((part, i) => ({ oracle, tensor: tensor + i, f: restrictedTo(f, dims, part, tables) }));
+}
+
 function addTo(on: Functionals, id: ValueId, f: Functional, tables: EqTables): void {
   let fs = on.get(id);
   if (!fs) {
@@ -325,7 +339,7 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data));
       } else {
-        p.terms.push({ ...(place as Place), f });
+        p.terms.push(...committedTerms(place as Place, f, v.dims, tables));
       }
     }
   }

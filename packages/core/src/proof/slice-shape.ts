@@ -1,6 +1,8 @@
+import type { Cells } from '../argument/layout.js';
 import { lookupTrees, tableSize } from '../argument/lookups.js';
 import { type OracleShape, type OracleTree, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
+import { boxesOf, stridesOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { countClaims, MAX_LEVELS } from './count-claims.js';
@@ -38,13 +40,24 @@ export function ownConstants(relation: Relation, root: Uint8Array | undefined): 
   return root && ids.length > 0 ? [{ oracles: [ids], root, ownRoots: [root] }] : [];
 }
 
-/** The oracle of constants: what is committed once per program. */
-export function constantsOracle(relation: Relation, ids: readonly ValueId[], preset: Preset): OracleShape {
-  return oracleShape(
-    ids.map((id) => relation.values[id].dims),
-    false,
-    preset,
-  );
+/** The oracle of constants: what is committed once per program. A constant's parts follow each other. */
+export function constantsOracle(
+  relation: Relation,
+  ids: readonly ValueId[],
+  preset: Preset,
+): { shape: OracleShape; places: Map<ValueId, Omit<Place, 'oracle'>>; tensors: ValueId[] } {
+  const places = new Map<ValueId, Omit<Place, 'oracle'>>();
+  const tensors: ValueId[] = [];
+  const cells = ids.flatMap((id) => {
+    const strides = stridesOf(relation.values[id].dims);
+    const parts = boxesOf(relation.values[id].dims, preset.boxCells);
+    places.set(id, { tensor: tensors.length, parts });
+    return parts.map(({ starts, dims }): Cells => {
+      tensors.push(id);
+      return { dims, first: starts.reduce((n, start, i) => n + start * strides[i], 0), strides };
+    });
+  });
+  return { shape: oracleShape(cells, false, preset), places, tensors };
 }
 
 /** The oracle of one boundary tensor in a commitment of its own: the same for its producer and its consumers. */
@@ -83,7 +96,14 @@ export function sliceShape(
     return oracles.length - 1;
   };
   const trees: OracleTree[] = [];
-  for (const c of constants) trees.push(c.oracles.map((ids) => add(constantsOracle(relation, ids, preset), ids)));
+  for (const c of constants) {
+    const own = c.oracles.map((ids) => {
+      const { shape, places: inOracle } = constantsOracle(relation, ids, preset);
+      for (const [id, place] of inOracle) places.set(id, { oracle: oracles.length, ...place });
+      return oracles.push(shape) - 1;
+    });
+    trees.push(own);
+  }
   const ids = witnessValues(relation);
   const dims = ids.map((id) => relation.values[id].dims);
   const tables = relation.tables.map((t) => [tableSize(t)]);
