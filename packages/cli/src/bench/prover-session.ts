@@ -24,7 +24,7 @@ import type { BenchRequest, OpenReport, ProveReport, VerifyReport } from './prot
 
 const NONCE = '00'.repeat(32);
 /** Packages of more bytes than these are read, committed to and let go slice by slice. A code word is four times as long. */
-const HELD_BYTES = 200e6;
+const HELD_BYTES = 250e6;
 
 /** What one proof is of, with its weights committed to. */
 interface Ready {
