@@ -43,7 +43,7 @@ let digests: string[];
 beforeAll(async () => {
   program = await smallProgram();
   order = smallOrder(program);
-  const encoded = program.slices.map(encodeSlicePackage);
+  const encoded = program.slices.map((s) => encodeSlicePackage(s));
   digests = encoded.map(digestOfBytes);
   blobs = new Map([program.key, ...encoded].map((bytes) => [digestOfBytes(bytes), bytes]));
 });

@@ -74,7 +74,10 @@ export interface Oracle {
 /** The sizes of the parts of a constant: axes of size q·2^t are cut, or not, for the least padding and then fewest parts. */
 function partSizes(dims: readonly number[], least: number): number[] {
   const power = (d: number): number => (d % 2 === 0 ? 2 * power(d / 2) : 1);
-  const axes = dims.flatMap((d, i) => (power(d) < d && d <= 8 * power(d) ? [i] : [])).slice(0, 4);
+  const axes = dims
+    .flatMap((d, i) => (power(d) < d && d <= 8 * power(d) ? [i] : []))
+    .reverse()
+    .slice(0, 4);
   const choices = Array.from({ length: 2 ** axes.length }, (_, choice) =>
     dims.map((d, i) => ((choice >> axes.indexOf(i)) % 2 === 1 && axes.includes(i) ? power(d) : d)),
   ).filter((sizes) => size(dims) / size(sizes) <= 8);

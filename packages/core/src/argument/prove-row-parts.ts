@@ -21,10 +21,11 @@ export interface RowPart {
 /** Largest number of factors of a row that are compared with those of another. */
 const MAX_COMPARED = 2 ** 13;
 
-/** Multiplications of M31 for a cell: of a part, of which w is made twice; of a term in W, made twice; of a cell of W. */
+/** Multiplications of M31 for a cell: of a part, of which w is made twice; of a term in W, made twice; of a cell of W, all
+ * pairs of eight rows being multiplied. */
 const partCost = (size: number): number => size * 4 + 2 * 16;
 const TERM_COST = 2 * 16;
-const DENSE_COST = 24;
+const denseCost = (size: number): number => 24 * (size / 8);
 
 /**
  * The weights of an oracle's rows [first, first + size), first being a multiple of size, a power of two, as a sum of
@@ -40,7 +41,7 @@ export function rowParts(
   const width = 2 ** weights.shapes[oracle].logRow;
   const parts: RowPart[] = [];
   let cost = 0;
-  let dense = DENSE_COST * size * width;
+  let dense = denseCost(size) * size * width;
   for (const term of weights.terms[oracle]) {
     for (const { piece, start, cells } of overlaps(term, first * width, size * width)) {
       const row = Math.floor(start / width) - first;

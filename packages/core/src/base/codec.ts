@@ -11,8 +11,13 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export class Encoder {
-  private buffer = new Uint8Array(1024);
+  private buffer: Uint8Array;
   private length = 0;
+
+  /** @param expected number of bytes, where it is known: they are not copied on the way then */
+  constructor(expected = 1024) {
+    this.buffer = new Uint8Array(expected);
+  }
 
   /** Makes room for more bytes (in another buffer, where it must); the position of the first. */
   private room(bytes: number): number {
@@ -60,6 +65,13 @@ export class Encoder {
     return this;
   }
 
+  /** Bytes that `write` fills in. */
+  fill(count: number, write: (bytes: Uint8Array) => void): this {
+    const at = this.room(count);
+    write(this.buffer.subarray(at, at + count));
+    return this;
+  }
+
   bytes(data: Uint8Array): this {
     return this.uint(data.length).raw(data);
   }
@@ -75,7 +87,7 @@ export class Encoder {
   }
 
   done(): Uint8Array {
-    return this.buffer.slice(0, this.length);
+    return this.length === this.buffer.length ? this.buffer : this.buffer.slice(0, this.length);
   }
 }
 
@@ -173,12 +185,12 @@ export function decodeCanonical<T>(
   data: Uint8Array,
   what: string,
   decode: (d: Decoder) => T,
-  encode: (value: T) => Uint8Array,
+  encode: (value: T, expected: number) => Uint8Array,
 ): T {
   const d = new Decoder(data, what);
   const value = decode(d);
   d.end();
-  if (!sameBytes(encode(value), data)) throw d.broken('another encoding of the same content');
+  if (!sameBytes(encode(value, data.length), data)) throw d.broken('another encoding of the same content');
   return value;
 }
 

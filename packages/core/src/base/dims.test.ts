@@ -28,9 +28,9 @@ describe('boxes of a tensor', () => {
     );
   });
 
-  it('are few: a transformer’s weights in thirds, a kernel in its rows', () => {
-    expect(boxesOf([768, 3072], 1).map((b) => b.dims)).toEqual(Array.from({ length: 3 }, () => [256, 3072]));
-    expect(boxesOf([512, 512, 3, 3], 1).map((b) => b.starts)).toEqual([0, 1, 2].map((k) => [0, 0, k, 0]));
+  it('are few: a transformer’s weights in thirds, a kernel in its columns', () => {
+    expect(boxesOf([768, 3072], 1).map((b) => b.dims)).toEqual(Array.from({ length: 3 }, () => [768, 1024]));
+    expect(boxesOf([512, 512, 3, 3], 1).map((b) => b.starts)).toEqual([0, 1, 2].map((k) => [0, 0, 0, k]));
     expect(boxesOf([64, 64], 1)).toEqual([{ starts: [0, 0], dims: [64, 64] }]);
     expect(boxesOf([4096, 4096, 11, 13], 1)).toHaveLength(1);
   });

@@ -53,7 +53,12 @@ const MAX_AXES = 4;
  */
 export function boxesOf(dims: readonly number[], least: number): Box[] {
   const padded = (sizes: readonly number[]): number => (sizeOf(dims) / sizeOf(sizes)) * paddedSize(sizes);
-  const odd = dims.flatMap((d, i) => (d > powerIn(d) && d / powerIn(d) <= MAX_BOXES ? [i] : [])).slice(0, MAX_AXES);
+  const isOdd = (d: number): boolean => d > powerIn(d) && d / powerIn(d) <= MAX_BOXES;
+  // The last ones first: cells that stand together stay together.
+  const odd = dims
+    .flatMap((d, i) => (isOdd(d) ? [i] : []))
+    .reverse()
+    .slice(0, MAX_AXES);
   let best = dims;
   if (paddedSize(dims) - sizeOf(dims) >= least) {
     for (let choice = 1; choice < 2 ** odd.length; choice++) {

@@ -41,8 +41,9 @@ export interface SlicePackage {
 /** The name of a package: BLAKE3 of its bytes, 64 hexadecimal digits. */
 export const digestOf = (bytes: Uint8Array): string => toHex(new Hasher().update(bytes).digest());
 
-export function encodeSlicePackage(p: SlicePackage): Uint8Array {
-  const e = new Encoder().text(MAGIC).uint(PROTOCOL_VERSION);
+/** @param expected number of bytes, where it is known */
+export function encodeSlicePackage(p: SlicePackage, expected?: number): Uint8Array {
+  const e = new Encoder(expected).text(MAGIC).uint(PROTOCOL_VERSION);
   const texts = (xs: readonly string[]) => e.list(xs, (x) => e.text(x));
   e.raw(fromHex(p.fingerprint, 32) as Uint8Array)
     .uint(p.index)
@@ -123,14 +124,14 @@ function encodeNumbers(e: Encoder, data: Int32Array): void {
   let bits = 0;
   for (let i = 0; i < data.length; i++) bits |= data[i] ^ (data[i] >> 31);
   const width = bits < 2 ** 7 ? 1 : bits < 2 ** 15 ? 2 : 4;
-  const out = new Uint8Array(width * data.length);
-  const view = new DataView(out.buffer);
-  for (let i = 0; i < data.length; i++) {
-    if (width === 1) view.setInt8(i, data[i]);
-    else if (width === 2) view.setInt16(2 * i, data[i], true);
-    else view.setInt32(4 * i, data[i], true);
-  }
-  e.uint(WIDTHS.indexOf(width)).raw(out);
+  e.uint(WIDTHS.indexOf(width)).fill(width * data.length, (out) => {
+    const view = new DataView(out.buffer, out.byteOffset);
+    for (let i = 0; i < data.length; i++) {
+      if (width === 1) view.setInt8(i, data[i]);
+      else if (width === 2) view.setInt16(2 * i, data[i], true);
+      else view.setInt32(4 * i, data[i], true);
+    }
+  });
 }
 
 function decodeNumbers(d: Decoder, count: number): Int32Array {

@@ -146,8 +146,9 @@ export function decodeTensor(d: Decoder): BoundaryTensor {
   return saturates === 1 ? { ...tensor, saturates: true } : tensor;
 }
 
-export function encodeKey(key: VerifierKey): Uint8Array {
-  const e = new Encoder().text(MAGIC).uint(PROTOCOL_VERSION);
+/** @param expected number of bytes, where it is known */
+export function encodeKey(key: VerifierKey, expected?: number): Uint8Array {
+  const e = new Encoder(expected).text(MAGIC).uint(PROTOCOL_VERSION);
   const texts = (xs: readonly string[]) => e.list(xs, (x) => e.text(x));
   e.text(key.name).uint(PRECISIONS.indexOf(key.precision)).uint(PRESET_NAMES.indexOf(key.preset.name));
   e.list([...key.tensors.values()], (t) => encodeTensor(e, t));
