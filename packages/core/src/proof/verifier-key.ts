@@ -69,8 +69,24 @@ export interface KeyUnit extends JoinedSlices {
   readonly shape: SliceShape;
 }
 
+/** Units of a key that are remembered. */
+const MOST_UNITS = 32;
+const known = new WeakMap<VerifierKey, Map<string, KeyUnit>>();
+
 /** @throws InputError `slice-too-large` where one proof cannot hold them all */
 export function unitOf(key: VerifierKey, index: number, count = 1): KeyUnit {
+  const units = known.get(key) ?? new Map<string, KeyUnit>();
+  known.set(key, units);
+  const name = `${index}/${count}`;
+  const unit = units.get(name) ?? makeUnit(key, index, count);
+  // Those that were asked for longest ago are forgotten first.
+  units.delete(name);
+  units.set(name, unit);
+  if (units.size > MOST_UNITS) units.delete([...units.keys()][0]);
+  return unit;
+}
+
+function makeUnit(key: VerifierKey, index: number, count: number): KeyUnit {
   const slices = key.slices.slice(index, index + count);
   const [alone] = slices;
   const joined =
