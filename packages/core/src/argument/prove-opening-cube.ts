@@ -17,6 +17,9 @@ const MANY_ROWS = 9;
 /** Rows of one block. */
 export const blockRows = (rowVars: number): number => (rowVars >= MANY_ROWS ? 2 * KERNEL_ROWS : KERNEL_ROWS);
 
+/** Weights of a block of fewer cells are made sooner than it is found out whether they come apart. */
+const FEW_CELLS = 2 ** 16;
+
 /** One row of F and W, each of 2^log extension elements. */
 export interface Row {
   readonly f: Ptr;
@@ -154,6 +157,7 @@ export function openCube(
 function partsOf(kernels: Kernels, weights: Weights, { rows }: RowBlock): RowPart[] | undefined {
   const [first] = rows;
   if (!first || weights.shapes[first.oracle].rows <= rows.length / 2) return undefined;
+  if (rows.length * 2 ** first.log < FEW_CELLS) return undefined;
   return rowParts(kernels, weights, first.oracle, first.row, rows.length);
 }
 
