@@ -56,6 +56,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('messages/canonical.ts', 'MAX_DEPTH'),
       ...network('scoring/consensus.ts', 'WEIGHT_MAX'),
       ...sdk('verify-certificate.ts', 'NOTHING'),
+      ...sdk('electorate.ts', 'VALIDATOR_ROLE'),
     ],
   },
   {
@@ -83,7 +84,15 @@ export const EXCEPTIONS: readonly Exception[] = [
       room('store'),
       room('transport/client'),
       room('transport/server'),
-      ...network('chain/local-anvil.ts', 'DUMP_SECONDS', 'COPY_MS', 'RESTART_DELAY_MS', 'POLL_MS', '#process'),
+      ...network(
+        'chain/local-anvil.ts',
+        'STATE_SECONDS',
+        'PAST_STATES',
+        'COPY_MS',
+        'RESTART_DELAY_MS',
+        'POLL_MS',
+        '#process',
+      ),
       ...network('chain/process-identity.ts', 'POLL_MS'),
       ...network('chain/send-queue.ts', 'LOST_AFTER', 'LOOK_MS', 'AWAY_MS'),
       ...network('chain/evm-ledger.ts', 'KNOWN_ALREADY'),
@@ -126,7 +135,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/gateway/event-log.ts', 'POLL_MS'),
       ...network('roles/gateway/delegations.ts', 'DELEGATED_SECONDS', 'SEEN_MS'),
       ...network('roles/gateway/gateway.ts', 'POLICY_MS', 'SWEEP_MS', 'DELEGATE_MS'),
-      ...network('roles/validator/contacts.ts', 'PAUSE_MS', 'REMEMBERED_MS'),
+      ...network('roles/validator/contacts.ts', 'PAUSE_MS', 'REMEMBERED_MS', 'SAVED_EVERY_MS'),
       ...network('roles/validator/signed-epochs.ts', 'RECENT_MS'),
       ...network('roles/gateway/operators.ts', 'SEEN_MS'),
       ...network('roles/gateway/routes.ts', 'EVENT_SECONDS', 'bodyTimeoutMs', 'handlerTimeoutMs'),
@@ -137,7 +146,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/peer/duty-loop.ts', 'RETRY'),
       ...network('roles/peer/gateway-link.ts', 'RENEW_MS', 'KNOWN_MS'),
       ...network('roles/peer/program-cache.ts', 'BLOB_TIMEOUT_MS'),
-      ...network('roles/prover/prover.ts', 'STAKE_MS'),
+      ...network('roles/prover/prover.ts', 'STAKE_MS', 'UNPAID_MS'),
       ...network('roles/prover/work-chunk.ts', 'UPLOAD_TIMEOUT_MS', 'RETRY'),
       ...network(
         'roles/validator/validator.ts',
@@ -174,6 +183,17 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/prover/prover.ts', 'RATE_POLICY'),
       ...network('node/capability.ts', 'WEEK_MS', '[ROWS, WIDTH, LAYERS]', '[MAX_RUNS, ENOUGH_MS]'),
     ],
+  },
+  {
+    reason: 'from when on a client or a prover is told that no epoch has its order: what is told moves nothing',
+    constants: [
+      ...network('scoring/left-out.ts', 'LEFT_OUT_EPOCHS', 'LOOKED_AT'),
+      ...cli('network/place-order.ts', 'LATE_MS'),
+    ],
+  },
+  {
+    reason: 'how far the clocks of gateways may differ before a validator takes an epoch for one that leaves it out',
+    constants: network('roles/validator/check-epoch.ts', 'WEIGHTS_MARGIN_SECONDS'),
   },
   {
     reason: 'how far a node trusts its own estimate of the memory that a proof needs',
