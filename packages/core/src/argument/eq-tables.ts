@@ -120,8 +120,7 @@ export class EqTables implements KnownTables {
     return vector;
   }
 
-  /** A number of its own for each vector. */
-  numberOf(v: Vector): number {
+  private numberOf(v: Vector): number {
     const known = this.numbers.get(v);
     if (known !== undefined) return known;
     this.numbers.set(v, this.numbers.size);

@@ -12,6 +12,7 @@ import {
   eqPoints,
   eqVector,
   extVector,
+  getExt,
   ones,
   outer,
   total,
@@ -81,6 +82,13 @@ export class Vector {
   get entries(): ExtVector {
     this.written ??= this.write();
     return this.written;
+  }
+
+  /** The first entry. */
+  get first(): Ext {
+    if (this.point) return eqAt(this.point, 0);
+    if (this.pieces) return mul(this.pieces[0].scale, this.pieces[0].table.first);
+    return getExt(this.entries, 0);
   }
 
   /** Of the entries: the same for equal vectors. */

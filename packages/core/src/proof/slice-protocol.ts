@@ -214,8 +214,8 @@ interface Pending {
   readonly on: Functionals;
 }
 
-/** Functionals by value id; on each value, those that have the same vectors are one. */
-type Functionals = Map<ValueId, Map<string, Functional>>;
+/** Functionals by value id; on each value, those that have the same vectors are one, where that is soon seen. */
+type Functionals = Map<ValueId, Functional[]>;
 
 /**
  * Pulls every claim back to committed tensors; contractions cost messages, everything else none. The claims of a level
@@ -233,10 +233,10 @@ function reduceClaims(
   const done: OpeningClaim[] = [];
   let left = claims;
   while (left.length > 0) {
-    const p = addedUp(shape, left, channel.challenge('claims/mu'), tables);
+    const p = addedUp(shape, left, channel.challenge('claims/mu'));
     pullDown(p, shape, clear, tables);
     // Each functional left over is on a contraction: the prover says what it is, and a sumcheck shows it.
-    const products = [...p.on].flatMap(([value, fs]) => distinct([...fs.values()]).map((f) => ({ value, f })));
+    const products = [...p.on].flatMap(([value, fs]) => distinct(fs).map((f) => ({ value, f })));
     const sent =
       products.length === 0
         ? []
@@ -270,7 +270,7 @@ function reduceClaims(
 }
 
 /** Σ_i μ^i·claims_i. */
-function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext, tables: EqTables): Pending {
+function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext): Pending {
   const p: Pending = { terms: [], value: ZERO, on: new Map() };
   let power: Ext = ONE;
   for (const { terms, target } of claims) {
@@ -278,7 +278,7 @@ function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext, tab
     for (const t of terms) {
       const f = { coef: mul(power, t.f.coef), blocks: t.f.blocks };
       if (t.on === 'multiplicity') p.terms.push({ ...shape.multiplicities[t.table], f });
-      else addTo(p.on, t.value, f, tables);
+      else addTo(p.on, t.value, f);
     }
     power = mul(power, mu);
   }
@@ -295,15 +295,30 @@ function committedTerms(
   return parts.map((part, i) => ({ oracle, tensor: tensor + i, f: restrictedTo(f, dims, part, tables) }));
 }
 
-function addTo(on: Functionals, id: ValueId, f: Functional, tables: EqTables): void {
-  let fs = on.get(id);
-  if (!fs) {
-    fs = new Map();
-    on.set(id, fs);
+/** Functionals on one value that another is compared with. */
+const COMPARED = 16;
+
+function addTo(on: Functionals, id: ValueId, f: Functional): void {
+  const list = on.get(id);
+  if (!list) {
+    on.set(id, [f]);
+    return;
   }
-  const alike = f.blocks.map((b) => `${b.axes}:${tables.numberOf(b.values)}`).join(' ');
-  const other = fs.get(alike);
-  fs.set(alike, other ? { coef: add(other.coef, f.coef), blocks: f.blocks } : f);
+  for (let i = list.length - 1; i >= Math.max(0, list.length - COMPARED); i--) {
+    if (!hasVectorsOf(list[i], f)) continue;
+    list[i] = { coef: add(list[i].coef, f.coef), blocks: f.blocks };
+    return;
+  }
+  list.push(f);
+}
+
+/** Whether the blocks are the same, their vectors by identity. */
+function hasVectorsOf(f: Functional, g: Functional): boolean {
+  if (f.blocks.length !== g.blocks.length) return false;
+  return f.blocks.every(({ axes, values }, k) => {
+    const other = g.blocks[k];
+    return values === other.values && axes.length === other.axes.length && axes.every((x, i) => x === other.axes[i]);
+  });
 }
 
 /** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
@@ -326,7 +341,7 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     left--;
     const place = shape.places.get(id);
     const data = clear.get(id);
-    for (const f of fs.values()) {
+    for (const f of fs) {
       if (v.kind === 'linear') {
         if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
         for (const t of v.terms) {
@@ -334,7 +349,7 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
           if (!g) continue;
           if (!p.on.has(t.src)) count(t.src);
           const coef = t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef);
-          addTo(p.on, t.src, { coef, blocks: g.blocks }, tables);
+          addTo(p.on, t.src, { coef, blocks: g.blocks });
         }
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data));
