@@ -52,6 +52,7 @@ const MAX_AXES = 4;
  * good, the one with fewest boxes; one box where more would not save `least` cells.
  */
 export function boxesOf(dims: readonly number[], least: number): Box[] {
+  if (paddedSize(dims) - sizeOf(dims) < least) return [{ starts: dims.map(() => 0), dims }];
   const padded = (sizes: readonly number[]): number => (sizeOf(dims) / sizeOf(sizes)) * paddedSize(sizes);
   const isOdd = (d: number): boolean => d > powerIn(d) && d / powerIn(d) <= MAX_BOXES;
   // The last ones first: cells that stand together stay together.
@@ -60,16 +61,14 @@ export function boxesOf(dims: readonly number[], least: number): Box[] {
     .reverse()
     .slice(0, MAX_AXES);
   let best = dims;
-  if (paddedSize(dims) - sizeOf(dims) >= least) {
-    for (let choice = 1; choice < 2 ** odd.length; choice++) {
-      const sizes = [...dims];
-      odd.forEach((axis, k) => {
-        if (Math.floor(choice / 2 ** k) % 2 === 1) sizes[axis] = powerIn(dims[axis]);
-      });
-      if (sizeOf(dims) / sizeOf(sizes) > MAX_BOXES) continue;
-      const [now, known] = [padded(sizes), padded(best)];
-      if (now < known || (now === known && sizeOf(sizes) > sizeOf(best))) best = sizes;
-    }
+  for (let choice = 1; choice < 2 ** odd.length; choice++) {
+    const sizes = [...dims];
+    odd.forEach((axis, k) => {
+      if (Math.floor(choice / 2 ** k) % 2 === 1) sizes[axis] = powerIn(dims[axis]);
+    });
+    if (sizeOf(dims) / sizeOf(sizes) > MAX_BOXES) continue;
+    const [now, known] = [padded(sizes), padded(best)];
+    if (now < known || (now === known && sizeOf(sizes) > sizeOf(best))) best = sizes;
   }
   const sizes = paddedSize(dims) - padded(best) < least ? dims : best;
   return dims.reduce<Box[]>((boxes, d, i) => boxes.flatMap((b) => along(b, d, sizes[i])), [{ starts: [], dims: [] }]);
