@@ -285,6 +285,7 @@ function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext): Pe
   return p;
 }
 
+/** A functional on a committed value: on each of its parts, where it has any. */
 function committedTerms(
   { oracle, tensor, parts }: Place,
   f: Functional,
