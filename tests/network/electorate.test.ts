@@ -1,6 +1,7 @@
 /** Whose verdicts on an order count, as nodes and clients read it from a real chain: nothing changes it afterwards. */
 import { connectLedger } from '@dsperse/network/chain';
 import { ChainAccess, electorateOf } from '@dsperse/sdk';
+import { stringToHex } from 'viem';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VALIDATOR } from '../../packages/contracts/src/encoding.js';
 import { ABIS, ACTORS, startNetwork, type TestNetwork, TOKEN } from '../../packages/contracts/src/testing/network.js';
@@ -66,6 +67,24 @@ it('does not know stake that comes in the block of the reserve', async () => {
   await net.test.setAutomine(true);
   expect(await net.read('stake', 'activeStake', [VALIDATOR, late.address])).toBe(before + 1_000n * TOKEN);
   expect((await read(id)).get(lower(late.address))).toBe(before);
+});
+
+it('has the seats of when the order was reserved, whatever is voted afterwards', async () => {
+  const seats = stringToHex('committeeSeats', { size: 32 });
+  const before = await net.read<bigint>('parameters', 'get', [seats]);
+  const id = await reserveAs(net, requester, TOKEN);
+  await net.send(net.at.timelock, 'parameters', 'set', [seats, before + 16n]);
+  await net.pass(1);
+  const rpcUrl = net.client.chain.rpcUrls.default.http[0];
+  const ledger = await connectLedger({ rpcUrl, contracts: net.at });
+  const chain = await ChainAccess.connect({ rpcUrl, contracts: net.at });
+  const seatsOf = async (order: `0x${string}`) => [
+    await ledger.committeeSeats(order),
+    (await electorateOf(chain, order))?.committeeSeats,
+  ];
+  expect(await seatsOf(id)).toEqual([Number(before), Number(before)]);
+  const later = Number(before) + 16;
+  expect(await seatsOf(await reserveAs(net, requester, TOKEN))).toEqual([later, later]);
 });
 
 it('is nobody where the chain does not have the order', async () => {

@@ -9,19 +9,20 @@ const POOLS_PER_CALL = 100n;
 
 /** undefined where the chain does not have the order. @throws TransportError `chain` */
 export async function electorateOf(chain: ChainAccess, order: Hex): Promise<Electorate | undefined> {
-  const [{ reservedAt }, seats] = await Promise.all([
-    chain.read('market', 'orderOf', [order]),
-    chain.read('parameters', 'get', [stringToHex('committeeSeats', { size: 32 })]),
-  ]);
+  const { reservedAt } = await chain.read('market', 'orderOf', [order]);
   if (reservedAt === 0) return undefined;
+  const before = BigInt(reservedAt) - 1n;
+  const seats = chain.read('parameters', 'getAt', [stringToHex('committeeSeats', { size: 32 }), before]);
+  // Awaited after the stakes.
+  seats.catch(() => undefined);
   const found: JudgeStake[] = [];
   for (let from = 0n; ; from += POOLS_PER_CALL) {
-    const page = [VALIDATOR_ROLE, BigInt(reservedAt) - 1n, from, POOLS_PER_CALL] as const;
+    const page = [VALIDATOR_ROLE, before, from, POOLS_PER_CALL] as const;
     const [operators, stakes] = await chain.read('stake', 'activeStakesAt', page);
     operators.forEach((operator, i) => {
       if (stakes[i] > 0n) found.push({ operator, stake: stakes[i] });
     });
     if (BigInt(operators.length) < POOLS_PER_CALL) break;
   }
-  return { stakes: found, committeeSeats: Number(seats) };
+  return { stakes: found, committeeSeats: Number(await seats) };
 }

@@ -201,14 +201,28 @@ export class EvmLedger implements Ledger {
 
   electorate(order: Hex): Promise<readonly JudgeStake[]> {
     return this.#cached(`electorate of ${order}`, async () => {
+      const before = await this.#beforeReserve(order);
+      return before === undefined ? [] : this.#stakesAt(BigInt(before));
+    });
+  }
+
+  committeeSeats(order: Hex): Promise<number> {
+    return this.#cached(`seats of ${order}`, async () => {
+      const { committeeSeats } = await this.parameters(['committeeSeats'], await this.#beforeReserve(order));
+      return Number(committeeSeats);
+    });
+  }
+
+  /** The second before an order was reserved: nothing that comes with the reserve in its block can change what was then. */
+  #beforeReserve(order: Hex): Promise<number | undefined> {
+    return this.#cached(`reserve of ${order}`, async () => {
       const { reservedAt } = await this.publicClient.readContract({
         address: this.contracts.market,
         abi: marketAbi,
         functionName: 'orderOf',
         args: [order],
       });
-      // Nothing that comes with the reserve in its block can change what was before it.
-      return reservedAt === 0 ? [] : this.#stakesAt(BigInt(reservedAt) - 1n);
+      return reservedAt === 0 ? undefined : Number(reservedAt) - 1;
     });
   }
 

@@ -86,6 +86,8 @@ export interface Ledger {
    * ascending; empty where the chain does not have the order.
    */
   electorate(order: Hex): Promise<readonly JudgeStake[]>;
+  /** Seats of the committees that judge an order, as the parameter was before the block that reserved it. */
+  committeeSeats(order: Hex): Promise<number>;
   stakeOf(role: SlashableRole, operator: Address): Promise<Stake>;
   order(id: Hex): Promise<OnChainOrder>;
   /** The free balance of a requester in the market. */

@@ -69,13 +69,12 @@ export async function endpointRules(ledger: Ledger): Promise<EndpointRules> {
 export interface JudgingPolicy {
   /** Share of the attempts whose proof is broken on purpose. */
   readonly canaryBps: number;
-  readonly committeeSeats: number;
 }
 
 /** @param at a time in seconds; now where nothing is said */
 export async function judgingPolicy(ledger: Ledger, at?: number): Promise<JudgingPolicy> {
-  const p = await ledger.parameters(['canaryBps', 'committeeSeats'], at);
-  return { canaryBps: Number(p.canaryBps), committeeSeats: Number(p.committeeSeats) };
+  const { canaryBps } = await ledger.parameters(['canaryBps'], at);
+  return { canaryBps: Number(canaryBps) };
 }
 
 export async function networkTiming(ledger: Ledger): Promise<NetworkTiming> {
@@ -97,7 +96,6 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
       'rememberEpochs',
       'recallFloorBps',
       'canaryMemory',
-      'committeeSeats',
       'emissionYearBps',
       'emissionProverBps',
       'emissionValidatorBps',
@@ -122,7 +120,6 @@ export async function settlementParameters(ledger: Ledger, at: number): Promise<
     rememberEpochs: Number(p.rememberEpochs),
     recallFloorBps: Number(p.recallFloorBps),
     canaryMemory: Number(p.canaryMemory),
-    committeeSeats: Number(p.committeeSeats),
     emission: {
       cap: (await ledger.emission()).cap,
       yearBps: Number(p.emissionYearBps),

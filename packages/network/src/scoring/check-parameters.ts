@@ -32,12 +32,9 @@ export function checkParameters(parameters: SettlementParameters): void {
   if (!Number.isSafeInteger(recallFloorBps) || recallFloorBps < 0 || recallFloorBps > 9_999) {
     fail('recallFloorBps', recallFloorBps, 'give 0 to 9,999');
   }
-  const { canaryMemory, committeeSeats } = parameters;
+  const { canaryMemory } = parameters;
   if (!Number.isSafeInteger(canaryMemory) || canaryMemory < 1 || canaryMemory > 200) {
     fail('canaryMemory', canaryMemory, 'give 1 to 200: the answers stand in one word');
-  }
-  if (!Number.isSafeInteger(committeeSeats) || committeeSeats < 1) {
-    fail('committeeSeats', committeeSeats, 'give a whole number of at least 1');
   }
   if (!Number.isSafeInteger(rejectedProofBps) || rejectedProofBps < 0) {
     fail('rejectedProofBps', rejectedProofBps, 'give a whole number of at least 0');

@@ -77,6 +77,7 @@ async function traceOf(
         outcome: 'delivered',
         endedAt: 1_400,
         electorate: 0,
+        committeeSeats: 64,
         chunks: [
           {
             index: 0,
@@ -117,10 +118,10 @@ const context: TraceContext = {
   market: { lockFloorSeconds: 20, verifySeconds: 100, collateralBps: 20_000, collateralMin: 5n },
   validators: stakes,
   electorates: new Map([[id.toLowerCase() as Hex, stakes]]),
+  committeeSeats: new Map([[id.toLowerCase() as Hex, 64]]),
   reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
   programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
   proverAccounts: new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: false }]]),
-  settlement: { committeeSeats: 64 },
   canaryBps: 500,
   clockSkewSeconds: 5,
 };
@@ -182,6 +183,8 @@ describe('checkTrace', () => {
     const then = new Map([[id.toLowerCase() as Hex, moved]]);
     expect(await codes(trace, { electorates: then })).toEqual(['wrong-snapshot']);
     expect(await codes(trace, { electorates: new Map() })).toEqual(['wrong-snapshot']);
+    const seats = new Map([[id.toLowerCase() as Hex, 65]]);
+    expect(await codes(trace, { committeeSeats: seats })).toEqual(['wrong-snapshot']);
     expect(await codes({ ...trace, electorates: [moved] }, { electorates: then })).toEqual([]);
     // Stake that moved since the reserve: the trace has both.
     expect(await codes({ ...trace, validators: moved }, { validators: moved })).toEqual([]);

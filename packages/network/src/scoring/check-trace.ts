@@ -30,7 +30,6 @@ import type {
   JudgeStake,
   OrderEnding,
   OrderTrace,
-  SettlementParameters,
   SettlementState,
   ValidatorStake,
 } from './types.js';
@@ -72,12 +71,13 @@ export interface TraceContext {
   readonly network: NetworkId;
   readonly previous: SettlementState;
   readonly market: Pick<MarketPolicy, 'lockFloorSeconds' | 'verifySeconds' | 'collateralBps' | 'collateralMin'>;
-  readonly settlement: Pick<SettlementParameters, 'committeeSeats'>;
   readonly canaryBps: number;
   /** The active validators as the chain has them. */
   readonly validators: readonly ValidatorStake[];
   /** Those who judge each order as the chain has them, by order id in lower case. */
   readonly electorates: ReadonlyMap<Hex, readonly JudgeStake[]>;
+  /** Seats of each order's committees as the chain has them, by order id in lower case. */
+  readonly committeeSeats: ReadonlyMap<Hex, number>;
   /** Reserved and not settled on the chain, by order id in lower case, with the second of the reserve. */
   readonly reserves: ReadonlyMap<Hex, { readonly amount: bigint; readonly at: number }>;
   /** Work units of every slice of a program, by fingerprint in lower case. */
@@ -178,6 +178,8 @@ class Checker {
         .join();
     const isRight = text(judges) === text(context.electorates.get(lower(order.id)) ?? []);
     this.require(isRight, 'wrong-snapshot', `${path}.electorate`, 'not the validators of when it was reserved');
+    const isSeated = order.committeeSeats === context.committeeSeats.get(lower(order.id));
+    this.require(isSeated, 'wrong-snapshot', `${path}.committeeSeats`, 'not the seats of when it was reserved');
     const reserve = context.reserves.get(lower(order.id));
     this.require(
       reserve !== undefined && reserve.amount >= message.budget,
@@ -245,7 +247,7 @@ class Checker {
       this.require(!numbers.has(lock.attempt), 'duplicate', at, 'two locks for one attempt');
       numbers.add(lock.attempt);
       await this.checkAttempt(order, chunk, attempt, at);
-      const { result } = judgeAttempt(attempt, order.endedAt, judges, this.context.settlement);
+      const { result } = judgeAttempt(attempt, order, judges);
       if (result === 'accepted' && (price === undefined || lock.attempt < price.attempt)) {
         price = { attempt: lock.attempt, amount: lock.price };
       }

@@ -31,10 +31,10 @@ const context: TraceContext = {
   market: { lockFloorSeconds: 20, verifySeconds: 100, collateralBps: 20_000, collateralMin: 5n },
   validators,
   electorates: new Map(),
+  committeeSeats: new Map(),
   reserves: new Map(),
   programs: new Map(),
   proverAccounts: new Map(),
-  settlement: { committeeSeats: 64 },
   canaryBps: 500,
   clockSkewSeconds: 5,
 };

@@ -179,7 +179,7 @@ describe('consensus', () => {
 describe('an emission with a consensus', () => {
   const parameters: SettlementParameters = {
     ...{ feeBps: 1_000, feeValidatorBps: 7_000, feeBurnBps: 1_000, stakeCapBps: 4_000, recallFloorBps: 8_000 },
-    ...{ canaryMemory: 4, committeeSeats: 64, missedLockBps: 5_000, rejectedProofBps: 20_000, releaseBps: 2_500 },
+    ...{ canaryMemory: 4, missedLockBps: 5_000, rejectedProofBps: 20_000, releaseBps: 2_500 },
     treasury: address(0xaaaa),
     burn: zeroAddress,
     rememberEpochs: 10,
@@ -212,6 +212,7 @@ describe('an emission with a consensus', () => {
       outcome: 'delivered',
       endedAt: 1_000,
       electorate: 0,
+      committeeSeats: 64,
       chunks: [
         {
           index: 0,

@@ -1,7 +1,7 @@
 /** What became of one lock: earned, owed, or nothing. */
 import type { Address } from 'viem';
 import { type CommitteeResult, committeeOf, judgeByCommittee } from './committee.js';
-import type { AttemptTrace, EpochTrace, JudgeStake, OrderTrace, QuorumResult, SettlementParameters } from './types.js';
+import type { AttemptTrace, EpochTrace, JudgeStake, OrderTrace, QuorumResult } from './types.js';
 
 export type AttemptResult =
   /** More than two thirds accept: paid. */
@@ -61,12 +61,11 @@ export function electoratesByOrder(trace: Pick<EpochTrace, 'electorates' | 'orde
   );
 }
 
-/** @param endedAt when the order ended: a lock that was still running then owes nothing */
+/** A lock that was still running when its order ended owes nothing. */
 export function judgeAttempt(
   attempt: AttemptTrace,
-  endedAt: number,
+  { endedAt, committeeSeats }: Pick<OrderTrace, 'endedAt' | 'committeeSeats'>,
   validators: readonly JudgeStake[],
-  { committeeSeats }: Pick<SettlementParameters, 'committeeSeats'>,
 ): JudgedAttempt {
   const all = votesOf(attempt);
   const verdicts = [...all].map(([validator, accepted]) => ({ validator: validator as Address, accepted }));

@@ -32,7 +32,6 @@ const parameters: SettlementParameters = {
   stakeCapBps: 4_000,
   recallFloorBps: 8_000,
   canaryMemory: 4,
-  committeeSeats: 64,
   missedLockBps: 5_000,
   rejectedProofBps: 20_000,
   releaseBps: 2_500,
@@ -104,7 +103,7 @@ function orderOf(k: number, chunks: Plan[][], outcome: OrderTrace['outcome'] = '
       attempts: attempts.map((plan, attempt) => attemptOf(id, index, attempt, plan)),
     }),
   );
-  return { id, order, outcome, endedAt: 1_000, electorate: 0, chunks: traces };
+  return { id, order, outcome, endedAt: 1_000, electorate: 0, committeeSeats: 64, chunks: traces };
 }
 const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTrace => ({
   epoch: 1,
@@ -161,7 +160,7 @@ describe('settleEpoch', () => {
         for (const order of trace.orders) {
           for (const chunk of order.chunks) {
             for (const attempt of chunk.attempts) {
-              const { result } = judgeAttempt(attempt, order.endedAt, VALIDATORS, parameters);
+              const { result } = judgeAttempt(attempt, order, VALIDATORS);
               if (result === 'accepted') accepted.add(attempt.lock.message.prover);
             }
           }
@@ -391,8 +390,8 @@ describe('settleEpoch', () => {
       plan({ price: 1_000_000n, votes: many.map(({ operator }) => of(operator)) });
     const settle = (of: (operator: string) => boolean) =>
       settleEpoch(
-        traceOf([orderOf(1, [[vote(of)]])], { validators: many }),
-        { ...parameters, committeeSeats: 8 },
+        traceOf([{ ...orderOf(1, [[vote(of)]]), committeeSeats: 8 }], { validators: many }),
+        parameters,
         emptyState(),
       );
     const paidOf = (settled: ReturnType<typeof settle>) =>
@@ -456,14 +455,16 @@ describe('settleEpoch', () => {
 });
 
 describe('a lock that was missed while the gateway was away', () => {
+  const judgedAt = (endedAt: number, attempt: AttemptTrace) =>
+    judgeAttempt(attempt, { endedAt, committeeSeats: 64 }, VALIDATORS);
   const missed = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'missed', votes: [] });
   const late = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'late', votes: [] });
 
   it('costs nothing, and one that was missed while it was there does', () => {
     for (const attempt of [missed, late]) {
-      expect(judgeAttempt(attempt, 300, VALIDATORS, parameters).result).toBe('missed');
-      expect(judgeAttempt({ ...attempt, excused: true }, 300, VALIDATORS, parameters).result).toBe('excused');
-      expect(judgeAttempt({ ...attempt, excused: true }, 200, VALIDATORS, parameters).result).toBe('open');
+      expect(judgedAt(300, attempt).result).toBe('missed');
+      expect(judgedAt(300, { ...attempt, excused: true }).result).toBe('excused');
+      expect(judgedAt(200, { ...attempt, excused: true }).result).toBe('open');
     }
   });
 
@@ -471,7 +472,7 @@ describe('a lock that was missed while the gateway was away', () => {
     const votes = (accepted: boolean) => VALIDATORS.map(() => accepted);
     const rejected = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'verdicts', votes: votes(false) });
     const accepted = attemptOf(word(1), 0, 0, { prover: 50, price: 1n, kind: 'verdicts', votes: votes(true) });
-    expect(judgeAttempt({ ...rejected, excused: true }, 300, VALIDATORS, parameters).result).toBe('convicted');
-    expect(judgeAttempt({ ...accepted, excused: true }, 300, VALIDATORS, parameters).result).toBe('accepted');
+    expect(judgedAt(300, { ...rejected, excused: true }).result).toBe('convicted');
+    expect(judgedAt(300, { ...accepted, excused: true }).result).toBe('accepted');
   });
 });

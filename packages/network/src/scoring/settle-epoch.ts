@@ -218,7 +218,7 @@ function settleOrder(books: EpochBooks, order: OrderTrace): OrderSettlement {
     const attempts = [...chunk.attempts].sort((a, b) => a.lock.message.attempt - b.lock.message.attempt);
     const judged = attempts.map((attempt): [AttemptTrace, JudgedAttempt] => [
       attempt,
-      judgeAttempt(attempt, order.endedAt, judges, parameters),
+      judgeAttempt(attempt, order, judges),
     ]);
     // The first attempt that is accepted is paid, and no other.
     const first = judged.find(([, { result }]) => result === 'accepted');

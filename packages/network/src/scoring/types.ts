@@ -84,6 +84,8 @@ export interface OrderTrace {
   readonly endedAt: number;
   /** Who judges it: a place in the trace's `electorates`. */
   readonly electorate: number;
+  /** As the parameter was when it was reserved: where there are more validators, about so many seats judge a proof first. */
+  readonly committeeSeats: number;
   /** Every chunk of the order, also those that nobody proved. */
   readonly chunks: readonly ChunkTrace[];
 }
@@ -185,8 +187,6 @@ export interface SettlementParameters {
   readonly recallFloorBps: number;
   /** The latest answers to canaries that this share is taken of. */
   readonly canaryMemory: number;
-  /** Where there are more validators than this, a committee of about as many seats judges first. */
-  readonly committeeSeats: number;
   /** Penalty of a missed lock, of its collateral (at most 10,000). */
   readonly missedLockBps: number;
   /** Penalty of a proof that more than two thirds reject, of the lock's collateral (may be above 10,000). */

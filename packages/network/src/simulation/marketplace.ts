@@ -318,13 +318,14 @@ export class Marketplace {
 }
 
 /** The signed messages of an order that ended, as the epoch is settled from them. */
-export function traceOf(order: OpenOrder): OrderTrace {
+export function traceOf(order: OpenOrder, committeeSeats: number): OrderTrace {
   return {
     id: order.id,
     order: unsigned(order.message),
     outcome: order.outcome ?? 'expired',
     endedAt: order.endedAt ?? order.message.deadline,
     electorate: 0,
+    committeeSeats,
     chunks: order.chunks.map(
       ({ index, workUnits, attempts }): ChunkTrace => ({
         index,

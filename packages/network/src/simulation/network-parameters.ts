@@ -10,6 +10,7 @@ export interface NetworkParameters {
   readonly epochSeconds: number;
   readonly commitSeconds: number;
   readonly canaryBps: number;
+  readonly committeeSeats: number;
   readonly penaltyMaxBps: number;
   readonly proverStakeMin: bigint;
   readonly validatorStakeMin: bigint;
@@ -47,7 +48,6 @@ export function networkParameters(changed: ParameterValues = {}, emission = NO_E
       stakeCapBps: count('stakeCapBps'),
       recallFloorBps: count('recallFloorBps'),
       canaryMemory: count('canaryMemory'),
-      committeeSeats: count('committeeSeats'),
       missedLockBps: count('missedLockBps'),
       rejectedProofBps: count('rejectedProofBps'),
       releaseBps: count('releaseBps'),
@@ -65,6 +65,7 @@ export function networkParameters(changed: ParameterValues = {}, emission = NO_E
     epochSeconds: count('epochSeconds'),
     commitSeconds: count('commitSeconds'),
     canaryBps: count('canaryBps'),
+    committeeSeats: count('committeeSeats'),
     penaltyMaxBps: count('penaltyMaxBps'),
     proverStakeMin: amount('proverStakeMin'),
     validatorStakeMin: amount('validatorStakeMin'),

@@ -194,7 +194,7 @@ class Simulation {
         validators: this.stakes,
         electorates: [this.stakes],
         provers: this.provers.map(({ operator, account }) => ({ operator, account })),
-        orders: ended.map(traceOf),
+        orders: ended.map((order) => traceOf(order, plan.parameters.committeeSeats)),
         endings: [],
         canaries,
         weights,

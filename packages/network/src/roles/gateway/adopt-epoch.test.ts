@@ -37,7 +37,6 @@ const PARAMETERS: Record<string, bigint> = {
   bondPenaltyBps: 10_000n,
   bondAlphaBps: 1_000n,
   canaryBps: 500n,
-  committeeSeats: 64n,
   epochSeconds: 10n,
   commitSeconds: 5n,
   clockSkewSeconds: 300n,

@@ -1,6 +1,5 @@
 /** The signed messages of orders that ended, as validators settle them. */
 import type { Address, Hex } from 'viem';
-import { type JudgingPolicy, judgingPolicy } from '../../chain/network-parameters.js';
 import { canonicalJson, signedSchema, signMessage } from '../../messages/index.js';
 import {
   type AttemptTrace,
@@ -36,18 +35,18 @@ export async function buildTrace(
   ids: readonly Hex[],
   previous: SettlementState,
 ): Promise<EpochTrace> {
-  const [validators, judging] = await Promise.all([g.ledger.validators(), judgingPolicy(g.ledger)]);
+  const validators = await g.ledger.validators();
   const orders: OrderTrace[] = [];
   const canaries: CanaryTrace[] = [];
   const electorates: (readonly JudgeStake[])[] = [];
   const places = new Map<string, number>();
   for (const id of ids) {
-    const judges = await g.ledger.electorate(id);
+    const [judges, committeeSeats] = await Promise.all([g.ledger.electorate(id), g.ledger.committeeSeats(id)]);
     const text = canonicalJson(judges);
     const place = places.get(text) ?? electorates.push(judges) - 1;
     places.set(text, place);
-    const found = await orderTrace(g.sql, id, judges, place);
-    orders.push(judged(found.order, electorateOf({ electorates }, found.order), judging));
+    const found = await orderTrace(g.sql, id, judges, { electorate: place, committeeSeats });
+    orders.push(judged(found.order, electorateOf({ electorates }, found.order)));
     canaries.push(...found.canaries);
   }
   const endings = await Promise.all(orders.map((order) => endingOf(g, order, canaries)));
@@ -86,8 +85,8 @@ async function endingOf(g: GatewayContext, order: OrderTrace, canaries: readonly
 }
 
 /** The outcome as validators see it: where the chain forgot the reserve and it was made again, other stakes may count. */
-function judged(order: OrderTrace, validators: readonly JudgeStake[], judging: JudgingPolicy): OrderTrace {
-  const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order.endedAt, validators, judging).result === 'accepted';
+function judged(order: OrderTrace, validators: readonly JudgeStake[]): OrderTrace {
+  const isAccepted = (a: AttemptTrace) => judgeAttempt(a, order, validators).result === 'accepted';
   const isDelivered = order.chunks.length > 0 && order.chunks.every((c) => c.attempts.some(isAccepted));
   const { outcome } = order;
   return { ...order, outcome: isDelivered ? 'delivered' : outcome === 'delivered' ? 'failed' : outcome };
@@ -97,7 +96,7 @@ async function orderTrace(
   sql: Sql,
   id: Hex,
   judges: readonly JudgeStake[],
-  electorate: number,
+  judging: Pick<OrderTrace, 'electorate' | 'committeeSeats'>,
 ): Promise<{ readonly order: OrderTrace; readonly canaries: readonly CanaryTrace[] }> {
   const order = await loadOrder(sql, id);
   if (!order || order.endedMs === undefined) throw new Error(`order ${id} has not ended`);
@@ -128,7 +127,7 @@ async function orderTrace(
       Math.floor(order.endedMs / 1000),
       ...attempts.map((a) => Math.max(Math.floor(a.lockedMs / 1000), a.release?.at ?? 0)),
     ),
-    electorate,
+    ...judging,
     chunks: chunks.map((c): ChunkTrace => {
       return {
         index: c.index,

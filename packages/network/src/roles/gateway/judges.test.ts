@@ -38,8 +38,8 @@ const g = () =>
   ({
     sql,
     network,
-    ledger: { electorate: async () => electorate },
-    judging: async () => ({ committeeSeats: SEATS, canaryBps: 0 }),
+    ledger: { electorate: async () => electorate, committeeSeats: async () => SEATS },
+    judging: async () => ({ canaryBps: 0 }),
     timing: async () => ({ commitSeconds: 1, epochSeconds: 1, clockSkewSeconds: 1 }),
     settings: { tickMs: 1_000 },
     metrics: { attempts: { inc() {} } },

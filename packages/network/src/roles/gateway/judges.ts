@@ -24,7 +24,8 @@ const REMEMBERED = 1_024;
 
 /** @param everyone where a committee did not accept */
 export async function judgesOf(g: GatewayContext, key: AttemptKey, everyone: boolean): Promise<Judges> {
-  const [all, { committeeSeats }] = await Promise.all([g.ledger.electorate(key.order), g.judging()]);
+  const { ledger } = g;
+  const [all, committeeSeats] = await Promise.all([ledger.electorate(key.order), ledger.committeeSeats(key.order)]);
   if (all.length <= committeeSeats) return { all, committee: undefined, asked: all };
   const known = drawn.get(all) ?? new Map<string, Judges>();
   drawn.set(all, known);

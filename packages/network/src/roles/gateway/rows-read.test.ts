@@ -71,7 +71,6 @@ const g = () =>
       stakeOf: async () => ({ active: 1n }),
     },
     provers: async () => ({ failureWindowSeconds: 3_600 }),
-    judging: async () => ({ committeeSeats: 4 }),
     timing: async () => ({ epochSeconds: 10, exitMarginSeconds: 10 }),
     nowMs: () => nowMs,
   }) as unknown as GatewayContext;

@@ -51,6 +51,7 @@ const orderTraceSchema = z.strictObject({
   outcome: z.enum(['delivered', 'failed', 'cancelled', 'expired']),
   endedAt: count,
   electorate: count,
+  committeeSeats: count,
   chunks: z
     .array(
       z.strictObject({

@@ -111,9 +111,10 @@ export async function traceContext(
     network: c.ledger.network,
     previous,
     market: await laxestPolicy(trace, c.ledger),
-    ...(await judgingOf(trace, c.ledger)),
+    canaryBps: await highestCanaryBps(trace, c.ledger),
     validators: await c.ledger.validators(),
     electorates: await electoratesOf(trace, c.ledger),
+    committeeSeats: await committeeSeatsOf(trace, c.ledger),
     reserves: await reservesOf(trace, c.ledger),
     programs: await programsOf(trace, c),
     proverAccounts: await accountsOf(trace, c.ledger),
@@ -278,17 +279,22 @@ async function laxestPolicy(trace: EpochTrace, ledger: Ledger) {
 }
 
 /** The rate of canaries may have been changed while orders ran: the higher one bounds them. */
-async function judgingOf(trace: EpochTrace, ledger: Ledger): Promise<Pick<TraceContext, 'settlement' | 'canaryBps'>> {
+async function highestCanaryBps(trace: EpochTrace, ledger: Ledger): Promise<number> {
   const began = Math.min(trace.closedAt, ...trace.orders.flatMap((o) => o.chunks.map((chunk) => chunk.offeredAt)));
   const [before, after] = await Promise.all([began, trace.closedAt].map((at) => judgingPolicy(ledger, at)));
-  const canaryBps = Math.max(before.canaryBps, after.canaryBps);
-  return { settlement: { committeeSeats: after.committeeSeats }, canaryBps };
+  return Math.max(before.canaryBps, after.canaryBps);
 }
 
 async function electoratesOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['electorates']> {
   const electorates = new Map<Hex, readonly JudgeStake[]>();
   for (const { id } of trace.orders) electorates.set(lower(id), await ledger.electorate(id));
   return electorates;
+}
+
+async function committeeSeatsOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['committeeSeats']> {
+  const seats = new Map<Hex, number>();
+  for (const { id } of trace.orders) seats.set(lower(id), await ledger.committeeSeats(id));
+  return seats;
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {
