@@ -1,16 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Hex } from 'viem';
+import { type Hex, hexToBytes } from 'viem';
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { commitmentOf, type NetworkId, signMessage } from '../../messages/index.js';
+import { commitmentOf, type NetworkId, ROLE, signMessage } from '../../messages/index.js';
+import { identityOf, makeEndpoint } from '../../node/index.js';
 import { committeeOf, type ValidatorStake } from '../../scoring/index.js';
 import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
 import { EventLog, tellJudges, toldTo, topicOf } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
+import { putEndpoint } from './operators.js';
 import { loadAttempt, loadChunk } from './order-rows.js';
+import { gatewayRoutes } from './routes.js';
 import { MIGRATIONS } from './schema.js';
 import { dutiesOf, takeCommits, takeVerdicts } from './take-verdicts.js';
 
@@ -33,12 +36,19 @@ let sql: SqlStore;
 let now = 1_000_000;
 /** Those who had staked when the order was reserved. */
 let electorate: readonly ValidatorStake[] = validators;
+/** Those who have stake now. */
+let active: readonly ValidatorStake[] = validators;
 const woken: Hex[] = [];
 const g = () =>
   ({
     sql,
     network,
-    ledger: { electorate: async () => electorate, committeeSeats: async () => SEATS },
+    ledger: {
+      electorate: async () => electorate,
+      committeeSeats: async () => SEATS,
+      validators: async () => active,
+      stakeOf: async () => ({ active: 0n }),
+    },
     judging: async () => ({ canaryBps: 0 }),
     timing: async () => ({ commitSeconds: 1, epochSeconds: 1, clockSkewSeconds: 1 }),
     settings: { tickMs: 1_000 },
@@ -79,7 +89,8 @@ const proof = {
 beforeEach(async () => {
   woken.length = 0;
   electorate = validators;
-  await sql.script('delete from orders; delete from events');
+  active = validators;
+  await sql.script('delete from orders; delete from events; delete from operators');
   await sql.execute(
     `insert into orders (id, requester, signed, reply_key, fingerprint, state, input_digest, secret, deadline, budget,
        created_ms, manifest, seal) values ($1, 'r', '{}', 'k', 'f', 'running', 'd', 's', 2000, 1, 1, '{"commitments":{}}', '{}')`,
@@ -224,4 +235,63 @@ test('where the chain lost the reserve nothing is decided until it has it again'
   electorate = validators;
   await look();
   expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'accepted' });
+});
+
+test('a validator that lost its stake meanwhile judges what was reserved before, and nothing else', async () => {
+  const context = { ...g(), settings: { maxBlobBytes: 1, maxOrderBytes: 1 } } as unknown as GatewayContext;
+  const routes = gatewayRoutes(context, undefined as never, undefined as never, undefined as never);
+  const isHeard = (path: string, by: string) =>
+    Promise.resolve(routes.find((r) => r.path === path && r.method === 'POST')?.admits?.(by as Hex, 1)).then(
+      () => true,
+      (error) => error.code,
+    );
+  const [gone, ...rest] = inside;
+  const announce = (address: string) =>
+    sql.execute(
+      `insert into operators (address, endpoint, sequence, roles, ask, capacity, rate, seen_ms)
+       values ($1, '{}', 1, $2, 0, 1, 1, 1)`,
+      [address, ROLE.validator],
+    );
+  await announce(gone);
+  await commit(gone);
+  active = validators.filter(({ operator }) => operator !== gone);
+  for (const path of ['/v1/commits', '/v1/verdicts']) expect(await isHeard(path, gone)).toBe(true);
+  for (const path of ['/v1/weights/commits', '/v1/epochs/{epoch}/refusals']) {
+    expect(await isHeard(path, gone)).toBe('not-a-validator');
+  }
+  // It may have been started anew meanwhile.
+  const announced = async (address: string) => {
+    const index = [...accounts.keys()].indexOf(address);
+    const identity = identityOf(hexToBytes(word(index + 1)));
+    const capability = { protocolVersion: 1, workUnitsPerSecond: 1, capacity: 1, ask: 0n, memoryBytes: 1, cores: 1 };
+    const nowSeconds = Math.floor(now / 1000);
+    const record = { network, identity, roles: ['validator'] as const, capability, sequence: 2, nowSeconds, url: '' };
+    return putEndpoint(g(), address as Hex, await makeEndpoint(record)).then(
+      () => true,
+      (error) => error.code,
+    );
+  };
+  expect(await announced(gone)).toBe(true);
+  active = active.filter(({ operator }) => operator !== outside[0]);
+  electorate = validators.filter(({ operator }) => operator !== outside[0]);
+  expect(await announced(outside[0])).toBe('no-stake');
+  electorate = validators;
+  for (const v of rest) await commit(v);
+  await look();
+  expect(await dutiesOf(g(), gone as Hex, false)).toEqual([{ kind: 'reveal', ...key }]);
+  await reveal(gone);
+  for (const v of rest) await reveal(v);
+  await look();
+  expect(await loadAttempt(sql, key.order, 0, 0)).toMatchObject({ outcome: 'accepted' });
+  const counted = await sql.query('select 1 from verdicts where validator = $1 and accepted', [gone]);
+  expect(counted).toHaveLength(1);
+  // One that was none when the order was reserved, one that never announced itself, and any once the order has ended.
+  const [stranger, late] = outside;
+  active = validators.filter(({ operator }) => operator !== gone && operator !== stranger && operator !== late);
+  electorate = validators.filter(({ operator }) => operator !== late);
+  await announce(late);
+  expect(await isHeard('/v1/verdicts', late)).toBe('not-a-validator');
+  expect(await isHeard('/v1/verdicts', stranger)).toBe('not-a-validator');
+  await sql.execute(`update orders set state = 'delivered'`);
+  expect(await isHeard('/v1/verdicts', gone)).toBe('not-a-validator');
 });

@@ -1,5 +1,6 @@
 /** Who judges an attempt: a committee where there are more validators than seats, and everyone where it did not accept. */
 import type { Address, Hex } from 'viem';
+import { ROLE } from '../../messages/index.js';
 import { committeeOf, type JudgeStake } from '../../scoring/index.js';
 import type { GatewayContext } from './gateway-context.js';
 
@@ -50,6 +51,21 @@ function draw(key: AttemptKey, all: readonly JudgeStake[], seats: number): Judge
 export async function isAsked(g: GatewayContext, validator: Address, key: AttemptKey, everyone: boolean) {
   const { asked } = await judgesOf(g, key, everyone);
   return asked.some(({ operator }) => operator.toLowerCase() === validator);
+}
+
+/** Whether an operator that announced itself as a validator was one when an order was reserved that still runs. */
+export async function judgesRunningOrder(g: GatewayContext, sender: Address): Promise<boolean> {
+  // Nothing is looked up for strangers: only who had stake has been able to announce itself.
+  const orders = await g.sql.query<{ id: Hex }>(
+    `select id from orders where state = 'running' and manifest is not null
+       and exists (select 1 from operators where address = $1 and (roles & $2) <> 0)`,
+    [sender, ROLE.validator],
+  );
+  for (const { id } of orders) {
+    const judges = await g.ledger.electorate(id);
+    if (judges.some(({ operator }) => operator.toLowerCase() === sender)) return true;
+  }
+  return false;
 }
 
 export function isMoreThanTwoThirds(voted: ReadonlySet<string>, asked: readonly JudgeStake[]): boolean {

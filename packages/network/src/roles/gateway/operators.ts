@@ -7,6 +7,7 @@ import { PROVER_ROLE, VALIDATOR_ROLE } from '../../scoring/index.js';
 import { json, type Sql } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
+import { judgesRunningOrder } from './judges.js';
 import { readEndpoint } from './order-rows.js';
 
 /** Takes an endpoint record: signed by its operator, fresh, and newer than the one that is known. */
@@ -71,7 +72,9 @@ async function requireStake(g: GatewayContext, address: Address, roles: number):
     g.ledger.stakeOf(VALIDATOR_ROLE, address),
   ]);
   const staked = (roles & ROLE.prover && prover.active > 0n) || (roles & ROLE.validator && validator.active > 0n);
-  if (!staked) throw new Refusal(403, 'no-stake', `${address} has no stake in the roles that it says`, 'stake first');
+  const judges = (roles & ROLE.validator) !== 0 && !staked && (await judgesRunningOrder(g, address));
+  if (!staked && !judges)
+    throw new Refusal(403, 'no-stake', `${address} has no stake in the roles that it says`, 'stake first');
 }
 
 /** Notes that the operator was heard of. @throws Refusal `unknown-operator` */

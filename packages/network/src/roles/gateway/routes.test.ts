@@ -7,6 +7,7 @@ import { gatewayRoutes } from './routes.js';
 
 const [validator, depositor, prover, stranger] = ['11', '22', '33', '44'].map((b) => `0x${b.repeat(20)}` as Address);
 const g = {
+  sql: { query: async () => [] },
   settings: { maxBlobBytes: 1 << 30, maxOrderBytes: 1 << 28 },
   ledger: {
     validators: async () => [{ operator: validator, account: validator, stake: 1n }],

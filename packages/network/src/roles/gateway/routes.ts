@@ -29,6 +29,7 @@ import {
   weightRevealSchema,
   workSchema,
 } from '../../messages/index.js';
+import type { ServerEvent } from '../../transport/server/event-stream.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { eventRoute, jsonRoute, type Route, rawRoute, uploadRoute } from '../../transport/server/route.js';
 import { epochDocumentSchema, epochSettlementSchema } from '../peer/epoch-document.js';
@@ -41,7 +42,15 @@ import { attemptRow, chunkRow } from './order-rows.js';
 import { findProgram, listPrograms, publishProgram } from './programs.js';
 import type { EpochRunner } from './run-epochs.js';
 import { submitOrder } from './submit-order.js';
-import { caseOf, dutiesOf, requireValidator, takeCommits, takeVerdicts, valuesFor } from './take-verdicts.js';
+import {
+  caseOf,
+  dutiesOf,
+  requireJudge,
+  requireValidator,
+  takeCommits,
+  takeVerdicts,
+  valuesFor,
+} from './take-verdicts.js';
 import { takeWeightCommit, takeWeightReveal } from './take-weights.js';
 import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js';
 
@@ -348,8 +357,13 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
     await requireValidator(g, by(sender));
     return by(sender);
   };
+  const judge = async (sender: Address | undefined): Promise<Address> => {
+    await requireJudge(g, by(sender));
+    return by(sender);
+  };
   // Before their bodies are read.
   const admits = (sender: Address) => requireValidator(g, by(sender));
+  const admitsJudges = async (sender: Address) => void (await requireJudge(g, by(sender)));
   return [
     eventRoute({
       method: 'GET',
@@ -358,9 +372,13 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       summary: 'proofs to verify, verdicts to reveal, epochs to sign',
       answers: 'events',
       handle: async ({ sender, lastEventId, signal }) => {
-        const address = await validator(sender);
+        const isActive = await requireJudge(g, by(sender));
+        const address = by(sender);
         const seen = keptSeen(g, address, signal);
-        return log.follow(topicOf.validators, await startOf(log, lastEventId), seen, (e) => toldTo(g, address, e));
+        // Without stake it has no part in epochs and weights.
+        const isTold = (kind: string) => isActive || kind === 'verify' || kind === 'reveal';
+        const told = async (e: ServerEvent) => (isTold(e.event) ? toldTo(g, address, e) : undefined);
+        return log.follow(topicOf.validators, await startOf(log, lastEventId), seen, told);
       },
     }),
     jsonRoute({
@@ -370,8 +388,9 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       summary: 'what a validator has still to do',
       response: dutiesSchema,
       handle: async ({ sender }) => {
-        const duties = await dutiesOf(g, await validator(sender));
-        return { duties: [...duties, ...epochs.adoption.duties()] };
+        const isActive = await requireJudge(g, by(sender));
+        const duties = await dutiesOf(g, by(sender), isActive);
+        return { duties: [...duties, ...(isActive ? epochs.adoption.duties() : [])] };
       },
     }),
     jsonRoute({
@@ -382,7 +401,7 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       params: caseParams,
       response: caseSchema,
       handle: async ({ sender, params }) => {
-        await validator(sender);
+        await judge(sender);
         return caseOf(g, params.order, params.chunk, params.attempt);
       },
     }),
@@ -394,18 +413,18 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       params: caseParams,
       contentType: SEALED,
       answers: 'raw',
-      handle: async ({ sender, params }) => ({ body: await valuesFor(g, await validator(sender), params.order) }),
+      handle: async ({ sender, params }) => ({ body: await valuesFor(g, await judge(sender), params.order) }),
     }),
     jsonRoute({
       method: 'POST',
       path: '/v1/commits',
       auth: 'signed',
       summary: 'commitments to verdicts',
-      admits,
+      admits: admitsJudges,
       request: commitsSchema,
       response: done,
       handle: async ({ sender, body }) => {
-        await takeCommits(g, await validator(sender), body.commits);
+        await takeCommits(g, await judge(sender), body.commits);
         return {};
       },
     }),
@@ -414,10 +433,10 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       path: '/v1/verdicts',
       auth: 'signed',
       summary: 'verdicts that open commitments',
-      admits,
+      admits: admitsJudges,
       request: verdictsSchema,
       response: takenSchema,
-      handle: async ({ sender, body }) => takeVerdicts(g, await validator(sender), body.verdicts),
+      handle: async ({ sender, body }) => takeVerdicts(g, await judge(sender), body.verdicts),
     }),
     jsonRoute({
       method: 'POST',

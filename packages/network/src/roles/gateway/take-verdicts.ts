@@ -19,7 +19,7 @@ import { delegationOf } from './delegations.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
-import { isAsked, isQuorum } from './judges.js';
+import { isAsked, isQuorum, judgesRunningOrder } from './judges.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
 import { lastSettledEpoch } from './take-weights.js';
@@ -32,7 +32,19 @@ export async function requireValidator(g: GatewayContext, sender: Address): Prom
   }
 }
 
-export async function dutiesOf(g: GatewayContext, validator: Address): Promise<Duty[]> {
+/**
+ * Validators with stake, and those who had it when an order was reserved that still runs: they are a part of its quorum, and what
+ * they committed to is to be revealed. @returns whether it has stake now
+ * @throws Refusal
+ */
+export async function requireJudge(g: GatewayContext, sender: Address): Promise<boolean> {
+  const isActive = (await g.ledger.validators()).some((v) => v.operator.toLowerCase() === sender);
+  if (!isActive && !(await judgesRunningOrder(g, sender))) await requireValidator(g, sender);
+  return isActive;
+}
+
+/** @param isActive whether it has stake now: without it, it has no part in epochs and weights */
+export async function dutiesOf(g: GatewayContext, validator: Address, isActive = true): Promise<Duty[]> {
   // Only what is to be done: what waits for others must not fill the list.
   const open = await g.sql.query<DutyRow & { committed: boolean }>(
     `select * from (select d.*,
@@ -49,6 +61,7 @@ export async function dutiesOf(g: GatewayContext, validator: Address): Promise<D
     if (d.committed) duties.push({ kind: 'reveal', ...key });
     else if (await isAsked(g, validator, key, d.everyone)) duties.push({ kind: 'verify', ...key });
   }
+  if (!isActive) return duties;
   const epochs = await g.sql.query<{ epoch: number }>(
     `select e.epoch from epochs e where e.state = 'collecting'
        and not exists (select 1 from epoch_signatures s where s.epoch = e.epoch and s.validator = $1)`,
