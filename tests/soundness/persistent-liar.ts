@@ -156,8 +156,8 @@ export function persistent(tricks: Tricks): Tricks {
             sum = plus(sum, own);
           });
         },
-        functionalOf(value, f) {
-          const v = own.functionalOf(value, f);
+        functionalOf(value, f, tables) {
+          const v = own.functionalOf(value, f, tables);
           sent.push(v);
           return v;
         },

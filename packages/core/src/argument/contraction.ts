@@ -16,8 +16,8 @@ import type { Channel } from './channel.js';
 import type { EqTables } from './eq-tables.js';
 import { mulInteger, outer } from './ext-vector.js';
 import type { Functional } from './functional.js';
-import { pullWeights, type Weights } from './functional.js';
 import { ceilLog2 } from './layout.js';
+import { pullWeights, type Weights } from './pull-back.js';
 import { Vector } from './vector.js';
 
 export type ContractValue = Extract<Value, { kind: 'contract' }>;

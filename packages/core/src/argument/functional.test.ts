@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { add, type Ext, ZERO } from '../field/qm31.js';
 import { EqTables } from './eq-tables.js';
 import { extVector } from './ext-vector.js';
-import { axisFunctional, evaluate, type Functional, merged, restrictedTo } from './functional.js';
+import { axisFunctional, evaluate, type Functional, restrictedTo } from './functional.js';
+import { merged } from './merge-functionals.js';
 import { Vector } from './vector.js';
 
 const element = (seed: number): Ext => [seed * 7 + 1, seed * 11 + 2, seed * 13 + 3, seed * 17 + 4];
@@ -12,7 +13,8 @@ const vector = (n: number, seed: number) =>
 describe('functionals on one tensor', () => {
   const dims = [3, 4];
   const data = Int32Array.from({ length: 12 }, (_, i) => i * i - 40);
-  const value = (fs: readonly Functional[]) => fs.reduce<Ext>((s, f) => add(s, evaluate(f, dims, data)), ZERO);
+  const value = (fs: readonly Functional[]) =>
+    fs.reduce<Ext>((s, f) => add(s, evaluate(f, dims, data, new EqTables())), ZERO);
   const f = (lead: number, inner: number, coef: number): Functional =>
     axisFunctional([vector(3, lead), vector(4, inner)], element(coef));
 
@@ -40,10 +42,10 @@ describe('functionals on one tensor', () => {
         [0, 4].map((column) => {
           const box = { starts: [row, column], dims: [2, 4] };
           const own = Int32Array.from({ length: 8 }, (_, i) => data[8 * (row + (i >> 2)) + column + (i % 4)]);
-          return evaluate(restrictedTo(f, dims, box, tables), box.dims, own);
+          return evaluate(restrictedTo(f, dims, box, tables), box.dims, own, tables);
         }),
       );
-      expect(parts.reduce((s, x) => add(s, x), ZERO)).toEqual(evaluate(f, dims, data));
+      expect(parts.reduce((s, x) => add(s, x), ZERO)).toEqual(evaluate(f, dims, data, new EqTables()));
     }
   });
 });

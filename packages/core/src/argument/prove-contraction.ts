@@ -7,7 +7,8 @@ import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { AxisIndex } from '../relation/relation.js';
 import type { ContractionProver, ContractionShape, ContractValue } from './contraction.js';
 import { type ExtVector, getExt, ones, outer, setExt } from './ext-vector.js';
-import { denseOver, type Weights } from './functional.js';
+import { denseOver } from './functional.js';
+import type { Weights } from './pull-back.js';
 
 const EXT_BYTES = 16;
 

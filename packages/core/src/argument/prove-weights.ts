@@ -5,8 +5,9 @@
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ExtVector } from './ext-vector.js';
-import { denseOver, type Functional, merged } from './functional.js';
+import { denseOver, type Functional } from './functional.js';
 import type { Piece, TensorLayout } from './layout.js';
+import { merged } from './merge-functionals.js';
 import type { OpeningClaim, OpeningTerm } from './opening.js';
 import { type OracleShape, oracleVars } from './oracles.js';
 import { type CommittedOracle, forGaps } from './prove-oracles.js';

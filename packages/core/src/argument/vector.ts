@@ -7,6 +7,7 @@ import { toHex } from '../base/codec.js';
 import { add, type Ext, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import {
   dot as dotEntries,
+  dotSigned,
   type ExtVector,
   eqAt,
   eqPoints,
@@ -18,19 +19,24 @@ import {
   total,
 } from './ext-vector.js';
 
-/** The entries [row, row + table.length) of a vector are scale·table; row is a multiple of their number, a power of two. */
-export interface EqPiece {
+/** The entries [row, row + table.length) of a vector are scale·table. */
+export interface Piece {
   readonly row: number;
   readonly scale: Ext;
-  /** eq(point, ·), whole. */
   readonly table: Vector;
 }
 
-/** Where tables are kept, and what is known of two of them. */
+/** What is known of points and tables: see EqTables, which keeps it. */
 export interface KnownTables {
-  at(point: readonly Ext[]): Vector;
+  /** eq(the coordinates [from, to) of a point, ·). */
+  part(point: readonly Ext[], from: number, to: number): Vector;
+  /** eq(the first `count` coordinates of a point, index). */
+  factor(point: readonly Ext[], count: number, index: number): Ext;
   dot(a: Vector, b: Vector): Ext;
 }
+
+/** Entries of eq(point, ·) from which on integers are weighed with in rows of as many; a power of two. */
+const LONG = 256;
 
 export class Vector {
   private written: ExtVector | undefined;
@@ -43,8 +49,8 @@ export class Vector {
     private readonly write: () => ExtVector,
     /** Of eq(point, ·): the point. */
     private readonly point?: readonly Ext[],
-    /** Of several such: the pieces, which cover the vector. */
-    private readonly pieces?: readonly EqPiece[],
+    /** Of multiples of others: these, which cover the vector. */
+    private readonly pieces?: readonly Piece[],
   ) {}
 
   static of(entries: ExtVector): Vector {
@@ -69,13 +75,26 @@ export class Vector {
   }
 
   /** @param pieces one after the other, without gaps */
-  static pieces(length: number, pieces: readonly EqPiece[]): Vector {
+  static pieces(length: number, pieces: readonly Piece[]): Vector {
     const write = (): ExtVector => {
       const entries = new Uint32Array(4 * length);
       for (const p of pieces) entries.set(outer(extVector([p.scale]), p.table.entries), 4 * p.row);
       return entries;
     };
     return new Vector(length, write, undefined, pieces);
+  }
+
+  /** Entry i·n + j is a[i]·b[j], n being the length of b. */
+  static outer(a: Vector, b: Vector): Vector {
+    const { entries } = a;
+    // Where b is as long as a table of eq, tables that the vector is multiplied with are cut where its pieces are.
+    if (a.length > b.length || !Number.isInteger(Math.log2(b.length))) return Vector.of(outer(entries, b.entries));
+    const pieces = Array.from({ length: a.length }, (_, i) => ({
+      row: i * b.length,
+      scale: getExt(entries, i),
+      table: b,
+    }));
+    return Vector.pieces(a.length * b.length, pieces);
   }
 
   /** Not to be changed. */
@@ -104,47 +123,57 @@ export class Vector {
     return this.sum;
   }
 
-  /** Σ a[i]·b[i] of vectors of equal length; pieces of them are looked up in `known`. */
+  /** Σ a[i]·b[i] of vectors of equal length. */
   static dot(a: Vector, b: Vector, known: KnownTables): Ext {
-    const { point: r, pieces: p } = a;
-    const { point: s, pieces: q } = b;
-    if (r && s && r.length === s.length) return eqSum(r, s, a.length);
-    const [x, y] = [p ?? (r && q && cut(r, q, known)), q ?? (s && p && cut(s, p, known))];
-    if (!x || !y || !isAligned(x, y)) return dotEntries(a.entries, b.entries);
-    return x.reduce<Ext>((sum, piece, i) => {
-      const scale = mul(piece.scale, y[i].scale);
-      return add(sum, mul(scale, known.dot(piece.table, y[i].table)));
+    if (a.point && b.point && a.point.length === b.point.length) return eqSum(a.point, b.point, a.length);
+    const [x, y] = (a.pieces?.length ?? 0) < (b.pieces?.length ?? 0) ? [b, a] : [a, b];
+    if (!x.pieces) return dotEntries(a.entries, b.entries);
+    return x.pieces.reduce<Ext>((sum, { row, scale, table }) => {
+      const part = Vector.cut(y, row, table.length, known);
+      return add(sum, mul(mul(scale, part.scale), known.dot(table, part.values)));
     }, ZERO);
   }
 
-  /** Entries [from, from + length) as a multiple of a vector: of a shorter table, where they are one. */
+  /** Σ v[i]·data[from + i] over all entries, for signed integers. */
+  static dotSigned(v: Vector, data: Int32Array, from: number, known: KnownTables): Ext {
+    if (v.pieces) {
+      return v.pieces.reduce<Ext>(
+        (sum, { row, scale, table }) => add(sum, mul(scale, Vector.dotSigned(table, data, from + row, known))),
+        ZERO,
+      );
+    }
+    if (!v.point || v.length <= LONG) return dotSigned(v.entries, data, from);
+    // eq of the leading coordinates times eq of the others, which is shorter to write out.
+    const high = v.point.length - Math.log2(LONG);
+    const { entries } = known.part(v.point, high, v.point.length);
+    let sum: Ext = ZERO;
+    for (let row = 0; row < v.length; row += LONG) {
+      const inner = dotSigned(entries.subarray(0, 4 * (v.length - row)), data, from + row);
+      sum = add(sum, mul(known.factor(v.point, high, row / LONG), inner));
+    }
+    return sum;
+  }
+
+  /** Entries [from, from + length) as a multiple of a vector: of a shorter table, where they are one, or of a part of one. */
   static cut(v: Vector, from: number, length: number, known: KnownTables): { scale: Ext; values: Vector } {
+    if (length === v.length) return { scale: ONE, values: v };
+    const piece = v.pieces?.find(({ row, table }) => row <= from && from + length <= row + table.length);
+    if (piece) {
+      const { scale, values } = Vector.cut(piece.table, from - piece.row, length, known);
+      return { scale: mul(piece.scale, scale), values };
+    }
     const low = Math.log2(length);
     if (!v.point || !Number.isInteger(low) || from % length !== 0 || low > v.point.length) {
       return { scale: ONE, values: Vector.of(v.entries.subarray(4 * from, 4 * (from + length))) };
     }
     const high = v.point.length - low;
-    return { scale: eqAt(v.point.slice(0, high), from / length), values: known.at(v.point.slice(high)) };
+    return { scale: known.factor(v.point, high, from / length), values: known.part(v.point, high, v.point.length) };
   }
 
   private findTotal(): Ext {
-    if (this.pieces) return this.pieces.reduce<Ext>((sum, p) => add(sum, p.scale), ZERO);
+    if (this.pieces) return this.pieces.reduce<Ext>((sum, p) => add(sum, mul(p.scale, p.table.total)), ZERO);
     return this.point ? eqTotal(this.point, this.length) : total(this.entries);
   }
-}
-
-/** eq(point, ·) in the pieces of another vector; undefined where one of them is not within the table. */
-function cut(point: readonly Ext[], like: readonly EqPiece[], known: KnownTables): EqPiece[] | undefined {
-  const size = 2 ** point.length;
-  if (like.some(({ table }) => table.length > size)) return undefined;
-  return like.map(({ row, table: { length } }) => {
-    const high = Math.log2(size / length);
-    return { row, scale: eqAt(point.slice(0, high), row / length), table: known.at(point.slice(high)) };
-  });
-}
-
-function isAligned(a: readonly EqPiece[], b: readonly EqPiece[]): boolean {
-  return a.length === b.length && a.every((p, i) => p.row === b[i].row && p.table.length === b[i].table.length);
 }
 
 /** Σ_{i < length} eq(r, i), length <= 2^r.length: what is left of 1 in eqSum where the factors of a bit add up to it. */

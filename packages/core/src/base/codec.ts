@@ -1,6 +1,6 @@
 /**
- * The canonical binary encoding of artifacts. Every value has one encoding only: whoever decodes bytes from elsewhere
- * encodes the result again and compares (see decodeCanonical).
+ * The canonical binary encoding of artifacts: every value has one encoding only. The decoder takes numbers, strings and
+ * lists in no other; a format that leaves more of a choice encodes again what it decoded, and compares (decodeCanonical).
  *
  * Integers are little-endian base-128 varints, signed ones in zigzag order; strings and byte arrays are prefixed with
  * their length; lists with their count.
@@ -8,7 +8,7 @@
 import { InputError } from './errors.js';
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class Encoder {
   private buffer: Uint8Array;
@@ -119,7 +119,10 @@ export class Decoder {
       const byte = this.data[this.at++];
       x += (byte & 127) * factor;
       if (x > Number.MAX_SAFE_INTEGER) break;
-      if (byte < 128) return x;
+      if (byte < 128) {
+        if (byte === 0) throw this.broken('a number is written longer than it is');
+        return x;
+      }
       factor *= 128;
     }
     throw this.broken('a number is too large');
@@ -155,10 +158,20 @@ export class Decoder {
   }
 
   list<T>(decode: () => T): T[] {
+    return this.items(this.count(), decode);
+  }
+
+  /** Number of items of a list, no larger than that of the bytes left. */
+  count(): number {
     const n = this.uint();
     if (n > this.data.length - this.at) throw this.broken('a list is longer than the file');
+    return n;
+  }
+
+  /** The items of a list of which the count is read. */
+  items<T>(count: number, decode: () => T): T[] {
     const out: T[] = [];
-    for (let i = 0; i < n; i++) out.push(decode());
+    for (let i = 0; i < count; i++) out.push(decode());
     return out;
   }
 
@@ -180,6 +193,14 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+/** Decodes all of `data`. */
+export function decodeAll<T>(data: Uint8Array, what: string, decode: (d: Decoder) => T): T {
+  const d = new Decoder(data, what);
+  const value = decode(d);
+  d.end();
+  return value;
+}
+
 /** Decodes all of `data`, and makes sure that it is the one encoding of what it holds. */
 export function decodeCanonical<T>(
   data: Uint8Array,
@@ -187,11 +208,11 @@ export function decodeCanonical<T>(
   decode: (d: Decoder) => T,
   encode: (value: T, expected: number) => Uint8Array,
 ): T {
-  const d = new Decoder(data, what);
-  const value = decode(d);
-  d.end();
-  if (!sameBytes(encode(value, data.length), data)) throw d.broken('another encoding of the same content');
-  return value;
+  return decodeAll(data, what, (d) => {
+    const value = decode(d);
+    if (!sameBytes(encode(value, data.length), data)) throw d.broken('another encoding of the same content');
+    return value;
+  });
 }
 
 export const toHex = (data: Uint8Array): string =>

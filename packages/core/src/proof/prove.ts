@@ -155,7 +155,7 @@ export function sliceProver(
       next();
       return lookupFractions(kernels, relation, tree, values, counts, alpha, beta);
     },
-    functionalOf: (id, f) => evaluate(f, relation.values[id].dims, values.get(id)),
+    functionalOf: (id, f, tables) => evaluate(f, relation.values[id].dims, values.get(id), tables),
     contraction(ids) {
       next();
       return contractionProver(

@@ -79,7 +79,7 @@ function readPackage(d: Decoder): SlicePackage {
   const index = d.uint();
   const preset = PRESETS[d.choice(PRESET_NAMES)];
   const nodes = texts();
-  const relation = decodeRelation(d);
+  const relation = decodeRelation(d, true);
   validateRelation(relation);
   const constants = new Map(
     constantValues(relation).map((id) => [id, decodeNumbers(d, sizeOf(relation.values[id].dims))]),

@@ -13,12 +13,13 @@ import { type ContractionProver, type ContractValue, contractions } from '../arg
 import { EqTables } from '../argument/eq-tables.js';
 import { fromInteger, mulInteger } from '../argument/ext-vector.js';
 import { type Fraction, type FractionProver, fractionTree, plus } from '../argument/fractions.js';
-import { distinct, evaluate, type Functional, pullMap, restrictedTo, weightOf } from '../argument/functional.js';
+import { distinct, evaluate, type Functional, restrictedTo, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
 import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
+import { pullMap } from '../argument/pull-back.js';
 import type { Box } from '../base/dims.js';
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
@@ -80,7 +81,7 @@ export interface SliceProver {
   /** Of one tree; what was given out for the tree before is used no more. */
   fractions(tree: LookupTree, alpha: Ext, beta: Ext): FractionProver;
   /** ⟨f, value⟩ of a contraction. */
-  functionalOf(value: ValueId, f: Functional): Ext;
+  functionalOf(value: ValueId, f: Functional, tables: EqTables): Ext;
   contraction(values: readonly ValueId[], functionals: readonly Functional[]): ContractionProver;
   opening(): OpeningProver;
 }
@@ -241,7 +242,7 @@ function reduceClaims(
       products.length === 0
         ? []
         : channel.exts('contractions/values', products.length, () =>
-            products.map(({ value, f }) => (prover as SliceProver).functionalOf(value, f)),
+            products.map(({ value, f }) => (prover as SliceProver).functionalOf(value, f, tables)),
           );
     for (const value of sent) p.value = sub(p.value, value);
     if (p.terms.length > 0) done.push({ terms: p.terms, value: p.value });
@@ -315,6 +316,7 @@ function addTo(on: Functionals, id: ValueId, f: Functional): void {
 
 /** Whether the blocks are the same, their vectors by identity. */
 function hasVectorsOf(f: Functional, g: Functional): boolean {
+  if (f.blocks === g.blocks) return true;
   if (f.blocks.length !== g.blocks.length) return false;
   return f.blocks.every(({ axes, values }, k) => {
     const other = g.blocks[k];
@@ -353,7 +355,7 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
           addTo(p.on, t.src, { coef, blocks: g.blocks });
         }
       } else if (data) {
-        p.value = sub(p.value, evaluate(f, v.dims, data));
+        p.value = sub(p.value, evaluate(f, v.dims, data, tables));
       } else {
         p.terms.push(...committedTerms(place as Place, f, v.dims, tables));
       }

@@ -6,7 +6,7 @@
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
 import type { SliceStatement } from './statement.js';
-import { decodeKey, fingerprintOf, type VerifierKey } from './verifier-key.js';
+import { fingerprintOf, readKey, type VerifierKey } from './verifier-key.js';
 import {
   ACCEPTED,
   type PublicValues,
@@ -86,7 +86,7 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
   }
   let key: VerifierKey;
   try {
-    key = decodeKey(keyBytes, options.preset);
+    key = readKey(keyBytes, options.preset);
   } catch (error) {
     return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
   }

@@ -63,8 +63,12 @@ export function verifySlice(
     return ACCEPTED;
   } catch (error) {
     if (error instanceof Rejected) return rejected(error.code, error.path);
-    // Joined slices that no proof can hold: the key itself was checked when it was read.
-    if (error instanceof InputError) return rejected(error.code, 'statement/count');
+    // A slice that no proof can hold is the key's fault, joined slices are the statement's.
+    if (error instanceof InputError) {
+      return (statement.count ?? 1) > 1
+        ? rejected(error.code, 'statement/count')
+        : undecided(error.code, 'statement/index');
+    }
     // Nothing should come here; whatever does is not a proof that we accept.
     return undecided('internal', error instanceof Error ? error.message : 'verifier');
   }

@@ -12,15 +12,12 @@ import type {
 } from './relation.js';
 import { sizeOf } from './relation.js';
 
+export { identityMap } from './readings.js';
+
 /** An index read as it is. */
 export const axis = (index: number, step = 1, start = 0): AxisIndex => ({ start, terms: [{ index, step }] });
 /** A fixed position. */
 export const at = (start: number): AxisIndex => ({ start, terms: [] });
-
-/** Reads a tensor of the same dims as the output. */
-export function identityMap(rank: number): LinearMap {
-  return { kind: 'affine', sums: [], axes: Array.from({ length: rank }, (_, i) => axis(i)) };
-}
 
 /** Reads `dims` broadcast to `outDims` by the rule of ONNX and numpy (align right; size 1 repeats). */
 export function broadcastMap(dims: readonly number[], outDims: readonly number[]): LinearMap {

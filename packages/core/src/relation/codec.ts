@@ -1,5 +1,6 @@
 /** The encoding of a relation, as it enters fingerprints and slice packages. */
 import type { Decoder, Encoder } from '../base/codec.js';
+import { identityMap, wholeAxis } from './readings.js';
 import type { AxisIndex, Generator, LinearMap, LinearTerm, Lookup, Relation, Table, Value } from './relation.js';
 
 const VALUE_KINDS = ['input', 'constant', 'witness', 'linear', 'contract'] as const;
@@ -62,13 +63,29 @@ export function encodeRelation(e: Encoder, r: Relation, names: boolean): void {
   sizes(r.outputs);
 }
 
-/** Reads a relation; whether it makes sense is another question (validate.ts). */
-export function decodeRelation(d: Decoder): Relation {
+/**
+ * Reads a relation; whether it makes sense is another question (validate.ts).
+ * @param names whether the values have names
+ */
+export function decodeRelation(d: Decoder, names: boolean): Relation {
   const sizes = () => d.list(() => d.uint());
-  const axis = (): AxisIndex => ({ start: d.int(), terms: d.list(() => ({ index: d.uint(), step: d.int() })) });
+  // The readings that most terms have are one object each.
+  const axis = (): AxisIndex => {
+    const start = d.int();
+    const count = d.count();
+    if (count !== 1) return { start, terms: d.items(count, () => ({ index: d.uint(), step: d.int() })) };
+    const index = d.uint();
+    const step = d.int();
+    return (start === 0 && step === 1 && wholeAxis(index)) || { start, terms: [{ index, step }] };
+  };
   const map = (): LinearMap => {
     const kind = d.choice(MAP_KINDS);
-    if (kind === 'affine') return { kind, sums: sizes(), axes: d.list(axis) };
+    if (kind === 'affine') {
+      const sums = sizes();
+      const axes = d.list(axis);
+      const isIdentity = sums.length === 0 && axes.every((a, i) => a === wholeAxis(i));
+      return isIdentity ? identityMap(axes.length) : { kind, sums, axes };
+    }
     if (kind === 'gather') return { kind, axis: d.uint(), index: d.list(() => d.int()) };
     return { kind };
   };
@@ -84,13 +101,18 @@ export function decodeRelation(d: Decoder): Relation {
   const term = (): LinearTerm => ({ src: d.uint(), coef: d.int(), map: map() });
   const value = (): Value => {
     const kind = d.choice(VALUE_KINDS);
-    const common = { name: d.text(), dims: sizes(), lo: d.int(), hi: d.int() };
-    if (kind === 'witness') return { kind, ...common, gen: generator() };
-    if (kind === 'linear') return { kind, ...common, offset: d.int(), terms: d.list(term) };
+    const name = d.text();
+    if (!names && name !== '') throw d.broken('a value has a name');
+    const dims = sizes();
+    const lo = d.int();
+    const hi = d.int();
+    if (kind === 'witness') return { kind, name, dims, lo, hi, gen: generator() };
+    if (kind === 'linear') return { kind, name, dims, lo, hi, offset: d.int(), terms: d.list(term) };
     if (kind === 'contract') {
-      return { kind, ...common, a: d.uint(), b: d.uint(), sums: sizes(), axesA: d.list(axis), axesB: d.list(axis) };
+      const operands = { a: d.uint(), b: d.uint(), sums: sizes(), axesA: d.list(axis), axesB: d.list(axis) };
+      return { kind, name, dims, lo, hi, ...operands };
     }
-    return { kind, ...common };
+    return { kind, name, dims, lo, hi };
   };
   const table = (): Table => {
     const kind = d.choice(TABLE_KINDS);

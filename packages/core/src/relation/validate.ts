@@ -3,59 +3,65 @@
  * What it means is fixed by the fingerprint; that it can be worked on within bounds is checked here.
  */
 import { InputError } from '../base/errors.js';
-import type { AxisIndex, LinearMap, Relation, Value } from './relation.js';
+import { MAX_RANK } from './readings.js';
+import type { AxisIndex, LinearMap, Relation, Value, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
 /** Cells of one tensor, cells of all, values of a relation. */
 const MAX_CELLS = 2 ** 27;
 const MAX_TOTAL = 2 ** 30;
 const MAX_VALUES = 2 ** 17;
-const MAX_RANK = 16;
 /** p - 1: integers are told apart modulo p while they lie within (-p/2, p/2); intermediate sums may touch p. */
 const LIMIT = 2 ** 31 - 2;
 
-function check(condition: boolean, why: string): asserts condition {
-  if (!condition) {
-    throw new InputError('broken-relation', `the relation is malformed: ${why}`, 'compile the model again');
-  }
+/** @param why what is wrong otherwise, with `of`, the number of a value, where there is one */
+function check(condition: boolean, why: string, of?: ValueId): asserts condition {
+  if (condition) return;
+  const what = of === undefined ? why : `${why} of value ${of}`;
+  throw new InputError('broken-relation', `the relation is malformed: ${what}`, 'compile the model again');
 }
 
 /** @throws InputError `broken-relation` */
 export function validateRelation(r: Relation): void {
   check(r.values.length <= MAX_VALUES, 'too many values');
   let total = 0;
-  const seenInputs = new Set<number>();
   r.values.forEach((v, id) => {
     checkDims(v.dims);
     total += sizeOf(v.dims);
-    check(v.lo <= v.hi && v.lo >= -LIMIT && v.hi <= LIMIT, `interval of value ${id}`);
-    const earlier = (src: number) => check(src < id, `value ${id} reads a later one`);
+    check(v.lo <= v.hi && v.lo >= -LIMIT && v.hi <= LIMIT, 'interval', id);
     if (v.kind === 'linear') {
-      check(Math.abs(v.offset) <= LIMIT, `offset of value ${id}`);
+      check(Math.abs(v.offset) <= LIMIT, 'offset', id);
       for (const t of v.terms) {
-        earlier(t.src);
-        check(Math.abs(t.coef) <= LIMIT, `coefficient of value ${id}`);
+        check(t.src < id, 'order', id);
+        check(Math.abs(t.coef) <= LIMIT, 'coefficient', id);
         checkMap(t.map, v, r.values[t.src]);
         if (t.map.kind === 'affine') total += sizeOf(t.map.sums);
       }
     } else if (v.kind === 'contract') {
-      earlier(v.a);
-      earlier(v.b);
+      check(v.a < id && v.b < id, 'order', id);
       checkDims(v.sums);
-      checkAxes(v.axesA, [...v.dims, ...v.sums], r.values[v.a].dims);
-      checkAxes(v.axesB, [...v.dims, ...v.sums], r.values[v.b].dims);
+      const rank = v.dims.length + v.sums.length;
+      checkAxes(v.axesA, rank, r.values[v.a].dims.length);
+      checkAxes(v.axesB, rank, r.values[v.b].dims.length);
       total += sizeOf(v.sums);
     } else if (v.kind === 'witness') checkGenerator(r, v, id);
   });
   check(total <= MAX_TOTAL, 'too many cells');
   checkConstraints(r);
+  checkBoundary(r);
+}
+
+function checkBoundary(r: Relation): void {
+  const seen = new Set<ValueId>();
   for (const id of r.inputs) {
-    check(r.values[id]?.kind === 'input' && !seenInputs.has(id), 'inputs');
-    seenInputs.add(id);
+    check(r.values[id]?.kind === 'input' && !seen.has(id), 'inputs');
+    seen.add(id);
   }
-  check(seenInputs.size === r.values.filter((v) => v.kind === 'input').length, 'an input is not listed');
-  check(new Set(r.outputs).size === r.outputs.length, 'an output is listed twice');
-  for (const id of r.outputs) check(r.values[id]?.kind === 'witness', 'outputs');
+  for (const id of r.outputs) {
+    check(r.values[id]?.kind === 'witness' && !seen.has(id), 'outputs');
+    seen.add(id);
+  }
+  check(r.inputs.length === r.values.filter((v) => v.kind === 'input').length, 'an input is not listed');
 }
 
 function checkConstraints(r: Relation): void {
@@ -79,18 +85,25 @@ function checkConstraints(r: Relation): void {
 }
 
 function checkDims(dims: readonly number[]): void {
-  check(dims.length <= MAX_RANK && dims.every((d) => d >= 1), 'dimensions');
-  check(sizeOf(dims) <= MAX_CELLS, 'a tensor is too large');
+  check(dims.length <= MAX_RANK, 'dimensions');
+  let cells = 1;
+  for (const d of dims) {
+    check(d >= 1, 'dimensions');
+    cells *= d;
+  }
+  check(cells <= MAX_CELLS, 'a tensor is too large');
 }
 
-function checkAxes(axes: readonly AxisIndex[], sizes: readonly number[], src: readonly number[]): void {
-  check(axes.length === src.length, 'rank of a reading');
-  for (const a of axes) {
-    check(Math.abs(a.start) <= MAX_CELLS, 'start of a reading');
-    check(a.terms.length <= sizes.length, 'indices of a reading');
-    const once = a.terms.every((t, i) => a.terms.findIndex((u) => u.index === t.index) === i);
-    check(once, 'an index twice in a reading');
-    for (const t of a.terms) check(t.index < sizes.length && Math.abs(t.step) <= MAX_CELLS, 'index of a reading');
+/** @param indices how many there are: the output's axes and the sums */
+function checkAxes(axes: readonly AxisIndex[], indices: number, srcRank: number): void {
+  check(axes.length === srcRank, 'rank of a reading');
+  for (const { start, terms } of axes) {
+    check(Math.abs(start) <= MAX_CELLS, 'start of a reading');
+    check(terms.length <= indices, 'indices of a reading');
+    terms.forEach(({ index, step }, i) => {
+      check(index < indices && Math.abs(step) <= MAX_CELLS, 'index of a reading');
+      for (let k = 0; k < i; k++) check(terms[k].index !== index, 'an index twice in a reading');
+    });
   }
 }
 
@@ -101,7 +114,7 @@ function checkMap(map: LinearMap, v: Value, src: Value): void {
   }
   if (map.kind === 'affine') {
     checkDims(map.sums);
-    checkAxes(map.axes, [...v.dims, ...map.sums], src.dims);
+    checkAxes(map.axes, v.dims.length + map.sums.length, src.dims.length);
     return;
   }
   check(map.axis < src.dims.length && src.dims.length === v.dims.length, 'axis of a gather');
@@ -117,9 +130,9 @@ function checkGenerator(r: Relation, v: Extract<Value, { kind: 'witness' }>, id:
   const { gen } = v;
   const sources = gen.kind === 'divide' ? [gen.num, gen.den] : [gen.src];
   for (const s of sources) {
-    check(s < id && sizeOf(r.values[s].dims) === sizeOf(v.dims), `source of value ${id}`);
+    check(s < id && sizeOf(r.values[s].dims) === sizeOf(v.dims), 'source', id);
   }
-  if (gen.kind === 'quotient') check(gen.shift >= 1 && gen.shift <= 30, `shift of value ${id}`);
-  if (gen.kind === 'limb') check(gen.shift <= 30 && gen.bits <= 30, `limb ${id}`);
-  if (gen.kind === 'table') check(r.tables[gen.table]?.kind === 'function', `table of value ${id}`);
+  if (gen.kind === 'quotient') check(gen.shift >= 1 && gen.shift <= 30, 'shift', id);
+  if (gen.kind === 'limb') check(gen.shift <= 30 && gen.bits <= 30, 'limb', id);
+  if (gen.kind === 'table') check(r.tables[gen.table]?.kind === 'function', 'table', id);
 }
