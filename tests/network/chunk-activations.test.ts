@@ -1,5 +1,5 @@
 /** What a gateway cuts a program into, and what it tells of the values between the chunks. */
-import type { BoundaryValues } from '@dsperse/core/prove';
+import { Arrays, type BoundaryValues } from '@dsperse/core/prove';
 import { decodeKey, unitBoundary } from '@dsperse/core/verify';
 import { type BundledTensor, decodeBundle, digestOfBytes, type ProgramDocument } from '@dsperse/network/messages';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,6 +37,8 @@ describe('chunks', () => {
 
 describe('activations', () => {
   const ZERO = '0'.repeat(64);
+  /** Of all runs: what one leaves there the next must not see. */
+  const arrays = new Arrays(2 ** 20);
   async function run(chunks: readonly (readonly number[])[], given?: ReadonlyMap<string, Int32Array>) {
     const key = decodeKey(program.key);
     const bundles: Map<string, BundledTensor>[] = [];
@@ -49,7 +51,7 @@ describe('activations', () => {
       outputs: program.outputs,
       chunks: chunks.map((slices) => ({ slices, ...unitBoundary(key, slices[0], slices.length) })),
     };
-    const found = await runActivations(job, program.kernels, async (index) => program.slices[index], {
+    const found = await runActivations(job, program.kernels, arrays, async (index) => program.slices[index], {
       chunk: async (_, bundle) => {
         bundles.push(new Map(decodeBundle(bundle)));
       },

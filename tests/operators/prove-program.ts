@@ -4,6 +4,7 @@ import type { Tensor } from '../../packages/core/src/graph/index.js';
 import type { Kernels } from '../../packages/core/src/kernels/index.js';
 import { type CompiledProgram, quantizeInputs } from '../../packages/core/src/program/index.js';
 import {
+  Arrays,
   commitProgram,
   decodeSlicePackage,
   executeSlice,
@@ -39,6 +40,9 @@ export interface ProvenRun {
   readonly values: ReadonlyMap<string, Int32Array>;
 }
 
+/** Numbers of the inferences before stand in it. */
+const used = new Arrays(2 ** 24);
+
 /**
  * A run of the program with every slice proven.
  * @param options.joined numbers of slices that are proven together, in order; one by one where nothing is said
@@ -60,7 +64,10 @@ export function proveProgram(
   for (const count of options.joined ?? decoded.map(() => 1)) {
     const unit = joinPackages(verifierKey, decoded.slice(index, index + count));
     const execution = executeSlice(unit, values, kernels);
-    expect(inferSlice(unit, values, kernels), 'inference that forgets').toEqual(execution.outputs);
+    expect(inferSlice(unit, values, kernels, used), 'inference that forgets').toEqual(execution.outputs);
+    const again = executeSlice(unit, values, kernels, used);
+    expect(again.outputs, 'inference in memory that was used before').toEqual(execution.outputs);
+    again.values.release();
     for (const [name, data] of execution.outputs) values.set(name, data);
     const boundary = new Map(
       [...unit.inputs, ...unit.outputs].map((name) => [name, { values: values.get(name) as Int32Array, salt }]),

@@ -4,6 +4,7 @@
  */
 import { sizeOf, stridesOf } from '../base/dims.js';
 import type { Kernels } from '../kernels/kernels.js';
+import { Arrays } from '../relation/arrays.js';
 import {
   type Contract,
   type ContractValue,
@@ -19,15 +20,15 @@ const BLOCK_CELLS = 2 ** 22;
 
 /** The same numbers as {@link contractInto}, modulo 2^32. */
 export function contractOn(kernels: Kernels): Contract {
-  return (out, v, a, dimsA, b, dimsB) => {
+  return (out, v, a, dimsA, b, dimsB, arrays = new Arrays(0)) => {
     const plan = planOf(v);
     if (!plan) {
-      contractInto(out, v, a, dimsA, b, dimsB);
+      contractInto(out, v, a, dimsA, b, dimsB, arrays);
       return;
     }
     const { sizes, m, n, k, toRow, toColumn, toBatch } = plan;
-    const left = flatten(a, dimsA, v.axesA, sizes);
-    const right = flatten(b, dimsB, v.axesB, sizes);
+    const left = flatten(a, dimsA, v.axesA, sizes, arrays);
+    const right = flatten(b, dimsB, v.axesB, sizes, arrays);
     const [aSum, aColumn, aBatch] = plan.offsetsOfA(left.reading);
     const [bSum, bRow, bBatch] = plan.offsetsOfB(right.reading);
     const block = Math.max(1, Math.min(n, Math.floor(BLOCK_CELLS / k)));
@@ -47,6 +48,8 @@ export function contractOn(kernels: Kernels): Contract {
       }
     }
     kernels.release(mark);
+    if (left.data !== a) arrays.give(left.data);
+    if (right.data !== b) arrays.give(right.data);
   };
 }
 

@@ -3,6 +3,7 @@
 export type { ConstantsStore, StoredPart } from '../argument/constants-store.js';
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
+export { Arrays } from '../relation/arrays.js';
 export { type CommitOptions, commitProgram, type ProgramArtifacts } from './commit-program.js';
 export { groupMemory, groupSlices, type SliceGroup } from './group-slices.js';
 export { packageFault } from './package-fault.js';

@@ -8,7 +8,8 @@ import { sizeOf } from '../base/dims.js';
 import { InputError, ProvingError } from '../base/errors.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { BoundaryTensor } from '../program/compiled.js';
-import { execute } from '../relation/execute.js';
+import type { Arrays } from '../relation/arrays.js';
+import { type ExecutedValues, execute } from '../relation/execute.js';
 import { contractOn } from './contract-by-matmul.js';
 import { type ProofUnit, packageUnit, unitShape } from './proof-unit.js';
 import {
@@ -18,14 +19,13 @@ import {
   type PhaseListener,
   type PreparedUnit,
   proveSlice,
-  type Values,
 } from './prove.js';
 import type { SlicePackage } from './slice-package.js';
 import { encodeStatement, MAX_PROVER, type SliceStatement } from './statement.js';
 import type { SliceProof } from './verify-run.js';
 
 export interface SliceExecution {
-  readonly values: Values;
+  readonly values: ExecutedValues;
   /** Integers of the boundary tensors that the slice makes, by name. */
   readonly outputs: ReadonlyMap<string, Int32Array>;
 }
@@ -37,19 +37,22 @@ export type ExecutableSlice = Pick<ProofUnit, 'index' | 'relation' | 'constants'
  * Integer inference of one slice.
  * @param inputs integers of its boundary inputs, by name
  * @param kernels speed it up; the numbers are the same without
+ * @param arrays where memory is taken of
  * @throws InputError `missing-tensor`, `bad-boundary`; ProvingError `out-of-range` where the program was not made for them
  */
 export const executeSlice = (
   slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels?: Kernels,
-): SliceExecution => run(slice, inputs, kernels, false);
+  arrays?: Arrays,
+): SliceExecution => run(slice, inputs, kernels, false, arrays);
 
 function run(
   slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels: Kernels | undefined,
   outputsOnly: boolean,
+  arrays: Arrays | undefined,
 ): SliceExecution {
   const given = slice.inputs.map((name) => {
     const data = inputs.get(name);
@@ -71,7 +74,7 @@ function run(
     return data;
   });
   const wanted = outputsOnly ? slice.relation.outputs : undefined;
-  const values = execute(slice.relation, slice.constants, given, kernels && contractOn(kernels), wanted);
+  const values = execute(slice.relation, slice.constants, given, kernels && contractOn(kernels), wanted, arrays);
   const outputs = new Map(slice.outputs.map((name, i) => [name, values.get(slice.relation.outputs[i])]));
   return { values, outputs };
 }
@@ -81,7 +84,8 @@ export const inferSlice = (
   slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,
   kernels?: Kernels,
-): ReadonlyMap<string, Int32Array> => run(slice, inputs, kernels, true).outputs;
+  arrays?: Arrays,
+): ReadonlyMap<string, Int32Array> => run(slice, inputs, kernels, true, arrays).outputs;
 
 /** The salt of a boundary tensor's commitment: BLAKE3 of the run's secret (32 random bytes) and the tensor's name. */
 export function deriveSalt(secret: Uint8Array, tensor: string): Uint8Array {
@@ -167,6 +171,8 @@ export interface ProveContext {
   readonly prepared?: PreparedUnit;
   /** For what is not prepared yet. */
   readonly store?: ConstantsStore;
+  /** Where the numbers of the inference stand; they are given back with the proof. */
+  readonly arrays?: Arrays;
   readonly onPhase?: PhaseListener;
 }
 
@@ -209,7 +215,7 @@ export function proveUnit(
   const known = [...boundary].flatMap(([name, b]): [string, Int32Array][] => (b.values ? [[name, b.values]] : []));
   const { onPhase } = context;
   onPhase?.('execute');
-  const execution = context.execution ?? executeSlice(unit, new Map(known), kernels);
+  const execution = context.execution ?? executeSlice(unit, new Map(known), kernels, context.arrays);
   const mark = kernels.mark();
   onPhase?.('commit');
   try {
@@ -246,6 +252,7 @@ export function proveUnit(
     onPhase?.('other');
     return { statement, proof };
   } finally {
+    if (!context.execution) execution.values.release();
     kernels.release(mark);
   }
 }

@@ -1,10 +1,11 @@
 /** Contractions and readings in integers, modulo 2^32: exact, as the results fit 32 bits. */
+import { Arrays } from './arrays.js';
 import type { AxisIndex, Value } from './relation.js';
 import { sizeOf } from './relation.js';
 
 export type ContractValue = Extract<Value, { kind: 'contract' }>;
 
-/** Computes a contraction into `out`, which is zero. */
+/** Computes a contraction into `out`, which is zero; what it needs meanwhile it takes of `arrays`. */
 export type Contract = (
   out: Int32Array,
   v: ContractValue,
@@ -12,6 +13,7 @@ export type Contract = (
   dimsA: readonly number[],
   b: Int32Array,
   dimsB: readonly number[],
+  arrays?: Arrays,
 ) => void;
 
 /** Flat offset of a reading as start + Σ step·index, where no index can leave the tensor. */
@@ -31,10 +33,11 @@ export function contractInto(
   dimsA: readonly number[],
   b: Int32Array,
   dimsB: readonly number[],
+  arrays = new Arrays(0),
 ): void {
   const sizes = [...v.dims, ...v.sums];
-  const left = flatten(a, dimsA, v.axesA, sizes);
-  const right = flatten(b, dimsB, v.axesB, sizes);
+  const left = flatten(a, dimsA, v.axesA, sizes, arrays);
+  const right = flatten(b, dimsB, v.axesB, sizes, arrays);
   // The innermost loop is the last output index; sums run outside it, so that both are read in order.
   const rank = v.dims.length;
   const inner = rank > 0 ? v.dims[rank - 1] : 1;
@@ -75,6 +78,8 @@ export function contractInto(
       }
     }
   }
+  if (x !== a) arrays.give(x);
+  if (y !== b) arrays.give(y);
 }
 
 /** out[i] += coef·Σ_k src[axes(i, k)], k over `sums`, modulo 2^32. */
@@ -86,9 +91,10 @@ export function addReading(
   src: Int32Array,
   srcDims: readonly number[],
   axes: readonly AxisIndex[],
+  arrays: Arrays,
 ): void {
   const sizes = [...outDims, ...sums];
-  const { data, reading } = flatten(src, srcDims, axes, sizes);
+  const { data, reading } = flatten(src, srcDims, axes, sizes, arrays);
   const rank = outDims.length;
   const inner = rank > 0 ? outDims[rank - 1] : 1;
   const step = rank > 0 ? reading.steps[rank - 1] : 0;
@@ -113,14 +119,16 @@ export function addReading(
       }
     }
   }
+  if (data !== src) arrays.give(data);
 }
 
-/** Makes every reading of the tensor a flat one, padding with zeros where it reads outside. */
+/** Makes every reading of the tensor a flat one, padding with zeros where it reads outside: in another array of `arrays`. */
 export function flatten(
   data: Int32Array,
   dims: readonly number[],
   axes: readonly AxisIndex[],
   sizes: readonly number[],
+  arrays: Arrays,
 ): { data: Int32Array; reading: FlatReading } {
   const lows: number[] = [];
   const padded: number[] = [];
@@ -140,7 +148,7 @@ export function flatten(
   const strides = padded.map((_, k) => sizeOf(padded.slice(k + 1)));
   let source = data;
   if (outside) {
-    source = new Int32Array(sizeOf(padded));
+    source = arrays.zeros(sizeOf(padded));
     const run = dims.length > 0 ? dims[dims.length - 1] : 1;
     const rows = data.length / run;
     const counter = dims.slice(0, -1).map(() => 0);

@@ -3,6 +3,7 @@
  * rooms only decide which relation to build.
  */
 import { InvariantError, ProvingError } from '../base/errors.js';
+import { Arrays } from './arrays.js';
 import { addReading, type Contract, contractInto } from './execute-contract.js';
 import { isSame, lastReaders } from './last-readers.js';
 import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
@@ -11,25 +12,8 @@ import { sizeOf } from './relation.js';
 export interface ExecutedValues {
   /** The numbers of a value, row-major. */
   get(id: ValueId): Int32Array;
-}
-
-/** Arrays of zeros, where arrays that nobody reads any more are used again. */
-class Arrays {
-  private readonly free = new Map<number, Int32Array[]>();
-
-  /** @param reuses whether arrays that are given back are used again */
-  constructor(private readonly reuses: boolean) {}
-
-  take(size: number): Int32Array {
-    return this.free.get(size)?.pop()?.fill(0) ?? new Int32Array(size);
-  }
-
-  give(array: Int32Array): void {
-    if (!this.reuses) return;
-    const same = this.free.get(array.length);
-    if (same) same.push(array);
-    else this.free.set(array.length, [array]);
-  }
+  /** No number is read any more, but for those of constants and inputs: the arrays are free for another execution. */
+  release(): void;
 }
 
 /**
@@ -37,6 +21,7 @@ class Arrays {
  * @param inputs numbers of relation.inputs, in order
  * @param contract how contractions are computed; all ways give the same numbers
  * @param wanted what is asked for afterwards; memory of the rest is used again after its last reader. All where not given
+ * @param arrays where memory is taken of
  * @throws ProvingError('out-of-range') where a value leaves its declared interval
  */
 export function execute(
@@ -45,10 +30,19 @@ export function execute(
   inputs: readonly Int32Array[],
   contract: Contract = contractInto,
   wanted?: readonly ValueId[],
+  arrays = new Arrays(wanted ? Number.POSITIVE_INFINITY : 0),
 ): ExecutedValues {
   const values: Int32Array[] = [];
   const get = (id: ValueId): Int32Array => values[id];
-  const arrays = new Arrays(wanted !== undefined);
+  /** What was taken and not given back, each once. */
+  const taken = new Set<Int32Array>();
+  const held = (array: Int32Array): Int32Array => {
+    taken.add(array);
+    return array;
+  };
+  const giveBack = (array: Int32Array): void => {
+    if (taken.delete(array)) arrays.give(array);
+  };
   const last = wanted && lastReaders(relation, wanted);
   relation.values.forEach((v, id) => {
     const size = sizeOf(v.dims);
@@ -60,31 +54,36 @@ export function execute(
         values[id] = constants.get(id) as Int32Array;
         break;
       case 'witness':
-        values[id] = generate(relation, v.gen, v.name, get, arrays);
+        values[id] = v.gen.kind === 'copy' ? get(v.gen.src) : held(generate(relation, v.gen, v.name, get, arrays));
         break;
       case 'linear': {
         if (isSame(v)) {
           values[id] = get(v.terms[0].src);
           break;
         }
-        const sum = arrays.take(size);
+        const sum = held(arrays.zeros(size));
         if (v.offset !== 0) sum.fill(v.offset);
-        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef);
+        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef, arrays);
         values[id] = sum;
         break;
       }
       case 'contract': {
-        const out = arrays.take(size);
-        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims);
+        const out = held(arrays.zeros(size));
+        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims, arrays);
         values[id] = out;
         break;
       }
     }
     if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
     checkRange(values[id], v.lo, v.hi, v.name);
-    for (const done of last?.get(id) ?? []) arrays.give(values[done]);
+    for (const done of last?.get(id) ?? []) giveBack(values[done]);
   });
-  return { get };
+  return {
+    get,
+    release() {
+      for (const array of taken) giveBack(array);
+    },
+  };
 }
 
 function checkRange(data: Int32Array, lo: number, hi: number, name: string): void {
@@ -112,7 +111,7 @@ function checkRange(data: Int32Array, lo: number, hi: number, name: string): voi
 
 function generate(
   relation: Relation,
-  gen: Generator,
+  gen: Exclude<Generator, { kind: 'copy' }>,
   name: string,
   get: (id: ValueId) => Int32Array,
   arrays: Arrays,
@@ -123,8 +122,6 @@ function generate(
     return out;
   };
   switch (gen.kind) {
-    case 'copy':
-      return get(gen.src);
     case 'quotient': {
       // Without z + 2^(shift-1), which may not fit 32 bits: rounded up where the highest bit that goes is set.
       const { shift } = gen;
@@ -174,6 +171,7 @@ function addMapped(
   srcDims: readonly number[],
   map: LinearMap,
   coef: number,
+  arrays: Arrays,
 ): void {
   if (map.kind === 'reshape' || (map.kind === 'affine' && isIdentity(map, outDims, srcDims))) {
     for (let i = 0; i < out.length; i++) out[i] += Math.imul(coef, src[i]);
@@ -191,7 +189,7 @@ function addMapped(
     }
     return;
   }
-  addReading(out, outDims, map.sums, coef, src, srcDims, map.axes);
+  addReading(out, outDims, map.sums, coef, src, srcDims, map.axes, arrays);
 }
 
 function isIdentity(

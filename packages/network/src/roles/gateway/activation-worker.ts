@@ -1,7 +1,7 @@
 /** The thread that runs inference, so that the gateway answers meanwhile. Packages are kept for the next order. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createKernels } from '@dsperse/core/kernels';
-import { decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
+import { Arrays, decodeSlicePackage, type SlicePackage } from '@dsperse/core/prove';
 import { type BlobLocation, openBlobs } from '../../store/index.js';
 import type { CheckRequest, WorkerAnswer, WorkerRequest } from './activation-pool.js';
 import { packagesFault } from './check-packages.js';
@@ -20,6 +20,7 @@ const port = parentPort;
 if (!port) throw new Error('this file is a worker');
 const blobs = await openBlobs(location);
 const kernels = await createKernels({ threads });
+const arrays = new Arrays(2 ** 26);
 
 /** Least recently used first. */
 const cache = new Map<string, { slice: SlicePackage; bytes: number }>();
@@ -52,7 +53,7 @@ const tell = (answer: WorkerAnswer, transfer: Uint8Array[] = []) =>
 
 async function run({ id, job, packages }: WorkerRequest): Promise<void> {
   try {
-    const result = await runActivations(job, kernels, (index) => slicePackage(packages[index]), {
+    const result = await runActivations(job, kernels, arrays, (index) => slicePackage(packages[index]), {
       async chunk(index, bundle) {
         tell({ id, kind: 'chunk', index, bundle }, [bundle]);
       },

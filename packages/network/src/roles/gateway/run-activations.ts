@@ -5,6 +5,7 @@
  */
 import type { Kernels } from '@dsperse/core/kernels';
 import {
+  type Arrays,
   boundaryCommitments,
   deriveSalt,
   fromHex,
@@ -45,10 +46,14 @@ export interface Activations {
   readonly values: Uint8Array;
 }
 
-/** @throws ProvingError `out-of-range`, InputError where the given activations do not fit */
+/**
+ * @param arrays memory that one order's inference takes after the other's
+ * @throws ProvingError `out-of-range`, InputError where the given activations do not fit
+ */
 export async function runActivations(
   job: ActivationJob,
   kernels: Kernels,
+  arrays: Arrays,
   slice: (index: number) => Promise<SlicePackage>,
   listener: ActivationListener,
 ): Promise<Activations> {
@@ -65,7 +70,7 @@ export async function runActivations(
     // are computed as the prover does it, from what the chunk reads.
     const isPublic = chunk.outputs.some((name) => job.outputs.includes(name));
     for (const s of slices) {
-      const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : inferSlice(s, values, kernels);
+      const outputs = job.given && !isPublic ? givenOutputs(s, job.given) : inferSlice(s, values, kernels, arrays);
       for (const [name, integers] of outputs) values.set(name, integers);
     }
   }

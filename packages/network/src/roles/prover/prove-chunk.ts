@@ -1,6 +1,7 @@
 /** One proof of all slices of a chunk, with what earlier chunks left prepared. */
 import type { Kernels } from '@dsperse/core/kernels';
 import {
+  Arrays,
   type ConstantsStore,
   fromHex,
   InputError,
@@ -75,6 +76,9 @@ export function chunkErrorOf(error: unknown): ChunkError {
   return new ChunkError(code, message, { cause: error });
 }
 
+/** Bytes of a chunk's numbers that are kept for the next one. */
+const NUMBER_BYTES = 2 ** 27;
+
 interface Prepared {
   readonly unit: ProofUnit;
   readonly constants: PreparedUnit;
@@ -85,6 +89,8 @@ interface Prepared {
  * while nothing else is there, and when memory runs out all are let go at once.
  */
 export class PreparedChunks {
+  /** Numbers of one inference after the other. */
+  readonly arrays = new Arrays(NUMBER_BYTES);
   readonly #base: number;
   readonly #prepared = new Map<string, Prepared>();
 
@@ -147,7 +153,12 @@ export async function proveChunk(
   const attempt = () => {
     const name = job.slices.map((s) => s.digest).join();
     const { unit, constants } = prepared.get(name, () => joined(job, packages));
-    return proveUnit(kernels, unit, boundary, { nonce, prover: job.prover, prepared: constants });
+    return proveUnit(kernels, unit, boundary, {
+      nonce,
+      prover: job.prover,
+      prepared: constants,
+      arrays: prepared.arrays,
+    });
   };
   try {
     return attempt();
