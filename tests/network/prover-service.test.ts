@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { encodeSlicePackage } from '@dsperse/core/prove';
 import type { Ledger } from '@dsperse/network/chain';
 import {
+  type Appeal,
+  appealSchema,
   type Delivery,
   digestOfBytes,
   encodeBundle,
@@ -19,7 +21,8 @@ import { seal } from '@dsperse/network/transport';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ProveChunk } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { createProver, type ProverSettings } from '../../packages/network/src/roles/prover/prover.js';
-import { checkCase } from '../../packages/network/src/roles/validator/check-case.js';
+import { checkAppeal } from '../../packages/network/src/roles/validator/check-appeal.js';
+import { checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
 import { vanishing } from './dishonest-provers.js';
 import { type Asked, FakeGateway, identity, jsonOf, metrics, refusal, until } from './fake-gateway.js';
 import {
@@ -335,6 +338,40 @@ it('goes on with its own gateway where no other one has the lock', async () => {
   expect(deliveries).toEqual([]);
   isAway = false;
   await until(() => deliveries.length === 1, 'the delivery', 20_000);
+});
+
+it('shows validators its proof by way of another gateway, where its own refuses or never acknowledges it', async () => {
+  const appeals: Appeal[] = [];
+  const elsewhere = new FakeGateway();
+  elsewhere.handler = (asked) => {
+    if (asked.path === '/v1/work') return { json: { offers: [], locks: [] } };
+    if (asked.path === '/v1/appeals') appeals.push(jsonOf(asked) as Appeal);
+    if (asked.path === '/v1/appeals') return { json: {} };
+    return asked.path.endsWith('/receipt') ? refusal(404, 'unknown-order') : answer(asked);
+  };
+  // Once it says no, once it is silent.
+  for (const said of [refusal(409, 'lock-ended'), refusal(503, 'away')]) {
+    fake.handler = (asked) => (asked.path.endsWith('/receipt') ? said : answer(asked));
+    offers = [offer({ deadline: Math.ceil(Date.now() / 1000) + 4, attempt: appeals.length })];
+    const service = await start(undefined, {}, [elsewhere]);
+    const before = appeals.length;
+    await until(() => appeals.length > before, 'the appeal', 20_000);
+    await service.stop();
+    services = [];
+    locks = [];
+    const { lock, delivery, order: signed } = appeals[before];
+    const { proof } = delivery.proof;
+    const of = { order: order.id, chunk: 0, attempt: Number(lock.message.attempt) };
+    const outcome = checkAppeal({
+      appeal: appealSchema.parse({ lock, delivery, order: signed }),
+      ...{ ...of, network, values: order.values, key: openCaseKey(program.key, 'tiny') },
+      proof: uploads.get(proof),
+      onChain: { state: 'reserved', reserved: 1n, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
+      maxProofBytes: 1 << 20,
+    });
+    expect(outcome).toEqual({ accepted: true });
+  }
+  expect(deliveries).toEqual([]);
 });
 
 it('uploads again what did not arrive', async () => {

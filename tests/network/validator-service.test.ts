@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { SliceProof } from '@dsperse/core/verify';
 import type { Ledger } from '@dsperse/network/chain';
 import {
+  type Appeal,
   commitmentOf,
   type Duty,
   digestOfBytes,
@@ -24,6 +25,7 @@ import { type Hex, zeroHash } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { settlementParameters } from '../../packages/network/src/chain/network-parameters.js';
 import { type EpochDocument, epochDocumentSchema } from '../../packages/network/src/roles/peer/epoch-document.js';
+import { checkAppeal } from '../../packages/network/src/roles/validator/check-appeal.js';
 import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
 import { createValidator } from '../../packages/network/src/roles/validator/validator.js';
 import { wrongProof } from './dishonest-provers.js';
@@ -31,6 +33,7 @@ import { type Asked, FakeGateway, identity, jsonOf, metrics, until } from './fak
 import {
   accountOf,
   caseOf,
+  deliveryOf,
   gateway,
   jobOf,
   lockOf,
@@ -212,6 +215,8 @@ async function start(): Promise<Service> {
       outcome: await checkCase({ ...rest, key: keyBytes && openCaseKey(keyBytes, 'tiny') }),
       seconds: 0.1,
     }),
+    verifyAppeal: async ({ keyBytes, ...rest }) =>
+      checkAppeal({ ...rest, key: keyBytes && openCaseKey(keyBytes, 'tiny') }),
   });
   services.push(service);
   await service.start();
@@ -577,6 +582,75 @@ describe('epochs', () => {
     signatures = [];
     // What was before this validator ran it cannot say.
     await propose(await missed(now - 5, now + 1));
+    await until(() => signatures.length === 1, 'the signature');
+  });
+
+  /** Of a lock of the second chunk that its gateway says was missed. */
+  async function missedTrace(change: Partial<AttemptTrace> = {}): Promise<EpochTrace> {
+    const trace = await traceOf(verdicts[0], commits[0]);
+    const [only] = trace.orders;
+    const [first, second] = only.chunks;
+    const now = nowSeconds();
+    const attempt = { lock: appeal.lock, lockedAt: now - 5, commits: [], verdicts: [], ...change };
+    const chunks = [first, { ...second, attempts: [attempt] }];
+    return { ...trace, closedAt: now, orders: [{ ...only, endedAt: now, chunks }] };
+  }
+  let appeal: Appeal;
+  let shown: Uint8Array;
+  /** Shown by its prover, as a gateway passes it on. */
+  async function appealed(change: { deadline?: number; proven?: SliceProof } = {}) {
+    const { deadline = nowSeconds() + 2, proven: other } = change;
+    const second = other ?? (await proveJob(program, jobOf(program, order, 1)));
+    shown = second.proof;
+    appeal = {
+      order: request.document.order,
+      lock: await signMessage(prover, network, 'Lock', lockOf(order, 1, { deadline })),
+      delivery: await deliveryOf(order, 1, second),
+    };
+    fake.handler = (asked) => {
+      if (asked.path === `/v1/appeals/${order.id}/1/0`) return { json: appeal };
+      if (asked.path === `/v1/blobs/${digestOfBytes(shown)}`) return { bytes: shown };
+      return asked.path === `/v1/chunks/${order.id}/1/0/values`
+        ? answer({ ...asked, path: `/v1/chunks/${order.id}/0/0/values` })
+        : answer(asked);
+    };
+    await judged();
+    duties = [{ kind: 'appeal', order: order.id, chunk: 1, attempt: 0 }];
+    await until(() => logged.some(({ msg }) => msg === 'a prover showed a proof of a lock'), 'the look at the appeal');
+    await until(() => nowSeconds() > deadline, 'the deadline');
+  }
+
+  it('are not signed where a lock is called missed whose prover showed a proof in time, and are where it is excused', async () => {
+    await appealed();
+    await propose(await missedTrace());
+    await refused('appealed', `the lock of ${order.id}/1/0 was not missed`);
+    expect(refusals).toEqual([
+      { code: 'appealed', orders: [order.id], appealed: [{ order: order.id, chunk: 1, attempt: 0 }] },
+    ]);
+    // The same after a restart, from the journal.
+    await crash(services[0]);
+    [logged, refusals] = [[], []];
+    fake.asked.length = 0;
+    await start();
+    await refused('appealed');
+    logged = [];
+    // The gateway answered all the time, and does not have to have been away.
+    await propose(await missedTrace({ excused: true, lockedAt: nowSeconds() - 1 }));
+    await until(() => signatures.length === 1, 'the signature');
+  });
+
+  it('are signed with a missed lock where the proof that was shown is wrong', async () => {
+    const right = await proveJob(program, jobOf(program, order, 1));
+    const wrong = { ...right, proof: right.proof.map((byte, k) => (k === 50 ? byte ^ 1 : byte)) };
+    await appealed({ proven: wrong });
+    expect(logged.find(({ msg }) => msg === 'a prover showed a proof of a lock')).toHaveProperty('why');
+    await propose(await missedTrace());
+    await until(() => signatures.length === 1, 'the signature');
+  });
+
+  it('are signed with a missed lock where the proof was shown too late', async () => {
+    await appealed({ deadline: nowSeconds() - 1 });
+    await propose(await missedTrace());
     await until(() => signatures.length === 1, 'the signature');
   });
 

@@ -110,6 +110,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/gateway/gateway.ts', 'MAX_INFERENCE_THREADS'),
       ...network('messages/hash-typed-data.ts', 'MOST_SEPARATORS'),
       ...network('roles/gateway/adopt-epoch.ts', 'WANTED'),
+      ...network('roles/gateway/appeals.ts', 'PER_PROVER', 'LISTED'),
       ...network('roles/validator/contacts.ts', 'STRETCHES'),
       ...network('roles/validator/signed-epochs.ts', 'MOST'),
       ...sdk('order-result.ts', '[MAX_EARLY, MAX_EARLY_BYTES]'),
@@ -168,6 +169,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     reason: 'how long a node keeps what it no longer needs for any settlement, on its own disk',
     constants: [
+      ...network('roles/gateway/appeals.ts', 'APPEALS_MS'),
       ...network('roles/gateway/sweep.ts', 'UPLOAD_MS', 'OPERATORS_MS', 'EPOCHS_MS', 'LATE_MS'),
       ...network('roles/prover/prover-journal.ts', 'KEEP_MS'),
       ...network('roles/validator/validator-journal.ts', 'KEEP_MS'),

@@ -235,6 +235,8 @@ export const dutySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('epoch'), epoch: count }),
   /** Settled here: weights are to be revealed that were committed to in it, and committed to for the next. */
   z.strictObject({ kind: z.literal('weights'), epoch: count }),
+  /** Of a prover whose proof no gateway of the order acknowledges. */
+  z.strictObject({ kind: z.literal('appeal'), ...chunkKey }),
   /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
   z.strictObject({ kind: z.literal('document'), epoch: count }),
 ]);
@@ -252,6 +254,14 @@ export const caseSchema = z.strictObject({
   delivery: deliverySchema,
 });
 export type CaseDocument = z.infer<typeof caseSchema>;
+
+/** What a prover shows of its work, where no gateway of the order acknowledges it. */
+export const appealSchema = z.strictObject({
+  order: signedSchema('Order'),
+  lock: signedSchema('Lock'),
+  delivery: deliverySchema,
+});
+export type Appeal = z.infer<typeof appealSchema>;
 
 export const commitsSchema = z.strictObject({ commits: z.array(signedSchema('VerdictCommit')).min(1).max(256) });
 /** Weights of provers, opened. */
@@ -272,6 +282,8 @@ export type TakenVerdicts = z.infer<typeof takenSchema>;
 export const refusalSchema = z.strictObject({
   code: z.string().max(64),
   orders: z.array(bytes32Schema).min(1).max(256),
+  /** Locks that it says were missed, and of which the validator has proofs that came in time: excused, they cost nothing. */
+  appealed: z.array(z.strictObject(chunkKey)).max(256).optional(),
 });
 export type EpochRefusal = z.infer<typeof refusalSchema>;
 

@@ -297,3 +297,45 @@ test('orders for which a third of the validators does not sign are left out, and
   await runner.advance();
   expect(waiting).toEqual([good]);
 });
+
+test('a missed lock of which a third of the validators saw a proof in time is excused, and its order goes into the next epoch', async () => {
+  const document = documentOf(1);
+  for (const name of names.slice(0, 2)) await runner.adoption.offer(name, document);
+  const id = word(8);
+  const terms = { priceMin: 1n, priceMax: 1n, rampSeconds: 1, budget: 9n, deadline: 1 };
+  const [requester, gateway] = [names[3], accounts[0].address];
+  const message = { requester, gateway, fingerprint: word(1), inputCommitment: word(2), ...terms, salt: word(3) };
+  await sql.execute(
+    `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,
+       budget, created_ms, ended_ms, epoch) values ($1, 'r', $2, 'k', 'f', 'expired', true, 'd', 's', 1, 1, 1, 1, 1)`,
+    [id, json({ message: toJson(message), signature: `0x${'00'.repeat(65)}` })],
+  );
+  for (const attempt of [0, 1]) {
+    await sql.execute(
+      `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units, outcome)
+       values ($1, 0, $2, 'p', '{}', 1, 1, 1, 1, 1, 'missed')`,
+      [id, attempt],
+    );
+  }
+  const key = { order: id, chunk: 0, attempt: 1 };
+  const refuse = (k: number, appealed: (typeof key)[]) =>
+    runner.takeRefusal(names[k], 1, { code: 'appealed', orders: [id], appealed });
+  const excused = () => sql.query('select attempt, excused from attempts order by attempt');
+  // Of an attempt that there is not, and of the other one by one validator alone.
+  await refuse(0, [key, { ...key, attempt: 0 }, { ...key, attempt: 7 }]);
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'collecting' }]);
+  await refuse(1, [key]);
+  await runner.advance();
+  expect(await rows()).toEqual([{ epoch: 1, state: 'abandoned' }]);
+  expect(await excused()).toEqual([
+    { attempt: 0, excused: false },
+    { attempt: 1, excused: true },
+  ]);
+  expect(await sql.query('select * from epoch_appeals')).toEqual([]);
+  const looked: Hex[] = [];
+  const order = async (of: Hex) => ({ state: looked.push(of) > 0 ? 'settled' : '', exitAt: 0 });
+  Object.assign(g.ledger, { order });
+  await runner.advance();
+  expect(looked).toEqual([id]);
+});

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Digest } from '../../messages/canonical.js';
 import {
   addressSchema,
+  appealSchema,
   bytes32Schema,
   caseSchema,
   certificateSchema,
@@ -33,6 +34,7 @@ import type { ServerEvent } from '../../transport/server/event-stream.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { eventRoute, jsonRoute, type Route, rawRoute, uploadRoute } from '../../transport/server/route.js';
 import { epochDocumentSchema, epochSettlementSchema } from '../peer/epoch-document.js';
+import { appealOf, takeAppeal } from './appeals.js';
 import { type EventLog, toldTo, topicOf } from './event-log.js';
 import { openBlob, requireStanding, takeBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -349,6 +351,18 @@ function proverRoutes(g: GatewayContext, log: EventLog): Route[] {
       response: signedSchema('Acknowledgement'),
       handle: ({ sender, params, body }) => takeDelivery(g, by(sender), params.order, params.chunk, body),
     }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/appeals',
+      auth: 'signed',
+      summary: 'a proof that no gateway of its order acknowledges, for validators to see',
+      request: appealSchema,
+      response: done,
+      handle: async ({ sender, body }) => {
+        await takeAppeal(g, by(sender), body);
+        return {};
+      },
+    }),
   ];
 }
 
@@ -403,6 +417,18 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       handle: async ({ sender, params }) => {
         await judge(sender);
         return caseOf(g, params.order, params.chunk, params.attempt);
+      },
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/v1/appeals/{order}/{chunk}/{attempt}',
+      auth: 'signed',
+      summary: 'what a prover shows of a lock that seems missed',
+      params: caseParams,
+      response: appealSchema,
+      handle: async ({ sender, params }) => {
+        await validator(sender);
+        return appealOf(g, params.order, params.chunk, params.attempt);
       },
     }),
     rawRoute({

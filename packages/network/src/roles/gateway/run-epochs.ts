@@ -53,6 +53,13 @@ const rootSchema = messageSchema('EpochRoot');
 
 type EpochState = 'collecting' | 'posted' | 'settled' | 'abandoned';
 
+/** Whether they have a third of the stake or more. */
+function isThird(by: ReadonlySet<Address>, active: readonly ValidatorStake[]): boolean {
+  const total = active.reduce((n, v) => n + v.stake, 0n);
+  const stake = active.reduce((n, v) => (by.has(v.operator.toLowerCase() as Address) ? n + v.stake : n), 0n);
+  return 3n * stake >= total;
+}
+
 /**
  * Validators that saw another chain than the proposer do not sign: then it is proposed anew, under the next number. Later
  * each time, as the chain takes no number far beyond its last: validators that were away sign the one that is open.
@@ -276,7 +283,8 @@ export class EpochRunner {
     if (3n * signed <= 2n * total) {
       const refused = await this.#refusedOrders(row.epoch, active);
       if (refused.length > 0) {
-        for (const order of refused) this.#leaveOut(order);
+        const excused = await this.#excuseAppealed(row.epoch, active);
+        for (const order of refused) if (!excused.has(order)) this.#leaveOut(order);
         return this.#reopen(row, `validators do not sign for ${refused.length} of its orders`);
       }
       if (row.created_ms + 1000 * patienceSeconds(await g.timing(), row.epoch - next) < g.nowMs())
@@ -296,22 +304,45 @@ export class EpochRunner {
     g.log.info({ epoch: row.epoch, signatures: valid.length }, 'epoch posted');
   }
 
+  /**
+   * Missed locks of which validators with a third of the stake or more have seen a proof in time are excused.
+   * @returns their orders, which may be signed for then
+   */
+  async #excuseAppealed(epoch: number, active: readonly ValidatorStake[]): Promise<Set<Hex>> {
+    const { sql, log } = this.g;
+    const rows = await sql.query<{ validator: Address; order_id: Hex; idx: number; attempt: number }>(
+      'select * from epoch_appeals where epoch = $1',
+      [epoch],
+    );
+    const excused = new Set<Hex>();
+    for (const { order_id: order, idx, attempt } of rows) {
+      const isSame = (r: (typeof rows)[number]) => r.order_id === order && r.idx === idx && r.attempt === attempt;
+      if (!isThird(new Set(rows.filter(isSame).map((r) => r.validator)), active)) continue;
+      const changed = await sql.execute(
+        `update attempts set excused = true where order_id = $1 and idx = $2 and attempt = $3 and not excused`,
+        [order, idx, attempt],
+      );
+      if (changed === 0) continue;
+      excused.add(order);
+      log.warn({ order, chunk: idx, attempt }, 'a missed lock is excused: validators saw a proof in time');
+    }
+    return excused;
+  }
+
   /** Orders for which a third of the stake or more does not sign: without them the rest can be settled. */
   async #refusedOrders(epoch: number, active: readonly ValidatorStake[]): Promise<Hex[]> {
     const rows = await this.g.sql.query<{ validator: Address; order_id: Hex }>(
       'select validator, order_id from epoch_refusals where epoch = $1',
       [epoch],
     );
-    const total = active.reduce((n, v) => n + v.stake, 0n);
-    return [...new Set(rows.map((r) => r.order_id))].filter((order) => {
-      const by = new Set(rows.filter((r) => r.order_id === order).map((r) => r.validator));
-      const stake = active.reduce((n, v) => (by.has(v.operator.toLowerCase() as Address) ? n + v.stake : n), 0n);
-      return 3n * stake >= total;
-    });
+    return [...new Set(rows.map((r) => r.order_id))].filter((order) =>
+      isThird(new Set(rows.filter((r) => r.order_id === order).map((r) => r.validator)), active),
+    );
   }
 
   /** A validator does not sign the open epoch because of these of its orders; what it said before of it is forgotten. */
-  async takeRefusal(sender: Address, epoch: number, { code, orders }: EpochRefusal): Promise<void> {
+  async takeRefusal(sender: Address, epoch: number, refusal: EpochRefusal): Promise<void> {
+    const { code, orders, appealed = [] } = refusal;
     const { g } = this;
     await g.sql.transaction(async (tx) => {
       await tx.execute('delete from epoch_refusals where epoch = $1 and validator = $2', [epoch, sender]);
@@ -321,6 +352,16 @@ export class EpochRunner {
          where o.epoch = $1 and e.state = 'collecting' and o.id = any($3)`,
         [epoch, sender, [...new Set(orders)]],
       );
+      await tx.execute('delete from epoch_appeals where epoch = $1 and validator = $2', [epoch, sender]);
+      for (const { order, chunk, attempt } of appealed) {
+        await tx.execute(
+          `insert into epoch_appeals (epoch, validator, order_id, idx, attempt)
+           select $1, $2, a.order_id, a.idx, a.attempt from attempts a
+           join epoch_refusals r on r.epoch = $1 and r.validator = $2 and r.order_id = a.order_id
+           where a.order_id = $3 and a.idx = $4 and a.attempt = $5 on conflict do nothing`,
+          [epoch, sender, order, chunk, attempt],
+        );
+      }
     });
     g.log.warn({ epoch, validator: sender, code, orders: orders.slice(0, 4) }, 'a validator does not sign an epoch');
   }
@@ -331,6 +372,7 @@ export class EpochRunner {
     await g.sql.transaction(async (tx) => {
       await tx.execute('update orders set epoch = null where epoch = $1', [row.epoch]);
       await tx.execute('delete from epoch_refusals where epoch = $1', [row.epoch]);
+      await tx.execute('delete from epoch_appeals where epoch = $1', [row.epoch]);
       await tx.execute(`update epochs set state = 'abandoned' where epoch = $1`, [row.epoch]);
     });
     g.log.warn({ epoch: row.epoch, why }, 'the epoch is proposed anew');

@@ -241,4 +241,27 @@ export const MIGRATIONS = [
       create index attempts_concluded on attempts (ended_ms) where outcome in ('accepted', 'canary');
     `,
   },
+  {
+    id: '0009-appeals',
+    sql: `
+      create table appeals (
+        order_id text not null,
+        idx integer not null,
+        attempt integer not null,
+        prover text not null,
+        appeal jsonb not null,
+        received_ms bigint not null,
+        primary key (order_id, idx, attempt)
+      );
+      create index appeals_received on appeals (received_ms);
+      create table epoch_appeals (
+        epoch bigint not null,
+        validator text not null,
+        order_id text not null,
+        idx integer not null,
+        attempt integer not null,
+        primary key (epoch, validator, order_id, idx, attempt)
+      );
+    `,
+  },
 ];

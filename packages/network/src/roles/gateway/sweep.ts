@@ -1,6 +1,7 @@
 /** Forgetting: what nobody needs any more goes, so that tables and blobs stay bounded. */
 import type { Hex } from 'viem';
 import type { SqlValue } from '../../store/index.js';
+import { APPEALS_MS } from './appeals.js';
 import type { GatewayContext } from './gateway-context.js';
 import { forgetOutages } from './outages.js';
 
@@ -21,6 +22,7 @@ const CHANGING = [
   'attempts',
   'commits',
   'verdicts',
+  'appeals',
   'blobs',
   'epochs',
 ];
@@ -33,6 +35,7 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute(`delete from events where at_ms < $1 and topic not like 'order:%'`, [since]);
   await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
+  await g.sql.execute('delete from appeals where received_ms < $1', [now - APPEALS_MS]);
   await forgetOutages(g);
   await findLateReserves(g);
   while ((await sweepOrders(g, since)) === BATCH);

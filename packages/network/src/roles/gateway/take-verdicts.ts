@@ -15,6 +15,7 @@ import {
 import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { Refusal } from '../../transport/server/refusal.js';
+import { appealDuties } from './appeals.js';
 import { delegationOf } from './delegations.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -62,6 +63,7 @@ export async function dutiesOf(g: GatewayContext, validator: Address, isActive =
     else if (await isAsked(g, validator, key, d.everyone)) duties.push({ kind: 'verify', ...key });
   }
   if (!isActive) return duties;
+  duties.push(...(await appealDuties(g)));
   const epochs = await g.sql.query<{ epoch: number }>(
     `select e.epoch from epochs e where e.state = 'collecting'
        and not exists (select 1 from epoch_signatures s where s.epoch = e.epoch and s.validator = $1)`,

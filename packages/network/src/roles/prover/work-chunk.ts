@@ -125,7 +125,9 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
       work.kept.delete(oldest);
     }
   }
-  const acknowledgement = await handIn(work, held, delivery, given.proof);
+  const acknowledgement = await handIn(work, held, delivery, given.proof, (signal) =>
+    appealFor(work, held, answer, proven, signal),
+  );
   const a = acknowledgement.message;
   const ours = a.order === order && a.chunk === chunk && a.attempt === attempt && a.proofDigest === digest;
   if (!ours || !isSignedBy(work.network, 'Acknowledgement', acknowledgement, a.gateway)) {
@@ -292,6 +294,7 @@ async function handIn(
   held: HeldChunk,
   delivery: Delivery,
   proof: Uint8Array,
+  appeal: (signal: AbortSignal) => Promise<void>,
 ): Promise<Signed<Acknowledgement>> {
   const done = new AbortController();
   const { signal } = done;
@@ -299,11 +302,7 @@ async function handIn(
   held.signal.addEventListener('abort', end, { once: true });
   if (held.signal.aborted) end();
   const lock = held.lock.message;
-  const upload = (link: GatewayLink) => {
-    const digest = digestOfBytes(proof);
-    const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
-    return link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal);
-  };
+  const upload = (link: GatewayLink) => uploadTo(link, proof, signal);
   const give = (link: GatewayLink) =>
     link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true });
   let noteFailure = () => {};
@@ -315,8 +314,12 @@ async function handIn(
     held.stage = 'delivering';
     return persist(signal, () => ended(() => give(held.link)), noteFailure);
   };
+  const leftMs = Math.max(0, lock.deadline * 1000 - held.link.nowMs());
+  const appealLate = async () => {
+    await pause((leftMs * 3) / 4, signal);
+    if (!signal.aborted) await appeal(signal).catch(() => undefined);
+  };
   const elsewhere = async () => {
-    const leftMs = Math.max(0, lock.deadline * 1000 - held.link.nowMs());
     await Promise.race([failed.then(() => pause(RETRY.maxMs / 5, signal)), pause(leftMs / 2, signal)]);
     return firstToTake(
       work.links.filter((link) => link !== held.link),
@@ -324,12 +327,49 @@ async function handIn(
       signal,
     );
   };
+  void appealLate();
   try {
     return await Promise.race([here(), elsewhere()]);
+  } catch (error) {
+    // Where it says that the lock has ended it may be wrong: validators judge by what stands in the epoch.
+    if (!held.signal.aborted) await appeal(held.signal).catch(() => undefined);
+    throw error;
   } finally {
     held.signal.removeEventListener('abort', end);
     end();
   }
+}
+
+function uploadTo(link: GatewayLink, proof: Uint8Array, signal: AbortSignal): Promise<void> {
+  const digest = digestOfBytes(proof);
+  const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+  return link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal);
+}
+
+/**
+ * Shows validators, by way of every gateway that passes it on, that the work was done: what was not acknowledged is not paid,
+ * but is no missed lock. Of a canary the proof as it was before it was broken.
+ */
+async function appealFor(
+  work: ChunkWork,
+  held: HeldChunk,
+  answer: LockAnswer,
+  proven: SliceProof,
+  signal: AbortSignal,
+): Promise<void> {
+  const { lock } = held;
+  const proof = chunkProofOf(proven, bytesToHex(randomBytes(32)));
+  const { order, chunk, attempt, prover } = lock.message;
+  const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
+  const message = { order, chunk, attempt, prover, proofDigest };
+  const receipt = await signMessage(work.identity.account, work.network, 'Receipt', message);
+  const appeal = { order: answer.order, lock, delivery: { receipt, proof } };
+  const shown = work.links.map(async (link) => {
+    await uploadTo(link, proven.proof, signal);
+    await link.post('/v1/appeals', appeal, z.unknown(), { signal, idempotent: true });
+  });
+  const taken = (await Promise.allSettled(shown)).filter(({ status }) => status === 'fulfilled').length;
+  work.log.warn({ order, chunk, attempt, gateways: taken }, 'a proof is not acknowledged: validators are shown it');
 }
 
 /** The acknowledgement of the first that has the lock; never where none has. */

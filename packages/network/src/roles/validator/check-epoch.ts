@@ -5,6 +5,8 @@ import type { Ledger, SettlementHead } from '../../chain/ledger.js';
 import { judgingPolicy, marketPolicy, networkTiming, settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalJson, commitmentOf, type EpochRoot } from '../../messages/index.js';
 import {
+  type AttemptTrace,
+  type ChunkTrace,
   checkTrace,
   consensusLeaves,
   type EpochTrace,
@@ -13,6 +15,7 @@ import {
   emptyState,
   isSeenThrough,
   type JudgeStake,
+  judgeAttempt,
   type Leaf,
   PROVER_ROLE,
   type Settlement,
@@ -23,7 +26,7 @@ import {
 } from '../../scoring/index.js';
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
 import type { Contacts } from './contacts.js';
-import { caseText, type ValidatorJournal } from './validator-journal.js';
+import { type CaseKeyParts, caseText, type ValidatorJournal } from './validator-journal.js';
 import type { WeightKind } from './weigh-provers.js';
 
 /** Between what a gateway took and the epoch that must have it: clocks of gateways on one database differ. */
@@ -32,7 +35,7 @@ const WEIGHTS_MARGIN_SECONDS = 5;
 export interface EpochContext {
   readonly ledger: Ledger;
   readonly validator: Address;
-  readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'wasTaken' | 'epoch'>;
+  readonly journal: Pick<ValidatorJournal, 'verdict' | 'verdictsOn' | 'wasTaken' | 'epoch' | 'appeal'>;
   /** What this validator saw of gateways. */
   readonly contacts: Pick<Contacts, 'wasThere'>;
   /** When the gateway that proposes took our weights, or our commitment to them, for an epoch, in milliseconds of its clock. */
@@ -49,7 +52,13 @@ export interface EpochContext {
 export type EpochOutcome =
   | { readonly root: EpochRoot; readonly settlement: Settlement }
   /** `orders`: those that are at fault, where the rest of the epoch may be right. */
-  | { readonly refuse: string; readonly detail: string; readonly orders?: readonly Hex[] };
+  | {
+      readonly refuse: string;
+      readonly detail: string;
+      readonly orders?: readonly Hex[];
+      /** Missed locks of theirs, of which we have seen a proof in time. */
+      readonly appealed?: readonly CaseKeyParts[];
+    };
 
 const refuse = (code: string, detail: string, orders?: readonly Hex[]): EpochOutcome => {
   return { refuse: code, detail, ...(orders && orders.length > 0 ? { orders: [...new Set(orders)] } : {}) };
@@ -89,6 +98,11 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (unweighed) return refuse('weights-left-out', unweighed);
   const foreign = ownVerdictsFaults(trace, c);
   if (foreign.length > 0) return refuseOrders('foreign-verdict', foreign);
+  const appealed = appealedLocks(trace, c);
+  if (appealed.length > 0) {
+    const faults = appealed.map((key) => ({ order: key.order, detail: `the lock of ${caseText(key)} was not missed` }));
+    return { ...refuseOrders('appealed', faults), appealed } as EpochOutcome;
+  }
   const excused = await excuseFaults(trace, c);
   if (excused.length > 0) return refuseOrders('not-away', excused);
   const faults = await checkTrace(trace, await traceContext(trace, previous, c));
@@ -238,15 +252,38 @@ function weightsFault(trace: EpochTrace, { epoch }: SettlementState, c: EpochCon
   return undefined;
 }
 
+/** Of the lock of an attempt, a proof that its prover showed us, of the chunk's slices. */
+function appealOf(journal: EpochContext['journal'], { slices }: ChunkTrace, { lock }: AttemptTrace) {
+  const seen = journal.appeal(lock.message);
+  return seen && seen.index === slices[0] && seen.count === slices.length ? seen : undefined;
+}
+
+/** Locks that the trace says were missed, and of which a proof was shown to us in time. */
+function appealedLocks(trace: EpochTrace, { journal }: EpochContext): CaseKeyParts[] {
+  return trace.orders.flatMap((order) =>
+    order.chunks.flatMap((chunk) =>
+      chunk.attempts.flatMap((attempt) => {
+        if (!appealOf(journal, chunk, attempt)?.inTime) return [];
+        const { chunk: index, attempt: number } = attempt.lock.message;
+        const isMissed = judgeAttempt(attempt, order, electorateOf(trace, order)).result === 'missed';
+        return isMissed ? [{ order: lower(order.id), chunk: index, attempt: number }] : [];
+      }),
+    ),
+  );
+}
+
 /** A missed lock that is excused by an outage, where the gateway answered us all the time. */
-async function excuseFaults(trace: EpochTrace, { ledger, contacts }: EpochContext): Promise<OrderFault[]> {
+async function excuseFaults(trace: EpochTrace, { ledger, contacts, journal }: EpochContext): Promise<OrderFault[]> {
   const faults: OrderFault[] = [];
   const { lockGraceSeconds } = await networkTiming(ledger);
   for (const [k, order] of trace.orders.entries()) {
     const by = trace.endings[k]?.ended.message.gateway;
     const gateways = [order.order.message.gateway, ...(by ? [by] : [])];
-    for (const { excused, lock, lockedAt } of order.chunks.flatMap((chunk) => chunk.attempts)) {
-      if (!excused) continue;
+    const attempts = order.chunks.flatMap((chunk) =>
+      // Whose proof we have seen, in time or not, did the work.
+      chunk.attempts.filter((attempt) => attempt.excused && !appealOf(journal, chunk, attempt)),
+    );
+    for (const { lock, lockedAt } of attempts) {
       const untilMs = (lock.message.deadline + lockGraceSeconds + 1) * 1000;
       if (gateways.some((gateway) => contacts.wasThere(gateway, lockedAt * 1000, untilMs))) {
         const detail = `the gateway was there while the lock of ${caseText(lock.message)} ran`;

@@ -25,6 +25,7 @@ type ValidatorRecord =
       /** Of an accepted proof. */
       readonly seen?: SeenDelivery;
     }
+  | { readonly kind: 'appeal'; readonly atMs: number; readonly case: string; readonly appeal: SeenAppeal }
   | { readonly kind: 'weights'; readonly atMs: number; readonly epoch: number; readonly reveal: unknown }
   /** The gateway has these verdicts of ours, by `caseText`. */
   | { readonly kind: 'taken'; readonly atMs: number; readonly cases: readonly string[] }
@@ -47,6 +48,15 @@ export interface CaseKeyParts {
 export const caseText = ({ order, chunk, attempt }: CaseKeyParts): string =>
   `${order.toLowerCase()}/${chunk}/${attempt}`;
 
+/** A proof that a prover showed of a lock, and that holds. */
+export interface SeenAppeal {
+  /** The slices that it is of. */
+  readonly index: number;
+  readonly count: number;
+  /** Whether we heard of it before the deadline of the lock was over. */
+  readonly inTime: boolean;
+}
+
 /** Weights that were committed to. */
 export interface Weighed {
   readonly atMs: number;
@@ -57,6 +67,7 @@ export interface Weighed {
 export class ValidatorJournal {
   readonly #verdicts = new Map<string, VerdictMessage>();
   readonly #taken = new Set<string>();
+  readonly #appeals = new Map<string, SeenAppeal>();
   readonly #ofOrder = new Map<string, VerdictMessage[]>();
   readonly #epochs = new Map<number, { readonly root: EpochRoot; readonly state: SettlementState | undefined }>();
   readonly #deliveries: { readonly atMs: number; readonly seen: SeenDelivery }[] = [];
@@ -104,6 +115,10 @@ export class ValidatorJournal {
       else this.#ofOrder.set(order, [verdict]);
       return;
     }
+    if (record.kind === 'appeal') {
+      this.#appeals.set(record.case, record.appeal);
+      return;
+    }
     if (record.kind === 'weights') {
       const reveal = weightRevealSchema.parse(record.reveal);
       this.#weights.set(weightCommitmentOf(reveal), { atMs: record.atMs, epoch: record.epoch, reveal });
@@ -130,6 +145,15 @@ export class ValidatorJournal {
 
   wasTaken(key: CaseKeyParts): boolean {
     return this.#taken.has(caseText(key));
+  }
+
+  /** What a prover showed us of this lock. */
+  appeal(key: CaseKeyParts): SeenAppeal | undefined {
+    return this.#appeals.get(caseText(key));
+  }
+
+  bindAppeal(key: CaseKeyParts, appeal: SeenAppeal): Promise<void> {
+    return this.#records.append({ kind: 'appeal', atMs: this.nowMs(), case: caseText(key), appeal });
   }
 
   /** All verdicts on attempts at the order. */
@@ -228,6 +252,7 @@ export class ValidatorJournal {
     this.#verdicts.clear();
     this.#ofOrder.clear();
     this.#taken.clear();
+    this.#appeals.clear();
     this.#epochs.clear();
     this.#deliveries.length = 0;
     this.#weights.clear();

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
 import { networkTiming } from '../../chain/network-parameters.js';
 import {
+  appealSchema,
   type CaseDocument,
   canonicalJson,
   caseSchema,
@@ -37,11 +38,12 @@ import { runDutyLoop } from '../peer/duty-loop.js';
 import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import { ProgramCache } from '../peer/program-cache.js';
+import type { CaseOutcome } from './check-case.js';
 import { checkEpoch } from './check-epoch.js';
 import { Contacts } from './contacts.js';
 import { SignedEpochs } from './signed-epochs.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
-import { type VerifyCase, VerifyPool } from './verify-pool.js';
+import { stoppingAnswer, type VerifyAppeal, type VerifyCase, VerifyPool } from './verify-pool.js';
 import { ProverWeights } from './weigh-provers.js';
 
 export interface ValidatorSettings {
@@ -67,6 +69,7 @@ export interface ValidatorOptions {
   readonly metrics: Metrics;
   /** In place of the verifying threads. */
   readonly verify?: VerifyCase;
+  readonly verifyAppeal?: VerifyAppeal;
 }
 
 const VALUES_BYTES = 1 << 30;
@@ -79,6 +82,7 @@ const REFUSED_AT_ONCE = 256;
 const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
+const APPEALS_KEPT = 10_000;
 /** Orders whose public values are at hand. */
 const VALUES_KEPT = 4;
 /** Commitments that come within this time go in one request. */
@@ -114,6 +118,9 @@ class Validator {
   readonly #valuesOf = new Map<string, Promise<TensorBundle>>();
   readonly #pool: VerifyPool | undefined;
   readonly #verify: VerifyCase;
+  readonly #verifyAppeal: VerifyAppeal;
+  /** When we heard of appeals, by the gateway's clock, and whether they were looked at. */
+  readonly #appeals = new Map<string, { readonly atMs: number; isOver: boolean }>();
   readonly #preset: 'standard' | 'tiny';
   readonly #verdicts;
   readonly #abstentions;
@@ -135,6 +142,8 @@ class Validator {
     this.#operator = options.identity.account.address.toLowerCase() as VerdictMessage['validator'];
     this.#preset = settings.preset ?? 'standard';
     if (!options.verify) this.#pool = new VerifyPool(settings.workers, { preset: this.#preset });
+    this.#verifyAppeal =
+      options.verifyAppeal ?? ((request) => this.#pool?.appeal(request) ?? Promise.resolve(stoppingAnswer().outcome));
     this.#verify = options.verify ?? ((request) => (this.#pool as VerifyPool).verify(request));
     this.#verdicts = metrics.counter('dsperse_validator_verdicts_total', 'verdicts on chunks', ['verdict']);
     this.#abstentions = metrics.counter('dsperse_validator_abstentions_total', 'cases that were not judged', ['code']);
@@ -194,6 +203,7 @@ class Validator {
       else if (duty.kind === 'reveal') reveals.push(duty);
       else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
       else if (duty.kind === 'weights') this.#weigh(link, duty.epoch);
+      else if (duty.kind === 'appeal') this.#hearAppeal(link, duty);
       else this.#give(link, duty.epoch);
     }
     if (reveals.length > 0) await this.#reveal(link, reveals);
@@ -207,9 +217,63 @@ class Validator {
     else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
     else if (duty.kind === 'document') this.#give(link, duty.epoch);
     else if (duty.kind === 'weights') this.#weigh(link, duty.epoch);
+    else if (duty.kind === 'appeal') this.#hearAppeal(link, duty);
     // It may be about a case that we have not judged.
     else if (this.#journal.verdict(duty)) this.#begin(`reveal ${caseText(duty)}`, () => this.#reveal(link, [duty]));
     return true;
+  }
+
+  #hearAppeal(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): void {
+    const key = { order, chunk, attempt };
+    const name = `appeal ${caseText(key)}`;
+    if (this.#journal.appeal(key) || this.#appeals.get(name)?.isOver) return;
+    // What counts is when we heard of it, not how long it took to verify.
+    const heard = this.#appeals.get(name) ?? { atMs: link.nowMs(), isOver: false };
+    this.#appeals.set(name, heard);
+    for (const oldest of this.#appeals.keys()) {
+      if (this.#appeals.size <= APPEALS_KEPT) break;
+      this.#appeals.delete(oldest);
+    }
+    this.#begin(name, async () => {
+      const outcome = await this.#examineAppeal(link, key, heard.atMs);
+      const isOpen = 'abstain' in outcome;
+      heard.isOver = !isOpen;
+      if (isOpen) this.#rest(name);
+      const why = 'code' in outcome ? outcome.code : isOpen ? outcome.abstain : undefined;
+      this.#log[why === undefined ? 'info' : 'warn']({ ...key, why }, 'a prover showed a proof of a lock');
+    });
+  }
+
+  async #examineAppeal(link: GatewayLink, key: CaseKeyParts, heardMs: number): Promise<CaseOutcome> {
+    const { ledger, network, links, settings } = this.options;
+    const signal = this.#stopping.signal;
+    const { order, chunk, attempt } = key;
+    const appeal = await link.get(`/v1/appeals/${order}/${chunk}/${attempt}`, appealSchema, { signal });
+    const { statement, proof: digest, proofBytes } = appeal.delivery.proof;
+    const maxProofBytes = settings.maxProofBytes ?? PROOF_BYTES;
+    const [keyBytes, proof, values, onChain, { lockGraceSeconds }] = await Promise.all([
+      this.#programs.key(statement.fingerprint).catch(() => undefined),
+      proofBytes > maxProofBytes ? undefined : this.#fetchProof(link, digest, maxProofBytes),
+      this.#valuesAnywhere(links, key),
+      ledger.order(order),
+      networkTiming(ledger),
+    ]);
+    const request = { ...key, appeal, network, values, keyBytes, proof, onChain, maxProofBytes };
+    const outcome = await this.#verifyAppeal(request);
+    if ('accepted' in outcome && outcome.accepted) {
+      const inTime = heardMs <= (appeal.lock.message.deadline + lockGraceSeconds) * 1000;
+      await this.#journal.bindAppeal(key, { index: statement.index, count: statement.count ?? 1, inTime });
+    }
+    return outcome;
+  }
+
+  /** The public values of an order as its own gateway says them, whichever that is; none where none says them. */
+  async #valuesAnywhere(links: readonly GatewayLink[], key: CaseKeyParts): Promise<TensorBundle> {
+    for (const link of links) {
+      const values = await this.#values(link, key).catch(() => undefined);
+      if (values && values.size > 0) return values;
+    }
+    return new Map();
   }
 
   #weigh(link: GatewayLink, epoch: number): void {
@@ -465,12 +529,16 @@ class Validator {
       now: Math.max(await ledger.now(), Math.floor(Date.now() / 1000)),
     });
     if ('refuse' in outcome) {
-      const { refuse: code, detail, orders } = outcome;
+      const { refuse: code, detail, orders, appealed } = outcome;
       this.#refuse(epoch, code, detail);
       if (code === 'weights-left-out') this.#weights.repeat(link);
       // So that the rest of the epoch is settled without them.
       if (!orders) return;
-      const refusal: EpochRefusal = { code, orders: orders.slice(0, REFUSED_AT_ONCE) };
+      const refusal: EpochRefusal = {
+        code,
+        orders: orders.slice(0, REFUSED_AT_ONCE),
+        ...(appealed ? { appealed: [...appealed].slice(0, REFUSED_AT_ONCE) } : {}),
+      };
       await link.post(`/v1/epochs/${epoch}/refusals`, refusal, nothing, { idempotent: true, signal });
       return;
     }

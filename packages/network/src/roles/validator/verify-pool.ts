@@ -1,5 +1,6 @@
 /** Threads that verify cases, each one at a time. */
 import { Worker } from 'node:worker_threads';
+import type { AppealRequest } from './check-appeal.js';
 import type { CaseOutcome, CaseRequest } from './check-case.js';
 
 export interface VerifyOptions {
@@ -19,8 +20,17 @@ export interface VerifyAnswer {
 /** Judges a case: by the threads, or in place of them in tests. */
 export type VerifyCase = (request: VerifyRequest) => Promise<VerifyAnswer>;
 
+export interface VerifyAppealRequest extends Omit<AppealRequest, 'key'> {
+  readonly keyBytes: Uint8Array | undefined;
+}
+
+/** Looks at an appeal, as a case is judged. */
+export type VerifyAppeal = (request: VerifyAppealRequest) => Promise<CaseOutcome>;
+
+export const stoppingAnswer = (): VerifyAnswer => ({ outcome: { abstain: 'stopping', path: '' }, seconds: 0 });
+
 interface Queued {
-  readonly request: VerifyRequest;
+  readonly request: VerifyRequest | VerifyAppealRequest;
   readonly resolve: (answer: VerifyAnswer) => void;
 }
 
@@ -40,8 +50,16 @@ export class VerifyPool {
     while (!this.#isStopped && this.#idle.length + this.#busy.size < this.size) this.#idle.push(this.#start());
   }
 
-  /** Never rejects: a thread that dies makes an abstention. */
+  async appeal(request: VerifyAppealRequest): Promise<CaseOutcome> {
+    return (await this.#put(request)).outcome;
+  }
+
   verify(request: VerifyRequest): Promise<VerifyAnswer> {
+    return this.#put(request);
+  }
+
+  /** Never rejects: a thread that dies makes an abstention. */
+  #put(request: VerifyRequest | VerifyAppealRequest): Promise<VerifyAnswer> {
     return new Promise((resolve) => {
       this.#queue.push({ request, resolve });
       this.#next();
@@ -82,7 +100,7 @@ export class VerifyPool {
     this.#isStopped = true;
     const workers = [...this.#idle, ...this.#busy.keys()];
     for (const { resolve } of [...this.#queue, ...this.#busy.values()]) {
-      resolve({ outcome: { abstain: 'stopping', path: '' }, seconds: 0 });
+      resolve(stoppingAnswer());
     }
     this.#queue = [];
     this.#busy.clear();
