@@ -1,82 +1,98 @@
 /**
- * The state file of a local chain. anvil writes it in place, so a kill can tear it: a copy is kept of the last that was
- * whole, and put back before anvil starts.
+ * The state of a local chain on the disk. anvil writes `state.json` in place when it is stopped, so a kill loses or tears it: what
+ * it has in memory is kept beside it, packed, whenever there are new blocks. The later of the two is what anvil starts from.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
 export const statePath = (directory: string): string => join(directory, 'state.json');
-export const copyPath = (directory: string): string => join(directory, 'state.previous.json');
+export const keptPath = (directory: string): string => join(directory, 'state.kept.json.gz');
 
-/** A state of anvil's that is whole: JSON with the block that it is of. */
-function isWhole(bytes: Buffer): boolean {
-  if (bytes.length === 0 || bytes.lastIndexOf('}') < 0) return false;
+/** The height of a state of anvil's; undefined where it is not whole. */
+function heightOf(bytes: Buffer): bigint | undefined {
   try {
     const state = JSON.parse(bytes.toString('utf8'));
-    return state !== null && typeof state === 'object' && 'accounts' in state;
+    return 'accounts' in state ? BigInt(state.block.number) : undefined;
   } catch {
-    return false;
+    return undefined;
+  }
+}
+
+/** What was kept; undefined where there is nothing, or nothing whole. */
+export function readKept(directory: string): { readonly bytes: Buffer; readonly height: bigint } | undefined {
+  try {
+    const bytes = gunzipSync(readFileSync(keptPath(directory)));
+    const height = heightOf(bytes);
+    return height === undefined ? undefined : { bytes, height };
+  } catch {
+    return undefined;
   }
 }
 
 export interface StateRecovery {
   /** What anvil will start from. */
-  readonly from: 'state' | 'copy' | 'nothing';
+  readonly from: 'state' | 'kept' | 'nothing';
   /** The state was torn and is kept as `state.torn.json`. */
   readonly torn: boolean;
 }
 
-/** Called while no anvil runs on the directory: makes sure that the state file is whole, or absent. */
+/** Called while no anvil runs on the directory: makes sure that the state file is whole and the latest there is, or absent. */
 export function recoverState(directory: string): StateRecovery {
-  const [state, copy] = [statePath(directory), copyPath(directory)];
-  if (existsSync(state) && isWhole(readFileSync(state))) return { from: 'state', torn: false };
-  const torn = existsSync(state);
+  const state = statePath(directory);
+  const height = existsSync(state) ? heightOf(readFileSync(state)) : undefined;
+  const kept = readKept(directory);
+  if (height !== undefined && (!kept || kept.height <= height)) return { from: 'state', torn: false };
+  const torn = existsSync(state) && height === undefined;
   if (torn) renameSync(state, join(directory, 'state.torn.json'));
-  if (!existsSync(copy)) return { from: 'nothing', torn };
-  const bytes = readFileSync(copy);
-  if (!isWhole(bytes)) return { from: 'nothing', torn };
+  if (!kept) return { from: 'nothing', torn };
   const partial = `${state}.partial`;
-  writeFileSync(partial, bytes);
+  writeFileSync(partial, kept.bytes);
   renameSync(partial, state);
-  return { from: 'copy', torn };
+  return { from: 'kept', torn };
 }
 
-/** Keeps the copy up to date while anvil runs. */
+/** What is asked of the chain while it runs. */
+export interface RunningChain {
+  height(): Promise<bigint>;
+  /** Its state, as packed JSON. */
+  dump(): Promise<Uint8Array>;
+}
+
+/** Keeps the state while anvil runs: where nothing was mined, nothing is written. */
 export class StateKeeper {
   #timer: NodeJS.Timeout | undefined;
-  #digest = '';
+  #height: bigint | undefined;
   #stopped = false;
   #busy: Promise<void> = Promise.resolve();
 
-  /** @param everyMs time between two looks at the state; more where a look takes long */
+  /** @param everyMs time between two looks at the chain; more where writing takes long */
   constructor(
     private readonly directory: string,
     private readonly everyMs: number,
+    private readonly chain: RunningChain,
   ) {}
 
   start(): void {
     this.#schedule(this.everyMs);
   }
 
-  /** Takes a last copy. */
+  /** Keeps what there is a last time, while the chain still runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#busy;
-    await this.copyNow();
+    await this.#keep();
   }
 
-  /** A state that is being written is left for the next time. */
-  async copyNow(): Promise<void> {
-    const bytes = await readFile(statePath(this.directory)).catch(() => undefined);
-    if (!bytes) return;
-    const digest = createHash('sha256').update(bytes).digest('hex');
-    if (digest === this.#digest || !isWhole(bytes)) return;
-    const path = copyPath(this.directory);
+  async #keep(): Promise<void> {
+    const path = keptPath(this.directory);
     const partial = `${path}.${process.pid}.partial`;
     try {
+      const height = await this.chain.height();
+      if (height === this.#height) return;
+      const bytes = await this.chain.dump();
       const file = await open(partial, 'w', 0o600);
       try {
         await file.writeFile(bytes);
@@ -85,9 +101,9 @@ export class StateKeeper {
         await file.close();
       }
       await rename(partial, path);
-      this.#digest = digest;
+      this.#height = height;
     } catch {
-      // A full disk or a folder that is gone: the copy before stays, and the next time may be better.
+      // A chain that was killed, a full disk, a folder that is gone: what was kept stays, and the next time may be better.
       rmSync(partial, { force: true });
     }
   }
@@ -95,8 +111,8 @@ export class StateKeeper {
   #schedule(delayMs: number): void {
     this.#timer = setTimeout(() => {
       const began = performance.now();
-      this.#busy = this.copyNow().then(() => {
-        // At most a twentieth of the time.
+      this.#busy = this.#keep().then(() => {
+        // At most a twentieth of the time, however long the chain has become.
         if (!this.#stopped) this.#schedule(Math.max(this.everyMs, 20 * (performance.now() - began)));
       });
     }, delayMs);

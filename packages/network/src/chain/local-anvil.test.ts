@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { foundry } from 'viem/chains';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalAnvil, type LocalAnvilEvent, type LocalAnvilOptions, startLocalAnvil } from './local-anvil.js';
 import { anvilBinary } from './local-anvil-binary.js';
-import { copyPath, recoverState, statePath } from './local-anvil-state.js';
+import { keptPath, readKept, recoverState, statePath } from './local-anvil-state.js';
 import { identityOfProcess, isRunning } from './process-identity.js';
 
 const RICH = '0x00000000000000000000000000000000000000aa';
@@ -42,8 +42,7 @@ async function until(condition: () => boolean | Promise<boolean>, boundMs = 10_0
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
-const heightOfCopy = (): bigint =>
-  existsSync(copyPath(directory)) ? BigInt(JSON.parse(readFileSync(copyPath(directory), 'utf8')).block.number) : 0n;
+const heightKept = (): bigint => readKept(directory)?.height ?? 0n;
 const killAndWait = async (a: LocalAnvil): Promise<void> => {
   const identity = identityOfProcess(a.pid);
   process.kill(a.pid, 'SIGKILL');
@@ -71,24 +70,21 @@ describe('a local chain', () => {
   it('starts after a kill, with a state that is seconds old at most', async () => {
     const first = await start({ restart: false });
     await tester(first).setBalance({ address: OTHER, value: 7n });
-    await until(
-      () => existsSync(copyPath(directory)) && readFileSync(copyPath(directory), 'utf8').includes('bb'),
-      5000,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await tester(first).mine({ blocks: 1 });
+    await until(() => heightKept() === 1n, 5000);
     await killAndWait(first);
+    expect(existsSync(statePath(directory))).toBe(false);
     const second = await start({ restart: false });
     expect(await balance(second, OTHER)).toBe(7n);
     // Torn as by a kill in the middle of a write, then emptied as by one before it.
     for (const length of [100, 0]) {
       const current = started[started.length - 1];
-      await until(() => readFileSync(copyPath(directory), 'utf8').includes('bb'));
       await killAndWait(current);
       truncateSync(statePath(directory), length);
       events = [];
       const next = await start({ restart: false });
       expect(await balance(next, OTHER)).toBe(7n);
-      expect(events).toContainEqual({ event: 'recovered', recovery: { from: 'copy', torn: true } });
+      expect(events).toContainEqual({ event: 'recovered', recovery: { from: 'kept', torn: true } });
     }
   });
 
@@ -100,12 +96,46 @@ describe('a local chain', () => {
       expect(now).toBeGreaterThanOrEqual(height);
       await tester(anvil).mine({ blocks: 200 });
       if (round % 2 === 1) {
-        await until(() => heightOfCopy() >= now + 200n);
+        await until(() => heightKept() >= now + 200n);
         height = now + 200n;
       }
       await new Promise((resolve) => setTimeout(resolve, 97 * round));
       await killAndWait(anvil);
     }
+  });
+
+  it('starts from the later of what it wrote when it was stopped and what was kept while it ran', async () => {
+    const first = await start({ restart: false });
+    await tester(first).mine({ blocks: 3 });
+    await first.stop();
+    const second = await start({ restart: false });
+    await tester(second).mine({ blocks: 2 });
+    await until(() => heightKept() === 5n, 5000);
+    await killAndWait(second);
+    const third = await start({ restart: false });
+    expect(await reader(third).getBlockNumber()).toBe(5n);
+    await tester(third).setBalance({ address: OTHER, value: 9n });
+    await third.stop();
+    // As high as what was kept: what was written last counts.
+    expect(recoverState(directory)).toEqual({ from: 'state', torn: false });
+    expect(await balance(await start({ restart: false }), OTHER)).toBe(9n);
+  });
+
+  it('writes nothing while nothing is mined', async () => {
+    const anvil = await start({ stateSeconds: 0.1 });
+    await tester(anvil).mine({ blocks: 1 });
+    await until(() => heightKept() === 1n);
+    const written = () =>
+      [directory, ...readdirSync(directory).map((name) => join(directory, name))].map((path) => {
+        const { mtimeMs, size, ino } = statSync(path);
+        return [path, mtimeMs, size, ino];
+      });
+    const before = written();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(written()).toEqual(before);
+    await tester(anvil).mine({ blocks: 1 });
+    await until(() => heightKept() === 2n);
+    expect(written()).not.toEqual(before);
   });
 
   it('keeps the states of its last blocks only', async () => {
@@ -170,7 +200,7 @@ describe('recovering a state', () => {
   it('starts from nothing where neither state nor copy is whole', () => {
     expect(recoverState(directory)).toEqual({ from: 'nothing', torn: false });
     writeFileSync(statePath(directory), '{"accounts":');
-    writeFileSync(copyPath(directory), '[]');
+    writeFileSync(keptPath(directory), '[]');
     expect(recoverState(directory)).toEqual({ from: 'nothing', torn: true });
     expect(existsSync(statePath(directory))).toBe(false);
   });

@@ -1,15 +1,15 @@
 /**
  * A chain of one's own: the anvil of the npm package @foundry-rs/anvil on 127.0.0.1, its state in a folder.
  *
- * anvil writes its state every second and when it is stopped; a kill loses what came after the last write. Of states before
- * the last it keeps few: by itself it would hold hundreds and write all others to the home directory, each whole. It is
+ * Its state is kept a second after new blocks, and when it is stopped; a kill loses what came after, which nodes make again. Of
+ * states before the last it keeps few: by itself it would hold hundreds and write all others to the home directory, each whole. It is
  * started apart from the terminal's process group, so that Ctrl-C reaches the nodes before their chain.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
-import { type Address, type Hex, toHex } from 'viem';
+import { type Address, type Hex, hexToBytes, toHex } from 'viem';
 import { freePort, isFreePort } from './free-port.js';
 import { anvilBinary } from './local-anvil-binary.js';
 import { recoverState, StateKeeper, type StateRecovery, statePath } from './local-anvil-state.js';
@@ -30,7 +30,7 @@ export interface LocalAnvilOptions {
   readonly restart?: boolean;
   /** Bound on starting, 15,000 by default. */
   readonly startTimeoutMs?: number;
-  /** Between two writes of the state, 1 by default: each writes the whole history anew, and a kill loses what came after. */
+  /** Between two looks for new blocks, 1 by default: where there are any the state is kept, and a kill loses what came after. */
   readonly stateSeconds?: number;
   /** Bound on stopping in good order before it is killed, 10,000 by default. */
   readonly stopTimeoutMs?: number;
@@ -63,8 +63,7 @@ interface AnvilRecord extends ProcessIdentity {
 }
 
 const STATE_SECONDS = 1;
-/** Between two looks at the state, for each second between its writes. */
-const COPY_MS = 1500;
+const DUMP_TIMEOUT_MS = 60_000;
 /** A call that was asked about the last block is answered also where others came meanwhile. */
 const PAST_STATES = 16;
 const RESTART_DELAY_MS = 200;
@@ -103,7 +102,10 @@ class Supervisor implements LocalAnvil {
     private readonly options: LocalAnvilOptions,
     readonly chainId: number,
   ) {
-    this.#keeper = new StateKeeper(options.directory, COPY_MS * (options.stateSeconds ?? STATE_SECONDS));
+    this.#keeper = new StateKeeper(options.directory, 1_000 * (options.stateSeconds ?? STATE_SECONDS), {
+      height: async () => BigInt((await call(this.url, 'eth_blockNumber', [])) as Hex),
+      dump: async () => hexToBytes((await call(this.url, 'anvil_dumpState', [], DUMP_TIMEOUT_MS)) as Hex),
+    });
   }
 
   get url(): string {
@@ -146,17 +148,17 @@ class Supervisor implements LocalAnvil {
   async #stop(): Promise<void> {
     clearInterval(this.#watch);
     await this.#restarting;
-    await endProcess(this.#process, this.options.stopTimeoutMs ?? 10_000);
     await this.#keeper.stop();
+    await endProcess(this.#process, this.options.stopTimeoutMs ?? 10_000);
   }
 
   async #spawn(): Promise<void> {
-    const { directory, mnemonic, stateSeconds = STATE_SECONDS } = this.options;
+    const { directory, mnemonic } = this.options;
     const log = join(directory, 'anvil.log');
     const stderr = openSync(log, 'w', 0o600);
     const words = [
       ...['--host', '127.0.0.1', '--port', `${this.port}`, '--chain-id', `${this.chainId}`, '--silent'],
-      ...['--state', statePath(directory), '--state-interval', `${stateSeconds}`],
+      ...['--state', statePath(directory)],
       ...['--prune-history', `${PAST_STATES}`],
       ...(mnemonic === undefined ? ['--accounts', '0'] : ['--mnemonic', mnemonic]),
     ];
@@ -231,12 +233,12 @@ class Supervisor implements LocalAnvil {
   }
 }
 
-async function call(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
+async function call(url: string, method: string, params: readonly unknown[], timeoutMs = 2_000): Promise<unknown> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-    signal: AbortSignal.timeout(2000),
+    signal: AbortSignal.timeout(timeoutMs),
   });
   const { result, error } = (await response.json()) as { result?: unknown; error?: { message: string } };
   if (error) throw new Error(`${method}: ${error.message}`);
