@@ -80,6 +80,8 @@ export interface ChainOptions {
   readonly pollingMs?: number;
   /** How long a transaction may take to be mined. */
   readonly confirmMs?: number;
+  /** In place of the platform's `fetch`, where the URL of a node is given. */
+  readonly fetch?: typeof fetch;
 }
 
 /** How many blocks are asked for in one call. */
@@ -107,7 +109,11 @@ export class ChainAccess {
     if (rpcUrl === undefined && !options.publicClient) {
       throw new InputError('no-rpc', 'the chain’s RPC is not known', 'give the URL of its JSON-RPC');
     }
-    const transport = http(rpcUrl, { retryCount: 1, timeout: ANSWER_MS });
+    const transport = http(rpcUrl, {
+      retryCount: 1,
+      timeout: ANSWER_MS,
+      ...(options.fetch ? { fetchFn: options.fetch } : {}),
+    });
     let chainId: number;
     try {
       chainId = await (options.publicClient ?? createPublicClient({ transport })).getChainId();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { quantizeInputs } from '@dsperse/core/program';
 import { REQUESTER } from '@dsperse/network/local';
 import type { OrderView } from '@dsperse/network/messages';
-import { nodeFetch } from '@dsperse/network/transport/server';
+import { nodeFetch, nodeRpcFetch } from '@dsperse/network/transport/server';
 import { type Client, createClient, type OrderHandle, type OrderResult } from '@dsperse/sdk';
 import pc from 'picocolors';
 import { parseEther } from 'viem';
@@ -78,7 +78,7 @@ export async function runNetworkDemo(request: DemoRequest, terminal: Terminal): 
       gatewayUrl: network.gatewayUrl,
       account,
       network: { chainId, contracts },
-      chain: { rpcUrl: network.rpcUrl },
+      chain: { rpcUrl: network.rpcUrl, fetch: nodeRpcFetch },
       fetch: nodeFetch,
     });
     await client.publish(publishable(program));

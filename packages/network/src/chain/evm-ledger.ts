@@ -66,6 +66,8 @@ export interface EvmLedgerOptions {
   /** How long stakes and parameters may be remembered. */
   readonly cacheMs?: number;
   readonly confirmMs?: number;
+  /** In place of the platform's `fetch`. */
+  readonly fetch?: typeof fetch;
 }
 
 interface Cached<T> {
@@ -82,7 +84,12 @@ interface Reservation {
 
 /** @throws LedgerError `unreachable`, `no-contracts` */
 export async function connectLedger(options: EvmLedgerOptions): Promise<EvmLedger> {
-  const transport = http(options.rpcUrl, { batch: { wait: 2 }, retryCount: 2, timeout: 10_000 });
+  const transport = http(options.rpcUrl, {
+    batch: { wait: 2 },
+    retryCount: 2,
+    timeout: 10_000,
+    ...(options.fetch ? { fetchFn: options.fetch } : {}),
+  });
   const probe = createPublicClient({ transport });
   let chainId: number;
   try {

@@ -22,7 +22,7 @@ import {
 } from '../node/index.js';
 import { PROVER_ROLE, type Settlement, VALIDATOR_ROLE } from '../scoring/index.js';
 import { openBlobs, openSql, type SqlStore } from '../store/index.js';
-import { createServer, jsonRoute, Refusal, type Route, rawRoute } from '../transport/server/index.js';
+import { createServer, jsonRoute, nodeRpcFetch, Refusal, type Route, rawRoute } from '../transport/server/index.js';
 import { createGateway } from './gateway/gateway.js';
 import { createClaims, GatewayLink } from './peer/index.js';
 import { createProver, type ProverOptions } from './prover/index.js';
@@ -58,6 +58,7 @@ export async function nodeServices(parts: NodeParts): Promise<Service[]> {
     contracts,
     account: identity.account,
     pollingMs: isLocal ? 100 : 2_000,
+    fetch: nodeRpcFetch,
   });
   const capability = await capabilityFor(config);
   const record = new OwnRecord(parts, ledger, capability);

@@ -1,7 +1,7 @@
 /** A local network for the benchmark: short epochs, no limits of requests, and a client of its requester. */
 
 import { GATEWAY, REQUESTER } from '@dsperse/network/local';
-import { nodeFetch } from '@dsperse/network/transport/server';
+import { nodeFetch, nodeRpcFetch } from '@dsperse/network/transport/server';
 import { type Client, createClient, type OrderResult } from '@dsperse/sdk';
 import { parseEther } from 'viem';
 import { type NetworkOptions, type RunningNetwork, startNetwork } from '../../local-network/start-network.js';
@@ -61,7 +61,7 @@ export function requesterOf(running: RunningNetwork): Promise<Client> {
     gatewayUrl: running.gatewayUrl,
     account,
     network: { chainId, contracts },
-    chain: { rpcUrl: running.rpcUrl },
+    chain: { rpcUrl: running.rpcUrl, fetch: nodeRpcFetch },
     fetch: nodeFetch,
   });
 }

@@ -23,6 +23,7 @@ import {
   silentLogger,
 } from '@dsperse/network/node';
 import { createProver, createValidator, GatewayLink, type ProveChunk } from '@dsperse/network/roles';
+import { nodeRpcFetch } from '@dsperse/network/transport/server';
 import type { PeersRequest } from './load-protocol.js';
 
 const ASK = 10n ** 12n;
@@ -62,7 +63,12 @@ async function startPeers({ directory, rpcUrl, gatewayUrl, names }: PeersRequest
   for (const name of names) {
     const identity = await openKeystore(keystoreFile(directory, name), password);
     const role = name.split('-')[0] as RoleName;
-    const ledger = await connectLedger({ rpcUrl, contracts: contracts as never, account: identity.account });
+    const ledger = await connectLedger({
+      rpcUrl,
+      contracts: contracts as never,
+      account: identity.account,
+      fetch: nodeRpcFetch,
+    });
     const { network } = ledger;
     const capability: Capability =
       role === 'prover'

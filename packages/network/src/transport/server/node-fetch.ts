@@ -51,6 +51,21 @@ export function nodeFetch(url: string, init: RequestInit): Promise<Answer> {
   });
 }
 
+/** The same for a chain's RPC: of a `Response` it has what viem reads. Redirects are errors. */
+export async function nodeRpcFetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+  const { status, headers, body } = await nodeFetch(String(url), init);
+  const reader = body?.getReader();
+  const answer = {
+    ok: status >= 200 && status < 300,
+    status,
+    statusText: '',
+    headers,
+    body: reader && { cancel: reader.cancel, getReader: () => ({ ...reader, releaseLock() {} }) },
+    text: async () => '',
+  };
+  return answer as unknown as Response;
+}
+
 function bodyOf(incoming: IncomingMessage): Answer['body'] {
   let error: Error | undefined;
   let ended = false;
