@@ -107,11 +107,23 @@ function layConstants(shapes: readonly (readonly number[])[], least: number): { 
   return { tensors: laid, cells };
 }
 
-/** @param beside log2 of the longest row of the constants that a witness is opened with */
-export function oracleOf(shapes: readonly (readonly number[])[], gap: boolean, preset: Preset, beside = 0): Oracle {
+/** @param beside log2 of the longest row that it is opened with */
+export function oracleOf(
+  shapes: readonly (readonly number[])[],
+  gap: boolean,
+  preset: Preset,
+  beside = gap ? preset.maxLogRow : preset.programLogRow,
+): Oracle {
   const { tensors, cells } = gap ? lay(shapes) : layConstants(shapes, preset.boxCells);
-  const most = gap ? Math.max(preset.maxLogRow, beside) : preset.maxLogConstantsRow;
-  const wanted = Math.min(most, log2(Math.ceil(cells / (gap ? 32 : 20))));
-  const logRow = Math.max(log2(Math.ceil(cells / 256)), preset.minLogRow, wanted);
+  // What a query adds: a row's four bytes; 32 for each level of a path but the seven that queries share; a leaf of eight
+  // elements of each fold; a hundred and twenty-eighth of the message.
+  const path = (log: number) => 32 * Math.max(0, log + 2 - 7);
+  const folds = (log: number): number =>
+    log > preset.logFinal && log >= 3 ? 128 + path(log - 3) + folds(log - 3) : 2 ** log / 8;
+  const lengths = Array.from({ length: preset.maxLogRow - preset.minLogRow + 1 }, (_, i) => preset.minLogRow + i)
+    .filter((log) => cells <= 256 * 2 ** log)
+    .map((log) => ({ log, bytes: 4 * Math.ceil(cells / 2 ** log) + path(log) + folds(Math.max(log, beside)) }));
+  const least = Math.min(...lengths.map((l) => l.bytes));
+  const logRow = (lengths.find((l) => l.bytes === least) as { log: number }).log;
   return { tensors, logRow, rows: Math.ceil(cells / 2 ** logRow), gap };
 }

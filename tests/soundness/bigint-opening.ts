@@ -83,14 +83,21 @@ export function opening(
     scale = times(scale, lambda);
   });
 
-  const round = (): Q => {
+  const work = (label: string, bits: number): void => {
+    const seed = hash(reader.chain.state, bytesOf('grind'));
+    const digest = hash(seed, reader.bytes(label, 8));
+    const read = [...digest].map((b) => b.toString(2).padStart(8, '0')).join('');
+    reader.check(read.indexOf('1') >= bits, 'grinding');
+  };
+  const round = (bits = 0): Q => {
     const [s0, s2] = reader.exts('opening/round', 2);
+    if (bits > 0) work('opening/work', bits);
     const rho = reader.chain.challenge('opening/rho');
     claim = roundAt(s0, s2, claim, rho);
     return rho;
   };
   const rowPoint: Q[] = [];
-  for (let i = 0; i < rowVars; i++) rowPoint.unshift(round());
+  for (let i = 0; i < rowVars; i++) rowPoint.unshift(round(logRow + 2 - preset.logFreeWord));
   const position: Q[] = [];
   const foldRoots: Uint8Array[] = [];
   while (logRow - position.length >= 3 && logRow - position.length > preset.logFinal) {
@@ -103,10 +110,7 @@ export function opening(
   const value = extension(message, position.slice(folded));
   reader.check(same(times(value, extension(table, [...rowPoint, ...position])), claim), 'opening-sum');
 
-  const seed = hash(reader.chain.state, bytesOf('grind'));
-  const digest = hash(seed, reader.bytes('grinding nonce', 8));
-  const bits = [...digest].map((b) => b.toString(2).padStart(8, '0')).join('');
-  reader.check(bits.indexOf('1') >= preset.grindingBits, 'grinding');
+  work('opening/nonce', preset.grindingBits);
   const indices = reader.chain.indices('opening/queries', preset.queries, logRow + 2);
   queries(reader, oracles, trees, indices, firstRow, eqTable(rowPoint), foldRoots, position, message, logRow);
 }

@@ -64,6 +64,11 @@ const sums = total(
 );
 const beyond = { ...sums, inputs: [ramp(5, (i) => i + 1)] };
 
+/** A nonce that was not worked for. */
+const idle = (label: string): Tricks => ({
+  message: (l) => (l === label ? new Uint8Array(8).fill(255) : undefined),
+});
+
 const attacks: [RejectCode, () => Attempt][] = [
   ['lookup-sum', () => attempt(model, modes, miscounted)],
   ['lookup-sum', () => attempt(twoTables(), modes, miscounted)],
@@ -78,13 +83,8 @@ const attacks: [RejectCode, () => Attempt][] = [
     'merkle-path',
     () => attempt(model, modes, { message: (l) => (l === 'opening/fold' ? new Uint8Array(32) : undefined) }),
   ],
-  [
-    'grinding',
-    () => {
-      const nonce: Tricks = { message: (l) => (l === 'grinding nonce' ? new Uint8Array(8).fill(255) : undefined) };
-      return attempt(model, modes, nonce, { ...PRESET, grindingBits: 16 });
-    },
-  ],
+  ['grinding', () => attempt(model, modes, idle('opening/nonce'), { ...PRESET, grindingBits: 16 })],
+  ['grinding', () => attempt(model, modes, idle('opening/work'), { ...PRESET, logFreeWord: -8 })],
   ['commitment', otherInput],
   ['boundary-range', () => attempt(beyond, ['public', 'merkle'])],
   ['boundary-range', () => attempt(beyond, ['clear', 'merkle'])],

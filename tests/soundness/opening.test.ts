@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lookupTrees } from '../../packages/core/src/argument/lookups.js';
-import type { OpeningClaim, OpeningProver } from '../../packages/core/src/argument/opening.js';
+import type { OpeningClaim, OpeningProver, SpotChecks } from '../../packages/core/src/argument/opening.js';
 import { logWord, type OracleShape } from '../../packages/core/src/argument/oracles.js';
 import { P } from '../../packages/core/src/field/m31.js';
 import type { BoundaryMode } from '../../packages/core/src/proof/slice-protocol.js';
@@ -284,7 +284,7 @@ describe('queries', () => {
 
   it('follow the proof of work', () => {
     const nonce = (bytes: number[]): Tricks => ({
-      message: (label) => (label === 'grinding nonce' ? Uint8Array.from(bytes) : undefined),
+      message: (label) => (label === 'opening/nonce' ? Uint8Array.from(bytes) : undefined),
     });
     const results = Array.from({ length: 16 }, (_, i) =>
       verdict(attempt(model, modes, nonce([i, 0, 0, 0, 0, 0, 0, 1]), { ...PRESET, grindingBits: 16 })),
@@ -293,9 +293,9 @@ describe('queries', () => {
     // A proof made for less work, or fewer queries, than the verifier's own parameters ask.
     const cheap = attempt(model, modes, {}, { ...PRESET, grindingBits: 0, queries: 4 });
     expect(verdict(cheap)).toBe('accepted');
-    expect(verdict({ ...cheap, shape: { ...cheap.shape, preset: { ...PRESET, grindingBits: 24 } } })).toBe('grinding');
-    const asked = { ...cheap.shape, queries: PRESET.queries, preset: { ...PRESET, grindingBits: 0 } };
-    expect(verdict({ ...cheap, shape: asked })).not.toBe('accepted');
+    const asking = (spotChecks: SpotChecks) => verdict({ ...cheap, shape: { ...cheap.shape, spotChecks } });
+    expect(asking({ queries: 4, grindingBits: 24 })).toBe('grinding');
+    expect(asking({ queries: PRESET.queries, grindingBits: 0 })).not.toBe('accepted');
   });
 });
 

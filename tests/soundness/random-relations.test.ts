@@ -111,8 +111,9 @@ describe('random relations', () => {
         const lengths = {
           logFinal: draw(0, 4),
           minLogRow: draw(0, 4),
-          maxLogRow: draw(0, 5),
-          maxLogConstantsRow: draw(0, 5),
+          maxLogRow: draw(4, 10),
+          programLogRow: draw(0, 5),
+          logFreeWord: draw(2, 8),
         };
         const preset = { ...PRESET, queries: 16, grindingBits: 0, ...lengths };
         const chosen = [modes[draw(0, 2)], modes[draw(0, 2)]];

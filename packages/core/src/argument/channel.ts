@@ -71,11 +71,11 @@ export abstract class Channel {
     return this.transcript.indices(label, count, bits);
   }
 
-  /** Proof of work before the queries are drawn; `find` gets the seed. */
-  grind(bits: number, find: (seed: Uint8Array) => Uint8Array): void {
+  /** Proof of work before what is drawn next; `find` gets the seed. */
+  grind(label: string, bits: number, find: (seed: Uint8Array) => Uint8Array): void {
     const seed = this.transcript.grindingSeed();
-    const nonce = this.bytes('grinding nonce', 8, () => find(seed));
-    this.check(grindingBits(seed, nonce) >= bits, 'grinding', 'opening/nonce');
+    const nonce = this.bytes(label, 8, () => find(seed));
+    this.check(grindingBits(seed, nonce) >= bits, 'grinding', label);
   }
 
   /** Bytes that are bound by an earlier commitment (openings), after the last challenge. */

@@ -19,6 +19,7 @@ import { ceilLog2, eqFunctional } from './layout.js';
 import { type OracleShape, type OracleTree, oracleVars, ownPoint, type Placement, place } from './oracles.js';
 import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
 import { checkQueries, type QueryProver } from './queries.js';
+import { foldCount } from './row-length.js';
 
 export interface OpeningTerm {
   readonly oracle: number;
@@ -41,20 +42,22 @@ export interface OpeningProver extends QueryProver {
   commit(): Uint8Array;
   /** The current message in clear. */
   message(): Ext[];
-  grind(seed: Uint8Array): Uint8Array;
+  /** A nonce of 8 bytes with which the seed hashes to `bits` leading zero bits. */
+  grind(seed: Uint8Array, bits: number): Uint8Array;
 }
 
-/** Number of committed fold words for rows of 2^logRow. */
-export function foldCount(logRow: number, preset: Preset): number {
-  let left = logRow;
-  while (left > preset.logFinal && left >= LOG_ARITY) left -= LOG_ARITY;
-  return (logRow - left) / LOG_ARITY;
+/** What is asked of an opening beside the preset: it follows from its whole error (proof/soundness.ts). */
+export interface SpotChecks {
+  /** Number of queries. */
+  readonly queries: number;
+  /** Leading zero bits of the work before they are drawn. */
+  readonly grindingBits: number;
 }
 
-/**
- * @param roots by tree
- * @param queries number of spot checks
- */
+/** Leading zero bits of the work before each row challenge. */
+export const rowWork = (logRow: number, preset: Preset): number => Math.max(0, logRow + LOG_BLOWUP - preset.logFreeWord);
+
+/** @param roots by tree */
 export function opening(
   channel: Channel,
   oracles: readonly OracleShape[],
@@ -62,7 +65,7 @@ export function opening(
   roots: readonly Uint8Array[],
   claims: readonly OpeningClaim[],
   preset: Preset,
-  queries: number,
+  spotChecks: SpotChecks,
   tables: EqTables,
   prover?: OpeningProver,
 ): void {
@@ -75,8 +78,9 @@ export function opening(
   for (let i = claims.length - 1; i >= 0; i--) claim = add(claims[i].value, mul(lambda, claim));
   prover?.open(placement, claims, lambda, gapPoint);
 
-  const round = (): Ext => {
+  const round = (work = 0): Ext => {
     const [s0, s2] = channel.exts('opening/round', 2, () => side.round());
+    if (work > 0) channel.grind('opening/work', work, (seed) => side.grind(seed, work));
     const rho = channel.challenge('opening/rho');
     claim = quadraticAt(s0, sub(claim, s0), s2, rho);
     prover?.bind(rho);
@@ -84,7 +88,8 @@ export function opening(
   };
 
   const rowPoint: Ext[] = [];
-  for (let i = 0; i < rowVars; i++) rowPoint.unshift(round());
+  const work = rowWork(logRow, preset);
+  for (let i = 0; i < rowVars; i++) rowPoint.unshift(round(work));
   const folds = foldCount(logRow, preset);
   const foldRoots: Uint8Array[] = [];
   const position: Ext[] = [];
@@ -101,7 +106,8 @@ export function opening(
   const weight = weightAt(oracles, placement, claims, lambda, gapPoint, rowPoint, [...position, ...last], tables);
   channel.check(equal(mul(value, weight), claim), 'opening-sum', 'opening/sum');
 
-  channel.grind(preset.grindingBits, (seed) => side.grind(seed));
+  const { queries, grindingBits } = spotChecks;
+  channel.grind('opening/nonce', grindingBits, (seed) => side.grind(seed, grindingBits));
   const indices = channel.indices('opening/queries', queries, logRow + LOG_BLOWUP);
   checkQueries({ channel, oracles, trees, roots, placement, rowPoint, foldRoots, position, message, indices, prover });
 }

@@ -11,6 +11,7 @@ import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import { eqAt } from './ext-vector.js';
 import { type Cells, ceilLog2, type Stack, stack } from './layout.js';
 import { LOG_BLOWUP, type Preset } from './presets.js';
+import { logRowOf, MAX_ROWS } from './row-length.js';
 import { concat } from './transcript.js';
 
 export interface OracleShape {
@@ -28,27 +29,20 @@ export interface OracleShape {
  */
 export type OracleTree = readonly number[];
 
-/** Leaves of a BLAKE3 chunk: rows of at most 256 words. */
-const MAX_ROWS = 256;
-/** Rows aimed at, at most: the balance of leaf size and path length. Constants are opened beside a longer witness. */
-const TARGET_ROWS = { prover: 32, constants: 20 } as const;
-
-/** @param most log2 of the longest row wanted */
+/** @param beside log2 of the longest row that it is opened with */
 export function oracleShape(
   shapes: readonly (readonly number[] | Cells)[],
   gap: boolean,
   preset: Preset,
-  most = gap ? preset.maxLogRow : preset.maxLogConstantsRow,
+  beside: number,
 ): OracleShape {
   const layout = stack(shapes);
-  const wanted = ceilLog2(Math.ceil(layout.cells / TARGET_ROWS[gap ? 'prover' : 'constants']));
-  const least = ceilLog2(Math.ceil(layout.cells / MAX_ROWS));
-  const logRow = Math.max(least, preset.minLogRow, Math.min(most, wanted));
+  const logRow = logRowOf(layout.cells, beside, preset);
   const rows = Math.ceil(layout.cells / 2 ** logRow);
-  if (logRow > preset.limitLogRow) {
+  if (rows > MAX_ROWS) {
     throw new InputError(
       'slice-too-large',
-      `a slice of ${layout.cells} committed cells is beyond the ${MAX_ROWS * 2 ** preset.limitLogRow} that one proof holds`,
+      `a slice of ${layout.cells} committed cells is beyond the ${MAX_ROWS * 2 ** preset.maxLogRow} that one proof holds`,
       'cut the program in more slices (--slices)',
     );
   }

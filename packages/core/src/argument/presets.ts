@@ -1,5 +1,6 @@
 /**
  * The two sets of security parameters. Nothing here is read from a proof, and no parameter has a default elsewhere.
+ * The one of a program is read from its key, which the fingerprint binds, and is no matter of security.
  */
 
 export interface Preset {
@@ -9,19 +10,22 @@ export interface Preset {
    * as many as its whole error asks for (soundness.ts).
    */
   readonly queries: number;
-  /** Leading zero bits asked of the grinding hash before the queries are drawn. */
+  /** Fewest and most leading zero bits asked of the grinding hash before the queries are drawn (soundness.ts). */
   readonly grindingBits: number;
-  /** log2 of the shortest message row. */
-  readonly minLogRow: number;
+  readonly maxGrindingBits: number;
   /**
-   * log2 of the longest message row of a prover's commitment; the code word is four times as long. The witness' rows may
-   * be as long as those of the constants beside it.
+   * log2 of the longest code word of which rows are combined without work: before each challenge that combines rows of a
+   * longer one, a bit is asked for each time that it is twice as long.
    */
+  readonly logFreeWord: number;
+  /** log2 of the shortest and of the longest message row; the code word is four times as long (row-length.ts). */
+  readonly minLogRow: number;
   readonly maxLogRow: number;
-  /** The same of constants, which are encoded once for all proofs, and of which joined slices open all rows. */
-  readonly maxLogConstantsRow: number;
-  /** The same where a commitment would otherwise have too many rows. */
-  readonly limitLogRow: number;
+  /**
+   * log2 of the rows that a program's constants are opened beside, where it is proven as a whole. A program has its own,
+   * which its key and its packages tell.
+   */
+  readonly programLogRow: number;
   /** Cells of padding that must be saved for constants to be committed to in parts (base/dims.ts). */
   readonly boxCells: number;
   /** log2 of the most leaves in one tree of fractions; a larger lookup has a tree of its own. */
@@ -44,11 +48,12 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
   standard: {
     name: 'standard',
     queries: 96,
-    grindingBits: 16,
+    grindingBits: 12,
+    maxGrindingBits: 22,
+    logFreeWord: 17,
     minLogRow: 6,
-    maxLogRow: 17,
-    maxLogConstantsRow: 18,
-    limitLogRow: 18,
+    maxLogRow: 19,
+    programLogRow: 0,
     boxCells: 2 ** 16,
     logTree: 23,
     logFinal: 10,
@@ -60,10 +65,11 @@ export const PRESETS: Readonly<Record<Preset['name'], Preset>> = {
     name: 'tiny',
     queries: 6,
     grindingBits: 2,
+    maxGrindingBits: 2,
+    logFreeWord: 7,
     minLogRow: 1,
-    maxLogRow: 6,
-    maxLogConstantsRow: 7,
-    limitLogRow: 10,
+    maxLogRow: 10,
+    programLogRow: 0,
     boxCells: 1,
     logTree: 6,
     logFinal: 1,

@@ -2,7 +2,7 @@
 import { add, type Ext, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { OpeningProver } from './opening.js';
-import { LOG_ARITY, LOG_BLOWUP, type Preset } from './presets.js';
+import { LOG_ARITY, LOG_BLOWUP } from './presets.js';
 import { type Cube, openCube, type Row, segments } from './prove-opening-cube.js';
 import { type CommittedOracle, type CommittedTree, leafBytes, siblingBytes } from './prove-oracles.js';
 
@@ -18,7 +18,6 @@ export function openingProver(
   kernels: Kernels,
   oracles: readonly CommittedOracle[],
   trees: readonly CommittedTree[],
-  preset: Preset,
 ): OpeningProver {
   let rows = new Map<number, Row>();
   let rowVars = 0;
@@ -122,7 +121,7 @@ export function openingProver(
       const { f, log } = only();
       return Array.from({ length: 2 ** log }, (_, i) => kernels.readExt(f + EXT_BYTES * i));
     },
-    grind: (seed) => kernels.grind(seed, preset.grindingBits),
+    grind: (seed, bits) => kernels.grind(seed, bits),
     oracleLeaves: (i, leaves) => leafBytes(kernels, oracles[i], leaves),
     treeSiblings: (t, leaves) => siblingBytes(kernels, trees[t].nodes, trees[t].leaves, leaves),
     foldLeaves(j, leaves) {

@@ -15,7 +15,7 @@ import { Vector } from './vector.js';
 
 /** Rows of a block. */
 const SIZE = 8;
-const preset = { ...PRESETS.tiny, maxLogRow: 4, maxLogConstantsRow: 4 };
+const preset = { ...PRESETS.tiny, minLogRow: 4, maxLogRow: 4 };
 const element = (seed: number): Ext => [seed * 7919 + 1, seed * 104729 + 2, seed * 1299709 + 3, seed * 15485863 + 4];
 const elements = (n: number, seed: number): Ext[] => Array.from({ length: n }, (_, i) => element(seed + i));
 
@@ -67,7 +67,7 @@ describe('weights of eight rows as products', () => {
   it('add up to the weights, gaps included', () => {
     // Rows of 16 cells: [40, 3, 3] has padded matrices of 16 cells, [24, 5] rows of 8, [7] stands in one row.
     const shapes = [[40, 3, 3], [24, 5], [7]];
-    const shape = oracleShape(shapes, true, preset);
+    const shape = oracleShape(shapes, true, preset, 0);
     const tables = new EqTables();
     const claims = shapes.flatMap((dims, tensor) => [
       { tensor, f: product(dims, 10 * tensor + 1) },
@@ -80,7 +80,7 @@ describe('weights of eight rows as products', () => {
 
   it('are left alone where rows are weighed as one', () => {
     const dims = [64, 16];
-    const shape = oracleShape([dims], false, preset);
+    const shape = oracleShape([dims], false, preset, 0);
     const one: Functional = {
       coef: element(1),
       blocks: [{ axes: [0, 1], values: Vector.of(extVector(elements(1024, 7))) }],
@@ -91,7 +91,7 @@ describe('weights of eight rows as products', () => {
 
   it('have no part where a functional weighs nothing', () => {
     const dims = [64, 16];
-    const shape = oracleShape([dims], false, preset);
+    const shape = oracleShape([dims], false, preset, 0);
     const lead = Vector.of(extVector(elements(64, 9)).fill(0, 32));
     const f: Functional = { ...product(dims, 3), blocks: [{ axes: [0], values: lead }, product(dims, 3).blocks[1]] };
     expect(compare(shape, [{ tensor: 0, f }])).toBe(8);

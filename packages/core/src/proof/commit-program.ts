@@ -5,7 +5,7 @@ import type { Kernels } from '../kernels/kernels.js';
 import type { BoundaryTensor, CompiledProgram } from '../program/compiled.js';
 import { constantsData } from './prove.js';
 import { digestOf, encodeSlicePackage } from './slice-package.js';
-import { constantValues, ownConstants, sliceShape } from './slice-shape.js';
+import { constantValues, ownConstants, programLogRow, sliceShape } from './slice-shape.js';
 import { boundaryMode, encodeKey, fingerprintOf, type KeySlice, type VerifierKey } from './verifier-key.js';
 
 export interface CommitOptions {
@@ -22,7 +22,9 @@ export interface ProgramArtifacts {
 
 /** Commits the constants of every slice. Deterministic, whatever the kernels. */
 export function commitProgram(kernels: Kernels, program: CompiledProgram, options: CommitOptions): ProgramArtifacts {
-  const preset = PRESETS[options.preset];
+  const base = PRESETS[options.preset];
+  const relations = program.slices.map((s) => s.relation);
+  const preset: Preset = { ...base, programLogRow: programLogRow(relations, base) };
   /** Digests of the leaves of each slice's constants. */
   const digests: Uint8Array[] = [];
   const slices = program.slices.map((s, i): KeySlice => {

@@ -21,7 +21,7 @@ export function packageFault(key: VerifierKey, fingerprint: string, p: SlicePack
   const slice = key.slices[p.index];
   if (p.fingerprint !== fingerprint) return 'fingerprint';
   if (!slice) return 'index';
-  if (p.preset.name !== key.preset.name) return 'preset';
+  if (p.preset.name !== key.preset.name || p.preset.programLogRow !== key.preset.programLogRow) return 'preset';
   const none = new Uint8Array(0);
   if (!sameBytes(p.constantsRoot ?? none, slice.constantsRoot ?? none)) return 'root of the constants';
   const names = [...p.inputs, ...p.outputs];

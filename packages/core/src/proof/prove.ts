@@ -171,7 +171,7 @@ export function sliceProver(
     opening() {
       next();
       const oracles = trees.flatMap((t) => t.oracles);
-      return openingProver(kernels, oracles, trees, shape.preset);
+      return openingProver(kernels, oracles, trees);
     },
   };
 }

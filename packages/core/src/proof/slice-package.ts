@@ -2,7 +2,7 @@
  * A slice package: all that a remote prover needs besides the boundary values. Self-contained and immutable; it is named
  * by its digest.
  */
-import { PRESETS, type Preset } from '../argument/presets.js';
+import type { Preset } from '../argument/presets.js';
 import { Hasher } from '../base/blake3.js';
 import { type Decoder, decodeCanonical, Encoder, fromHex, toHex } from '../base/codec.js';
 import { sizeOf } from '../base/dims.js';
@@ -13,7 +13,7 @@ import type { Relation, ValueId } from '../relation/relation.js';
 import { validateRelation } from '../relation/validate.js';
 import type { BoundaryMode } from './slice-protocol.js';
 import { constantValues } from './slice-shape.js';
-import { decodeTensor, encodeTensor, PRESET_NAMES, PROTOCOL_VERSION } from './verifier-key.js';
+import { decodePreset, decodeTensor, encodePreset, encodeTensor, PROTOCOL_VERSION } from './verifier-key.js';
 
 const MAGIC = 'dsperse slice';
 const MODES: readonly BoundaryMode[] = ['public', 'clear', 'merkle'];
@@ -45,9 +45,8 @@ export const digestOf = (bytes: Uint8Array): string => toHex(new Hasher().update
 export function encodeSlicePackage(p: SlicePackage, expected?: number): Uint8Array {
   const e = new Encoder(expected).text(MAGIC).uint(PROTOCOL_VERSION);
   const texts = (xs: readonly string[]) => e.list(xs, (x) => e.text(x));
-  e.raw(fromHex(p.fingerprint, 32) as Uint8Array)
-    .uint(p.index)
-    .uint(PRESET_NAMES.indexOf(p.preset.name));
+  e.raw(fromHex(p.fingerprint, 32) as Uint8Array).uint(p.index);
+  encodePreset(e, p.preset);
   texts(p.nodes);
   encodeRelation(e, p.relation, true);
   for (const id of constantValues(p.relation)) encodeNumbers(e, p.constants.get(id) as Int32Array);
@@ -77,7 +76,7 @@ function readPackage(d: Decoder): SlicePackage {
   }
   const fingerprint = toHex(d.raw(32));
   const index = d.uint();
-  const preset = PRESETS[d.choice(PRESET_NAMES)];
+  const preset = decodePreset(d);
   const nodes = texts();
   const relation = decodeRelation(d, true);
   validateRelation(relation);

@@ -16,7 +16,7 @@ import { type Fraction, type FractionProver, fractionTree, plus } from '../argum
 import { distinct, evaluate, type Functional, restrictedTo, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
-import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening } from '../argument/opening.js';
+import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening, type SpotChecks } from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { pullMap } from '../argument/pull-back.js';
@@ -40,8 +40,7 @@ export interface SliceShape {
   readonly preset: Preset;
   /** How many slices are joined in it. */
   readonly slices: number;
-  /** Spot checks of the opening. */
-  readonly queries: number;
+  readonly spotChecks: SpotChecks;
   /** Modes of the boundary tensors: relation.inputs, then relation.outputs. */
   readonly boundary: readonly { readonly value: ValueId; readonly mode: BoundaryMode }[];
   readonly lookups: readonly LookupTree[];
@@ -137,7 +136,7 @@ export function sliceProtocol(
       roots,
       openings,
       shape.preset,
-      shape.queries,
+      shape.spotChecks,
       tables,
       prover?.opening(),
     );

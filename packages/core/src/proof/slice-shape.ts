@@ -2,12 +2,13 @@ import type { Cells } from '../argument/layout.js';
 import { lookupTrees, tableSize } from '../argument/lookups.js';
 import { type OracleShape, type OracleTree, oracleShape } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
-import { boxesOf, stridesOf } from '../base/dims.js';
+import { sharedLogRow } from '../argument/row-length.js';
+import { boxesOf, paddedSize, stridesOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { countClaims, MAX_LEVELS } from './count-claims.js';
 import type { BoundaryMode, Place, SliceShape } from './slice-protocol.js';
-import { queriesNeeded } from './soundness.js';
+import { spotChecksNeeded } from './soundness.js';
 
 /**
  * Most functionals that the claims of one proof are pulled back through. A relation in which every value reads the one
@@ -57,12 +58,25 @@ export function constantsOracle(
       return { dims, first: starts.reduce((n, start, i) => n + start * strides[i], 0), strides };
     });
   });
-  return { shape: oracleShape(cells, false, preset), places, tensors };
+  return { shape: oracleShape(cells, false, preset, preset.programLogRow), places, tensors };
 }
 
-/** The oracle of one boundary tensor in a commitment of its own: the same for its producer and its consumers. */
+/**
+ * log2 of the rows that a program is opened in where all of its slices are proven together: what its slices commit to is
+ * about what one proof of all of them does.
+ */
+export function programLogRow(relations: readonly Relation[], preset: Preset): number {
+  const committed = (ids: (relation: Relation) => ValueId[]) =>
+    relations.reduce((n, r) => ids(r).reduce((m, id) => m + paddedSize(r.values[id].dims), n), 0);
+  return sharedLogRow([committed(constantValues), committed(witnessValues)], preset);
+}
+
+/**
+ * The oracle of one boundary tensor in a commitment of its own: the same for its producer and its consumers, whatever it
+ * is opened with.
+ */
 export function boundaryOracle(dims: readonly number[], preset: Preset): OracleShape {
-  return oracleShape([dims], true, preset);
+  return oracleShape([dims], true, preset, preset.maxLogRow);
 }
 
 /**
@@ -110,8 +124,8 @@ export function sliceShape(
   let witness: number | undefined;
   const multiplicities: Place[] = [];
   if (ids.length + tables.length > 0) {
-    const most = oracles.reduce((log, o) => Math.max(log, o.logRow), preset.maxLogRow);
-    const oracle = add(oracleShape([...dims, ...tables], true, preset, most), ids);
+    const beside = oracles.reduce((log, o) => Math.max(log, o.logRow), 0);
+    const oracle = add(oracleShape([...dims, ...tables], true, preset, beside), ids);
     witness = trees.push([oracle]) - 1;
     for (let i = 0; i < tables.length; i++) multiplicities.push({ oracle, tensor: ids.length + i });
   }
@@ -119,11 +133,10 @@ export function sliceShape(
   for (const { value, mode } of boundary) {
     if (mode === 'merkle') trees.push([add(boundaryOracle(relation.values[value].dims, preset), [value])]);
   }
-  const draft: SliceShape = {
+  const draft: Omit<SliceShape, 'spotChecks'> = {
     relation,
     preset,
     slices,
-    queries: preset.queries,
     boundary,
     lookups: lookupTrees(relation, preset.logTree),
     oracles,
@@ -133,13 +146,13 @@ export function sliceShape(
     places,
     multiplicities,
   };
-  const queries = queriesNeeded(draft);
-  if (queries === undefined) {
+  const spotChecks = spotChecksNeeded(draft);
+  if (spotChecks === undefined) {
     throw new InputError(
       'slice-too-large',
       `one proof this large would not reach ${preset.minimumBits} bits of soundness a slice, whatever is checked of it`,
       'cut the program in more slices (--slices)',
     );
   }
-  return { ...draft, queries };
+  return { ...draft, spotChecks };
 }

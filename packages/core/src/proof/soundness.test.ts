@@ -4,7 +4,7 @@ import { axis, identityMap, RelationBuilder } from '../relation/builder.js';
 import type { Relation } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 import { ownConstants, sliceShape } from './slice-shape.js';
-import { queriesNeeded, soundnessBits } from './soundness.js';
+import { spotChecksNeeded, soundnessBits } from './soundness.js';
 
 /** A chain of `layers` 3×3 convolutions with rescale and activation, as in a residual network. */
 function convolutions(channels: number, side: number, layers: number, preset: Preset): SliceShape {
@@ -45,7 +45,7 @@ function convolutions(channels: number, side: number, layers: number, preset: Pr
   b.output(x);
   // Shapes that are not sound enough are refused; here they are looked at all the same.
   const shape = shapeOf(b.build(), { ...preset, minimumBits: 0 });
-  return { ...shape, preset, queries: queriesNeeded({ ...shape, preset }) ?? preset.queries };
+  return { ...shape, preset, spotChecks: spotChecksNeeded({ ...shape, preset }) ?? shape.spotChecks };
 }
 
 const { standard, tiny } = PRESETS;
@@ -67,7 +67,7 @@ describe('the soundness error', () => {
       const shape = convolutions(channels, side, layers, standard);
       const { bits, terms } = soundnessBits(shape);
       expect(bits).toBeGreaterThanOrEqual(100);
-      expect(queriesNeeded(shape)).toBe(shape.queries);
+      expect(spotChecksNeeded(shape)).toEqual(shape.spotChecks);
       expect(bits).toBeLessThanOrEqual(Math.min(...terms.map((t) => t.bits)));
     }
     const large = convolutions(64, 128, 3, standard);
@@ -113,19 +113,19 @@ describe('the soundness error', () => {
         ],
         [
           "opening: sumcheck",
-          118.35,
+          118.41,
         ],
         [
           "opening: proximity of the combined rows",
-          101.99,
+          103.99,
         ],
         [
           "opening: proximity of the folds",
-          106.22,
+          107.24,
         ],
         [
           "opening: spot checks and proof of work",
-          102.11,
+          101.04,
         ],
         [
           "hash collisions",
@@ -133,7 +133,7 @@ describe('the soundness error', () => {
         ],
         [
           "all",
-          100.19,
+          100.1,
         ],
       ]
     `);
@@ -148,7 +148,7 @@ describe('the soundness error', () => {
   it('grows with every query and every bit of work, until another term outweighs them', () => {
     const shape = convolutions(64, 56, 1, standard);
     const bitsOf = (queries: number, grindingBits: number) =>
-      soundnessBits({ ...shape, queries, preset: { ...standard, grindingBits } }).bits;
+      soundnessBits({ ...shape, spotChecks: { queries, grindingBits } }).bits;
     let before = 0;
     for (const queries of [1, 2, 8, 32, 100, 128]) {
       const bits = bitsOf(queries, 16);
@@ -163,7 +163,7 @@ describe('the soundness error', () => {
 
   it('falls with the size of the slice, of equally many queries', () => {
     const shapes = [1, 2, 4, 8, 16].map((n) => convolutions(64, 56, n, standard));
-    const bits = shapes.map((shape) => soundnessBits({ ...shape, queries: 128 }).bits);
+    const bits = shapes.map((shape) => soundnessBits({ ...shape, spotChecks: { queries: 128, grindingBits: 16 } }).bits);
     for (let i = 1; i < bits.length; i++) expect(bits[i]).toBeLessThan(bits[i - 1]);
   });
 
@@ -178,19 +178,19 @@ describe('the soundness error', () => {
       const shape = shapeOf(relation, standard, slices);
       const allowed = 100 - Math.log2(slices);
       expect(soundnessBits(shape).bits).toBeGreaterThanOrEqual(allowed - 0.01);
-      expect(soundnessBits({ ...shape, queries: shape.queries - 1 }).bits).toBeLessThan(allowed);
+      expect(soundnessBits({ ...shape, spotChecks: { ...shape.spotChecks, queries: shape.spotChecks.queries - 1 } }).bits).toBeLessThan(allowed);
       // No fewer than the preset's, whatever is allowed.
-      expect(shapeOf(relation, { ...standard, minimumBits: 60 }, slices).queries).toBe(standard.queries);
+      expect(shapeOf(relation, { ...standard, minimumBits: 60 }, slices).spotChecks.queries).toBe(standard.queries);
     }
   });
 
   it('is asked of every shape that prover and verifier work on', () => {
     const large = convolutions(64, 128, 8, standard);
-    expect(queriesNeeded(large)).toBeUndefined();
+    expect(spotChecksNeeded(large)).toBeUndefined();
     const { relation } = large;
     expect(() => shapeOf(relation, standard)).toThrow('bits of soundness');
     // Joined slices may have the error of their proofs together.
-    const { bits } = soundnessBits({ ...large, queries: 128 });
+    const { bits } = soundnessBits({ ...large, spotChecks: { queries: 128, grindingBits: 16 } });
     expect(bits).toBeGreaterThan(99);
     expect(() => shapeOf(relation, standard, 2)).not.toThrow();
     const small = convolutions(64, 56, 4, standard);
@@ -201,7 +201,7 @@ describe('the soundness error', () => {
     const roomy = { ...tiny, maxLogRow: 10 };
     const { bits } = soundnessBits(convolutions(2, 4, 1, roomy));
     expect(bits).toBeLessThan(10);
-    expect(queriesNeeded(convolutions(2, 4, 1, roomy))).toBe(roomy.queries);
-    expect(queriesNeeded(convolutions(2, 4, 1, { ...roomy, minimumBits: 90 }))).toBeGreaterThan(100);
+    expect(spotChecksNeeded(convolutions(2, 4, 1, roomy))?.queries).toBe(roomy.queries);
+    expect(spotChecksNeeded(convolutions(2, 4, 1, { ...roomy, minimumBits: 90 }))?.queries).toBeGreaterThan(100);
   });
 });

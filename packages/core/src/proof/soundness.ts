@@ -7,9 +7,10 @@
  */
 import { ceilLog2 } from '../argument/layout.js';
 import { tableSize } from '../argument/lookups.js';
-import { foldCount } from '../argument/opening.js';
+import { rowWork, type SpotChecks } from '../argument/opening.js';
 import { oracleVars, place } from '../argument/oracles.js';
-import { LOG_ARITY, LOG_BLOWUP, type Preset } from '../argument/presets.js';
+import { LOG_ARITY, LOG_BLOWUP } from '../argument/presets.js';
+import { foldCount } from '../argument/row-length.js';
 import { P } from '../field/m31.js';
 import { sizeOf } from '../relation/relation.js';
 import { countClaims } from './count-claims.js';
@@ -31,6 +32,7 @@ interface ExactTerm {
 
 /** Most spot checks of a proof. */
 const MAX_QUERIES = 144;
+const LOG_CELLS_PER_TRIAL = 4;
 
 const UNITS = 256n;
 const FIELD = BigInt(P) ** 4n;
@@ -42,7 +44,7 @@ const overField = (numerator: bigint): bigint => ceilDivide(numerator << UNITS, 
 
 /** The error of a slice proof in bits, and its terms. */
 export function soundnessBits(shape: SliceShape): { bits: number; terms: SoundnessTerm[] } {
-  const terms = exactTerms(shape);
+  const terms = exactTerms(shape, shape.spotChecks);
   return {
     bits: bitsOf(terms.reduce((sum, t) => sum + t.error, 0n)),
     terms: terms.map(({ name, error, theorem }) => ({ name, bits: bitsOf(error), theorem })),
@@ -51,13 +53,19 @@ export function soundnessBits(shape: SliceShape): { bits: number; terms: Soundne
 
 /**
  * The fewest spot checks, and no fewer than the preset's, with which the error is at most 2^-minimumBits for each slice
- * of the shape; undefined where MAX_QUERIES would not do.
+ * of the shape; undefined where MAX_QUERIES would not do. Work takes the place of some of them: about a trial for each
+ * 16 cells that are opened, which is little beside committing to them.
  */
-export function queriesNeeded(shape: SliceShape): number | undefined {
-  const { queries, minimumBits } = shape.preset;
+export function spotChecksNeeded(shape: Omit<SliceShape, 'spotChecks'>): SpotChecks | undefined {
+  const { queries: fewest, minimumBits, grindingBits: least, maxGrindingBits: most } = shape.preset;
   const allowed = BigInt(shape.slices) << (UNITS - BigInt(minimumBits));
-  const others = exactTerms({ ...shape, queries: undefined }).reduce((sum, t) => sum + t.error, 0n);
-  for (let n = queries; n <= MAX_QUERIES; n++) if (others + spotChecks(n, shape.preset).error <= allowed) return n;
+  const others = exactTerms(shape, undefined).reduce((sum, t) => sum + t.error, 0n);
+  const cells = shape.oracles.reduce((n, o) => n + o.layout.cells, 0);
+  const grindingBits = Math.max(least, Math.min(most, ceilLog2(cells) - LOG_CELLS_PER_TRIAL));
+  for (let queries = fewest; queries <= MAX_QUERIES; queries++) {
+    const checks = { queries, grindingBits };
+    if (others + spotCheckTerm(checks).error <= allowed) return checks;
+  }
   return undefined;
 }
 
@@ -69,10 +77,9 @@ function bitsOf(error: bigint): number {
   return Math.floor((Number(UNITS) - log) * 100) / 100;
 }
 
-/** All terms; without a number of queries, all but the spot checks'. */
-function exactTerms(shape: Omit<SliceShape, 'queries'> & { readonly queries: number | undefined }): ExactTerm[] {
-  const { queries, oracles, preset } = shape;
-  const spots = queries !== undefined && oracles.length > 0 ? [spotChecks(queries, preset)] : [];
+/** All terms; those of spot checks where these are given and there is what to check. */
+function exactTerms(shape: Omit<SliceShape, 'spotChecks'>, checks: SpotChecks | undefined): ExactTerm[] {
+  const spots = checks && shape.oracles.length > 0 ? [spotCheckTerm(checks)] : [];
   return [...lookupTerms(shape), ...claimTerms(shape), ...openingTerms(shape), ...spots, hashTerm];
 }
 
@@ -163,8 +170,9 @@ function openingTerms({ relation, oracles, preset }: Pick<SliceShape, 'relation'
     },
     {
       name: 'opening: proximity of the combined rows',
-      error: overField(BigInt(rowVars) << BigInt(logLength)),
-      theorem: 'Diamond and Gruen 2024/1351, Corollary 3.7, by Ben-Sasson et al. 2020/654, Theorem 4.1; radius 3/8',
+      error: ceilDivide(overField(BigInt(rowVars) << BigInt(logLength)), 1n << BigInt(rowWork(logRow, preset))),
+      theorem:
+        'Diamond and Gruen 2024/1351, Corollary 3.7, by Ben-Sasson et al. 2020/654, Theorem 4.1; radius 3/8; proof of work',
     },
     {
       name: 'opening: proximity of the folds',
@@ -183,7 +191,7 @@ function openingTerms({ relation, oracles, preset }: Pick<SliceShape, 'relation'
   return terms.filter((t) => t.error > 0n);
 }
 
-function spotChecks(count: number, { grindingBits }: Preset): ExactTerm {
+function spotCheckTerm({ queries: count, grindingBits }: SpotChecks): ExactTerm {
   const queries = BigInt(count);
   return {
     name: 'opening: spot checks and proof of work',

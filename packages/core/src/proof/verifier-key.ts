@@ -21,7 +21,7 @@ export const PROTOCOL_VERSION = 1;
 
 const MAGIC = 'dsperse verifier key';
 export const PRECISIONS: readonly Precision[] = ['fast', 'standard', 'high'];
-export const PRESET_NAMES: readonly Preset['name'][] = ['standard', 'tiny'];
+const PRESET_NAMES: readonly Preset['name'][] = ['standard', 'tiny'];
 
 export interface KeySlice {
   readonly nodes: readonly string[];
@@ -166,7 +166,8 @@ export function decodeTensor(d: Decoder): BoundaryTensor {
 export function encodeKey(key: VerifierKey, expected?: number): Uint8Array {
   const e = new Encoder(expected).text(MAGIC).uint(PROTOCOL_VERSION);
   const texts = (xs: readonly string[]) => e.list(xs, (x) => e.text(x));
-  e.text(key.name).uint(PRECISIONS.indexOf(key.precision)).uint(PRESET_NAMES.indexOf(key.preset.name));
+  e.text(key.name).uint(PRECISIONS.indexOf(key.precision));
+  encodePreset(e, key.preset);
   e.list([...key.tensors.values()], (t) => encodeTensor(e, t));
   texts(key.inputs);
   texts(key.outputs);
@@ -225,7 +226,7 @@ function decodeFields(d: Decoder): VerifierKey {
   }
   const name = d.text();
   const precision = d.choice(PRECISIONS);
-  const preset = PRESETS[d.choice(PRESET_NAMES)];
+  const preset = decodePreset(d);
   const listed = d.list(() => decodeTensor(d));
   const tensors = new Map(listed.map((t) => [t.name, t]));
   if (tensors.size < listed.length) throw d.broken('a tensor is listed twice');
@@ -247,6 +248,18 @@ function decodeFields(d: Decoder): VerifierKey {
     };
   });
   return { name, precision, preset, tensors, inputs, outputs, slices, constantsRoot: readRoot(d) };
+}
+
+/** The preset's name and what of it is the program's own. */
+export function encodePreset(e: Encoder, preset: Preset): void {
+  e.uint(PRESET_NAMES.indexOf(preset.name)).uint(preset.programLogRow);
+}
+
+export function decodePreset(d: Decoder): Preset {
+  const preset = PRESETS[d.choice(PRESET_NAMES)];
+  const programLogRow = d.uint();
+  if (programLogRow > preset.maxLogRow) throw d.broken('the length of its rows');
+  return { ...preset, programLogRow };
 }
 
 function readRoot(d: Decoder): Uint8Array | undefined {
