@@ -55,7 +55,8 @@ export interface SpotChecks {
 }
 
 /** Leading zero bits of the work before each row challenge. */
-export const rowWork = (logRow: number, preset: Preset): number => Math.max(0, logRow + LOG_BLOWUP - preset.logFreeWord);
+export const rowWork = (logRow: number, preset: Preset): number =>
+  Math.max(0, logRow + LOG_BLOWUP - preset.logFreeWord);
 
 /** @param roots by tree */
 export function opening(

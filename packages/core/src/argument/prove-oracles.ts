@@ -34,8 +34,9 @@ export interface CommittedTree {
 
 /** Code words are held while the kernels' memory in use stays below these bytes. */
 export const HELD_BYTES = 2 ** 29;
-/** Rows that are encoded at once where the word is not held. */
-export const ROWS_AT_ONCE = 32;
+/** Cells, in whole rows, that are encoded at once where the word is not held. */
+const PIECE_CELLS = 2 ** 23;
+export const rowsAtOnce = (logRow: number): number => Math.max(4, PIECE_CELLS / 2 ** logRow);
 
 const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 
@@ -174,9 +175,10 @@ function encodePieces(
   data: readonly Int32Array[],
   visit: (word: Ptr, from: number, count: number) => void,
 ): void {
-  for (let from = 0; from < shape.rows; from += ROWS_AT_ONCE) {
+  const most = rowsAtOnce(shape.logRow);
+  for (let from = 0; from < shape.rows; from += most) {
     const mark = kernels.mark();
-    const count = Math.min(ROWS_AT_ONCE, shape.rows - from);
+    const count = Math.min(most, shape.rows - from);
     const word = kernels.alloc(4 * 2 ** logWord(shape) * strideOf(count));
     encodeRows(kernels, word, shape, messages(kernels, shape, data, from, count), count);
     visit(word, from, count);

@@ -1,7 +1,7 @@
 /** How much memory proving needs: an estimate from the shape alone, to decide what is proven together. */
 import { place } from '../argument/oracles.js';
 import { blockRows } from '../argument/prove-opening-cube.js';
-import { HELD_BYTES, ROWS_AT_ONCE } from '../argument/prove-oracles.js';
+import { HELD_BYTES, rowsAtOnce } from '../argument/prove-oracles.js';
 import { type Relation, sizeOf, type Value } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 
@@ -28,9 +28,10 @@ export function proverMemory(shape: SliceShape): ProverMemory {
   const cells = oracles.map((o) => o.rows * 2 ** o.logRow);
   const words = WORD_BYTES * sum(cells);
   const nodes = sum(trees.map((tree) => 64 * 4 * 2 ** most(tree.map((o) => oracles[o].logRow))));
-  const longest = 2 ** most(oracles.map((o) => o.logRow));
+  const logRow = most(oracles.map((o) => o.logRow));
+  const longest = 2 ** logRow;
   // A word that is not held is encoded some rows at a time.
-  const piece = (WORD_BYTES + 2 * MESSAGE_BYTES) * ROWS_AT_ONCE * longest;
+  const piece = (WORD_BYTES + 2 * MESSAGE_BYTES) * rowsAtOnce(logRow) * longest;
   const committing = words > HELD_BYTES ? WORD_BYTES * most(cells) + piece : 2 * MESSAGE_BYTES * most(cells);
   // Leaves and all layers above them: twice as many fractions.
   const fractions = 2 * 2 * EXT_BYTES * most(lookups.map((l) => l.layout.cells));

@@ -16,7 +16,13 @@ import { type Fraction, type FractionProver, fractionTree, plus } from '../argum
 import { distinct, evaluate, type Functional, restrictedTo, weightOf } from '../argument/functional.js';
 import { ceilLog2 } from '../argument/layout.js';
 import { type LinearClaim, type LookupTree, leafClaims } from '../argument/lookups.js';
-import { type OpeningClaim, type OpeningProver, type OpeningTerm, opening, type SpotChecks } from '../argument/opening.js';
+import {
+  type OpeningClaim,
+  type OpeningProver,
+  type OpeningTerm,
+  opening,
+  type SpotChecks,
+} from '../argument/opening.js';
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { pullMap } from '../argument/pull-back.js';

@@ -4,7 +4,7 @@ import { axis, identityMap, RelationBuilder } from '../relation/builder.js';
 import type { Relation } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 import { ownConstants, sliceShape } from './slice-shape.js';
-import { spotChecksNeeded, soundnessBits } from './soundness.js';
+import { soundnessBits, spotChecksNeeded } from './soundness.js';
 
 /** A chain of `layers` 3×3 convolutions with rescale and activation, as in a residual network. */
 function convolutions(channels: number, side: number, layers: number, preset: Preset): SliceShape {
@@ -163,7 +163,9 @@ describe('the soundness error', () => {
 
   it('falls with the size of the slice, of equally many queries', () => {
     const shapes = [1, 2, 4, 8, 16].map((n) => convolutions(64, 56, n, standard));
-    const bits = shapes.map((shape) => soundnessBits({ ...shape, spotChecks: { queries: 128, grindingBits: 16 } }).bits);
+    const bits = shapes.map(
+      (shape) => soundnessBits({ ...shape, spotChecks: { queries: 128, grindingBits: 16 } }).bits,
+    );
     for (let i = 1; i < bits.length; i++) expect(bits[i]).toBeLessThan(bits[i - 1]);
   });
 
@@ -178,7 +180,9 @@ describe('the soundness error', () => {
       const shape = shapeOf(relation, standard, slices);
       const allowed = 100 - Math.log2(slices);
       expect(soundnessBits(shape).bits).toBeGreaterThanOrEqual(allowed - 0.01);
-      expect(soundnessBits({ ...shape, spotChecks: { ...shape.spotChecks, queries: shape.spotChecks.queries - 1 } }).bits).toBeLessThan(allowed);
+      expect(
+        soundnessBits({ ...shape, spotChecks: { ...shape.spotChecks, queries: shape.spotChecks.queries - 1 } }).bits,
+      ).toBeLessThan(allowed);
       // No fewer than the preset's, whatever is allowed.
       expect(shapeOf(relation, { ...standard, minimumBits: 60 }, slices).spotChecks.queries).toBe(standard.queries);
     }
