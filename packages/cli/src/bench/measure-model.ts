@@ -8,7 +8,7 @@ import type { ModelResult, Occasion, WorkersResult } from './results.js';
 import { median, spread } from './spread.js';
 
 export interface MeasureOptions {
-  /** Proofs that are counted, after one to warm up. */
+  /** Proofs that are counted, after some to warm up. */
   readonly runs: number;
   /** Fewer runs where they would take longer than this. */
   readonly budgetMs: number;
@@ -94,9 +94,12 @@ export async function measureModel(model: string, options: MeasureOptions): Prom
   }
 }
 
-/** What is over at once is done a few times more before it counts: the just-in-time compiler needs them. */
+/** For so long, and so often at most, what takes less is done again before it counts: until the engine has compiled it. */
+const WARM_UP_MS = 3000;
+const MOST_WARM_UPS = 40;
+
 async function warmUp(firstMs: number, again: () => Promise<unknown>): Promise<void> {
-  const times = Math.min(4, Math.floor(1500 / firstMs));
+  const times = Math.min(MOST_WARM_UPS, Math.floor(WARM_UP_MS / firstMs));
   for (let i = 0; i < times; i++) await again();
 }
 
