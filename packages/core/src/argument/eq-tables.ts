@@ -3,7 +3,8 @@
  * of two vectors is computed once.
  */
 import { type Ext, mul, ONE, sub } from '../field/qm31.js';
-import { eqVector, hadamard } from './ext-vector.js';
+import { eqVector } from './ext-vector.js';
+import type { Block } from './functional.js';
 import { type KnownTables, Vector } from './vector.js';
 
 interface Node {
@@ -19,6 +20,8 @@ interface Known {
   readonly parts: Map<number, Vector>;
   /** By number of leading coordinates, then by index: eq of these coordinates. */
   readonly factors: Map<number, Ext>[];
+  /** By dims: eq on the axes of a tensor. */
+  readonly blocks: Map<readonly number[], readonly Block[]>;
 }
 
 const newNode = (): Node => ({ tables: new Map(), next: new Map() });
@@ -77,10 +80,18 @@ export class EqTables implements KnownTables {
     return value;
   }
 
+  /** The blocks that follow from a point and some dims, both recognised by their own identity: made where they are not known. */
+  blocks(point: readonly Ext[], dims: readonly number[], make: () => readonly Block[]): readonly Block[] {
+    const { blocks } = this.known(point);
+    const known = blocks.get(dims) ?? make();
+    blocks.set(dims, known);
+    return known;
+  }
+
   private known(point: readonly Ext[]): Known {
     let known = this.points.get(point);
     if (!known) {
-      known = { parts: new Map(), factors: [] };
+      known = { parts: new Map(), factors: [], blocks: new Map() };
       this.points.set(point, known);
     }
     return known;
@@ -107,7 +118,7 @@ export class EqTables implements KnownTables {
 
   /** Entry i is a[i]·b[i], for vectors of equal length. */
   product(a: Vector, b: Vector): Vector {
-    return this.made('product', [a, b], () => Vector.of(hadamard(a.entries, b.entries)));
+    return this.made('product', [a, b], () => Vector.product(a, b, this));
   }
 
   /** A vector that follows from others in a way that `how` tells: made where it is not known. */

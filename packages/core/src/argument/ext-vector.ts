@@ -4,7 +4,7 @@
  */
 import { invariant } from '../base/errors.js';
 import { P } from '../field/m31.js';
-import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
+import { add, type Ext, eqOf, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import { eqTable } from '../field/qm31-array.js';
 
 export { dot, dotSigned, hadamard, outer } from '../field/qm31-array.js';
@@ -58,7 +58,7 @@ export function total(v: ExtVector): Ext {
     c += v[i + 2];
     d += v[i + 3];
   }
-  return [a % P, b % P, c % P, d % P];
+  return [(a % P) | 0, (b % P) | 0, (c % P) | 0, (d % P) | 0];
 }
 
 /** eq(r, ·) over {0,1}^k, r[0] the most significant bit, times `scale`. */
@@ -74,14 +74,11 @@ export function eqAt(r: readonly Ext[], index: number): Ext {
   return v;
 }
 
-/** eq(a, b) = Π (1 - a_i - b_i + 2·a_i·b_i). */
+/** eq(a, b) = Π eq(a_i, b_i). */
 export function eqPoints(a: readonly Ext[], b: readonly Ext[]): Ext {
   invariant(a.length === b.length, 'lengths of points');
   let v: Ext = ONE;
-  for (let i = 0; i < a.length; i++) {
-    const ab = mul(a[i], b[i]);
-    v = mul(v, add(sub(sub(ONE, a[i]), b[i]), add(ab, ab)));
-  }
+  for (let i = 0; i < a.length; i++) v = mul(v, eqOf(a[i], b[i]));
   return v;
 }
 
@@ -92,12 +89,15 @@ export function identityAt(r: readonly Ext[]): Ext {
   return v;
 }
 
+/** x mod p, as an integer of 32 bits: engines keep arrays of such unboxed. */
+const residue = (x: number): number => (((x % P) + P) % P) | 0;
+
 /** The element of the field that a signed integer |x| < 2^53 stands for. */
 export function fromInteger(x: number): Ext {
-  return [((x % P) + P) % P, 0, 0, 0];
+  return [residue(x), 0, 0, 0];
 }
 
 /** x·n for a signed integer n. */
 export function mulInteger(x: Ext, n: number): Ext {
-  return mulBase(x, ((n % P) + P) % P);
+  return mulBase(x, residue(n));
 }

@@ -33,7 +33,7 @@ export function axisFunctional(vectors: readonly Vector[], coef: Ext = ONE): Fun
 /** ⟨f, 1⟩: the sum of all weights. */
 export function weightOf(f: Functional): Ext {
   let w = f.coef;
-  for (const b of f.blocks) w = mul(w, b.values.total);
+  for (const { values } of f.blocks) if (values !== Vector.one) w = mul(w, values.total);
   return w;
 }
 
@@ -158,38 +158,33 @@ export function innerProduct(f: Functional, g: Functional, dims: readonly number
       const { axes, values } = f.blocks[i];
       let other = g.blocks[i];
       if (other.axes[0] !== axes[0]) other = g.blocks.find((c) => c.axes[0] === axes[0]) as Block;
+      if (values === Vector.one && other.values === Vector.one) continue;
       result = mul(result, tables.dot(values, other.values));
     }
     return result;
   }
-  const done = new Set<Block>();
+  let done = 0;
   for (const first of f.blocks) {
-    if (done.has(first)) continue;
-    const mine = new Set<Block>([first]);
-    const theirs = new Set<Block>();
-    for (let grew = true; grew; ) {
-      grew = false;
-      for (const [from, to, all] of [
-        [mine, theirs, g.blocks],
-        [theirs, mine, f.blocks],
-      ] as const) {
-        for (const b of all) {
-          if (to.has(b)) continue;
-          if ([...from].some((c) => c.axes.some((x) => b.axes.includes(x)))) {
-            to.add(b);
-            grew = true;
-          }
-        }
-      }
+    let axes = axesOf(first);
+    if ((done & axes) !== 0) continue;
+    for (let before = 0; before !== axes; ) {
+      before = axes;
+      for (const b of f.blocks) if ((axes & axesOf(b)) !== 0) axes |= axesOf(b);
+      for (const b of g.blocks) if ((axes & axesOf(b)) !== 0) axes |= axesOf(b);
     }
-    for (const b of mine) done.add(b);
-    const axes = [...mine].flatMap((b) => b.axes).sort((a, b) => a - b);
-    result = mul(
-      result,
-      tables.dot(productOver([...mine], axes, dims, tables), productOver([...theirs], axes, dims, tables)),
-    );
+    done |= axes;
+    const list = dims.flatMap((_, i) => ((axes & (1 << i)) === 0 ? [] : [i]));
+    const [mine, theirs] = [f, g].map(({ blocks }) => blocks.filter((b) => (axes & axesOf(b)) !== 0));
+    result = mul(result, tables.dot(productOver(mine, list, dims, tables), productOver(theirs, list, dims, tables)));
   }
   return result;
+}
+
+/** The axes of a block, a bit for each: a tensor has at most MAX_RANK. */
+function axesOf({ axes }: Block): number {
+  let bits = 0;
+  for (const x of axes) bits |= 1 << x;
+  return bits;
 }
 
 /** ⟨f, data⟩ for a tensor of signed integers. */

@@ -10,7 +10,7 @@
 import { leadAxis, stridesOf } from '../base/dims.js';
 import { type Ext, ONE } from '../field/qm31.js';
 import type { EqTables } from './eq-tables.js';
-import type { Functional } from './functional.js';
+import type { Block, Functional } from './functional.js';
 import { Vector } from './vector.js';
 
 export interface Piece {
@@ -28,14 +28,19 @@ export interface Cells {
   readonly strides: readonly number[];
 }
 
-/** Cells that stand in a stack: a tensor, or a part of one. */
-export interface TensorLayout extends Cells {
+/** How cells of some dims are laid down, wherever they stand. */
+interface Frame {
+  readonly dims: readonly number[];
   /** The leading axis; dims.length where every axis has size 1. */
   readonly lead: number;
   /** log2 of the padded size of each axis but the leading one (0 for that). */
   readonly logs: readonly number[];
   /** Σ logs: log2 of the padded cells of one row. */
   readonly logInner: number;
+}
+
+/** Cells that stand in a stack: a tensor, or a part of one. `dims` is one array for all of equal dims. */
+export interface TensorLayout extends Cells, Frame {
   readonly pieces: readonly Piece[];
 }
 
@@ -47,33 +52,51 @@ export interface Stack {
 
 export const ceilLog2 = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n - 1));
 
-const allOf = (dims: readonly number[]): Cells => ({ dims, first: 0, strides: stridesOf(dims) });
+function frameOf(dims: readonly number[]): Frame {
+  const lead = leadAxis(dims);
+  const logs = dims.map((d, i) => (i === lead ? 0 : ceilLog2(d)));
+  return { dims, lead, logs, logInner: logs.reduce((a, b) => a + b, 0) };
+}
 
 /** @param shapes tensors by their dims, or parts of tensors */
 export function stack(shapes: readonly (readonly number[] | Cells)[]): Stack {
-  const drafts = shapes.map((shape) => {
-    const { dims, first, strides } = 'dims' in shape ? shape : allOf(shape);
-    const lead = leadAxis(dims);
-    const logs = dims.map((d, i) => (i === lead ? 0 : ceilLog2(d)));
-    const logInner = logs.reduce((a, b) => a + b, 0);
-    return { dims, first, strides, lead, logs, logInner, pieces: [] as Piece[] };
-  });
-  const cuts: { tensor: number; row: number; logRows: number; logSize: number }[] = [];
-  drafts.forEach((t, tensor) => {
-    const rows = t.lead < t.dims.length ? t.dims[t.lead] : 1;
-    for (let row = 0; row < rows; ) {
-      const bit = 31 - Math.clz32(rows - row);
-      cuts.push({ tensor, row, logRows: bit, logSize: bit + t.logInner });
-      row += 2 ** bit;
+  const frames = new Map<string, Frame & { readonly strides: readonly number[] }>();
+  /** By log2 of their size: the pieces' tensors, in order. */
+  const bySize: number[][] = [];
+  const tensors = shapes.map((shape, tensor) => {
+    const dims = 'dims' in shape ? shape.dims : shape;
+    const key = dims.join();
+    const frame = frames.get(key) ?? { ...frameOf(dims), strides: stridesOf(dims) };
+    frames.set(key, frame);
+    const rows = frame.lead < dims.length ? dims[frame.lead] : 1;
+    for (let left = rows; left > 0; ) {
+      const logRows = 31 - Math.clz32(left);
+      const logSize = logRows + frame.logInner;
+      bySize[logSize] ??= [];
+      bySize[logSize].push(tensor);
+      left -= 2 ** logRows;
     }
+    const { first, strides } = 'dims' in shape ? shape : { first: 0, strides: frame.strides };
+    return {
+      dims: frame.dims,
+      first,
+      strides,
+      lead: frame.lead,
+      logs: frame.logs,
+      logInner: frame.logInner,
+      pieces: [] as Piece[],
+    };
   });
-  cuts.sort((a, b) => b.logSize - a.logSize || a.tensor - b.tensor || a.row - b.row);
   let offset = 0;
-  for (const c of cuts) {
-    drafts[c.tensor].pieces.push({ row: c.row, logRows: c.logRows, offset });
-    offset += 2 ** c.logSize;
+  for (let logSize = bySize.length - 1; logSize >= 0; logSize--) {
+    for (const tensor of bySize[logSize] ?? []) {
+      const { pieces, logInner } = tensors[tensor];
+      const last = pieces.at(-1);
+      pieces.push({ row: last ? last.row + 2 ** last.logRows : 0, logRows: logSize - logInner, offset });
+      offset += 2 ** logSize;
+    }
   }
-  return { tensors: drafts, cells: offset };
+  return { tensors, cells: offset };
 }
 
 /**
@@ -82,30 +105,29 @@ export function stack(shapes: readonly (readonly number[] | Cells)[]): Stack {
  */
 export function eqFunctional(t: TensorLayout, point: readonly Ext[], tables: EqTables): Functional {
   const rows = point.length - t.logInner;
-  const [first] = t.pieces;
-  // The factor of the bits above a tensor of one piece is its coefficient.
-  const whole = t.pieces.length === 1;
   const scaleOf = (p: Piece): Ext => {
     const logSize = p.logRows + t.logInner;
     return tables.factor(point, point.length - logSize, p.offset / 2 ** logSize);
   };
-  let from = rows;
-  const blocks = t.dims.map((d, i) => {
-    let values: Vector;
-    if (d === 1) values = Vector.one;
-    else if (i !== t.lead) {
-      values = tables.part(point, from, from + t.logs[i], d);
-      from += t.logs[i];
-    } else if (whole) values = tables.part(point, rows - first.logRows, rows);
-    else {
-      const pieces = t.pieces.map((p) => ({
-        row: p.row,
-        scale: scaleOf(p),
-        table: tables.part(point, rows - p.logRows, rows),
-      }));
-      values = Vector.pieces(d, pieces);
-    }
+  const tableOf = (p: Piece): Vector => tables.part(point, rows - p.logRows, rows);
+  const [first] = t.pieces;
+  if (t.pieces.length === 1) {
+    // The factor of the bits above a tensor of one piece is its coefficient: what is left is the same for equal dims.
+    const blocks = tables.blocks(point, t.dims, () => eqBlocks(t, point, tableOf(first), tables));
+    return { coef: scaleOf(first), blocks };
+  }
+  const pieces = t.pieces.map((p) => ({ row: p.row, scale: scaleOf(p), table: tableOf(p) }));
+  return { coef: ONE, blocks: eqBlocks(t, point, Vector.pieces(t.dims[t.lead], pieces), tables) };
+}
+
+/** A block for each axis: `lead` on the leading one, eq of the axis' coordinates on the others. */
+function eqBlocks(t: TensorLayout, point: readonly Ext[], lead: Vector, tables: EqTables): Block[] {
+  let from = point.length - t.logInner;
+  return t.dims.map((d, i) => {
+    if (d === 1) return { axes: [i], values: Vector.one };
+    if (i === t.lead) return { axes: [i], values: lead };
+    const values = tables.part(point, from, from + t.logs[i], d);
+    from += t.logs[i];
     return { axes: [i], values };
   });
-  return { coef: whole ? scaleOf(first) : ONE, blocks };
 }

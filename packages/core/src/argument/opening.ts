@@ -135,15 +135,21 @@ function weightAt(
   tables: EqTables,
 ): Ext {
   const own = oracles.map((o, i) => ownPoint(o, placement.firstRow[i], placement, rowPoint, position));
-  const eqs = oracles.map((o, i) => o.layout.tensors.map((t) => lazy(() => eqFunctional(t, own[i].point, tables))));
+  const eqs = oracles.map((): Functional[] => []);
+  const eqOf = (oracle: number, tensor: number): Functional => {
+    eqs[oracle][tensor] ??= eqFunctional(oracles[oracle].layout.tensors[tensor], own[oracle].point, tables);
+    return eqs[oracle][tensor];
+  };
   let weight: Ext = ZERO;
   let power: Ext = ONE;
   for (const c of claims) {
-    for (const t of c.terms) {
-      const dims = oracles[t.oracle].layout.tensors[t.tensor].dims;
-      const product = innerProduct(t.f, eqs[t.oracle][t.tensor](), dims, tables);
-      weight = add(weight, mul(power, mul(own[t.oracle].factor, product)));
+    const sums = oracles.map((): Ext => ZERO);
+    for (const { oracle, tensor, f } of c.terms) {
+      const { dims } = oracles[oracle].layout.tensors[tensor];
+      sums[oracle] = add(sums[oracle], innerProduct(f, eqOf(oracle, tensor), dims, tables));
     }
+    const sum = sums.reduce((s, x, oracle) => add(s, mul(own[oracle].factor, x)), ZERO);
+    weight = add(weight, mul(power, sum));
     power = mul(power, lambda);
   }
   oracles.forEach((o, i) => {
@@ -153,18 +159,10 @@ function weightAt(
     const cut = (r: readonly Ext[]) => eqVector(r.slice(0, span)).subarray(0, 4 * o.rows);
     let gap = mul(dot(cut(tau), cut(own[i].point)), eqPoints(tau.slice(span), own[i].point.slice(span)));
     o.layout.tensors.forEach((t, k) => {
-      gap = sub(gap, innerProduct(eqFunctional(t, tau, tables), eqs[i][k](), t.dims, tables));
+      gap = sub(gap, innerProduct(eqFunctional(t, tau, tables), eqOf(i, k), t.dims, tables));
     });
     weight = add(weight, mul(power, mul(own[i].factor, gap)));
     power = mul(power, lambda);
   });
   return weight;
-}
-
-function lazy<T>(make: () => T): () => T {
-  let value: T | undefined;
-  return () => {
-    value ??= make();
-    return value;
-  };
 }

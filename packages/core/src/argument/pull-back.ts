@@ -210,71 +210,43 @@ export function pullMap(
   }
 }
 
-/** Same cells under other dimensions: groups of axes with equal products correspond. */
+/** Same cells under other dimensions: ranges of axes with equal products correspond. */
 function pullReshape(
   f: Functional,
   outDims: readonly number[],
   srcDims: readonly number[],
   tables: EqTables,
 ): Functional {
-  const groups: { out: number[]; src: number[] }[] = [];
-  let i = 0;
-  let j = 0;
-  while (i < outDims.length || j < srcDims.length) {
-    const g = { out: [] as number[], src: [] as number[] };
-    // An axis of size 1 on one side only stands by itself, so that it ties no others together.
-    if ((outDims[i] === 1) !== (srcDims[j] === 1)) {
-      if (outDims[i] === 1) g.out.push(i++);
-      else g.src.push(j++);
-      groups.push(g);
-      continue;
-    }
-    let a = 1;
-    let b = 1;
-    if (i < outDims.length) {
-      a = outDims[i];
-      g.out.push(i++);
-    }
-    if (j < srcDims.length) {
-      b = srcDims[j];
-      g.src.push(j++);
-    }
-    while (a !== b) {
-      if (a < b) {
-        a *= outDims[i];
-        g.out.push(i++);
-      } else {
-        b *= srcDims[j];
-        g.src.push(j++);
-      }
-    }
-    groups.push(g);
-  }
-  // Blocks that span several groups join them; a group's axes are consecutive, so joined ranges are filled in.
-  const groupOf = new Map<number, number>();
-  groups.forEach((g, k) => {
-    for (const x of g.out) groupOf.set(x, k);
-  });
-  const last = groups.map((_, k) => k);
-  for (const b of f.blocks) {
-    const touched = b.axes.map((x) => groupOf.get(x) as number);
-    const from = Math.min(...touched);
-    last[from] = Math.max(last[from], ...touched);
-  }
   let coef = f.coef;
   const blocks: Block[] = [];
-  for (let k = 0; k < groups.length; ) {
-    let end = k;
-    for (let m = k; m <= end; m++) end = Math.max(end, last[m]);
-    const out = groups.slice(k, end + 1).flatMap((g) => g.out);
-    const src = groups.slice(k, end + 1).flatMap((g) => g.src);
-    const own = f.blocks.filter((b) => b.axes.some((x) => out.includes(x)));
-    const values = productOver(own, out, outDims, tables);
-    if (src.length > 0) blocks.push({ axes: src, values });
+  for (let [i, j] = [0, 0]; i < outDims.length || j < srcDims.length; ) {
+    const [firstOut, firstSrc] = [i, j];
+    // The least range, and those after it that a block ties to it.
+    do [i, j] = equalRange(outDims, i, srcDims, j);
+    while (f.blocks.some(({ axes }) => axes[0] < i && (axes.at(-1) as number) >= i));
+    const own = f.blocks.filter(({ axes }) => axes[0] >= firstOut && axes[0] < i);
+    const values = own.length === 0 ? Vector.one : productOver(own, range(firstOut, i), outDims, tables);
+    if (j > firstSrc) blocks.push({ axes: range(firstSrc, j), values });
     else coef = mul(coef, values.total);
-    k = end + 1;
   }
   return { coef, blocks };
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+/**
+ * The ends of the shortest ranges of axes from i and from j on that have as many cells. An axis of size 1 on one side only
+ * stands by itself, so that it ties no others together.
+ */
+function equalRange(outDims: readonly number[], i: number, srcDims: readonly number[], j: number): [number, number] {
+  if ((outDims[i] === 1) !== (srcDims[j] === 1)) return outDims[i] === 1 ? [i + 1, j] : [i, j + 1];
+  let a = outDims[i++];
+  let b = srcDims[j++];
+  while (a !== b) {
+    if (a < b) a *= outDims[i++];
+    else b *= srcDims[j++];
+  }
+  return [i, j];
 }
 
 function pullGather(

@@ -14,6 +14,7 @@ import {
   eqVector,
   extVector,
   getExt,
+  hadamard,
   ones,
   outer,
   total,
@@ -33,6 +34,7 @@ export interface KnownTables {
   /** eq(the first `count` coordinates of a point, index). */
   factor(point: readonly Ext[], count: number, index: number): Ext;
   dot(a: Vector, b: Vector): Ext;
+  product(a: Vector, b: Vector): Vector;
 }
 
 /** Entries of eq(point, ·) from which on integers are weighed with in rows of as many; a power of two. */
@@ -128,10 +130,23 @@ export class Vector {
     if (a.point && b.point && a.point.length === b.point.length) return eqSum(a.point, b.point, a.length);
     const [x, y] = (a.pieces?.length ?? 0) < (b.pieces?.length ?? 0) ? [b, a] : [a, b];
     if (!x.pieces) return dotEntries(a.entries, b.entries);
-    return x.pieces.reduce<Ext>((sum, { row, scale, table }) => {
+    let sum: Ext = ZERO;
+    for (const { row, scale, table } of x.pieces) {
       const part = Vector.cut(y, row, table.length, known);
-      return add(sum, mul(mul(scale, part.scale), known.dot(table, part.values)));
-    }, ZERO);
+      sum = add(sum, mul(mul(scale, part.scale), known.dot(table, part.values)));
+    }
+    return sum;
+  }
+
+  /** Entry i is a[i]·b[i], for vectors of equal length: in pieces where one of them is. */
+  static product(a: Vector, b: Vector, known: KnownTables): Vector {
+    const [x, y] = (a.pieces?.length ?? 0) < (b.pieces?.length ?? 0) ? [b, a] : [a, b];
+    if (!x.pieces) return Vector.of(hadamard(a.entries, b.entries));
+    const pieces = x.pieces.map(({ row, scale, table }): Piece => {
+      const part = Vector.cut(y, row, table.length, known);
+      return { row, scale: mul(scale, part.scale), table: known.product(table, part.values) };
+    });
+    return Vector.pieces(a.length, pieces);
   }
 
   /** Σ v[i]·data[from + i] over all entries, for signed integers. */

@@ -8,11 +8,11 @@ import { type Ext, ONE, reduceSplit } from './qm31.js';
 /** Takes p·⌊x/2^31⌋ off an integer |x| < 2^53: a representative in (-2^22, 2^31 + 2^22). */
 const slim = (x: number): number => x - Math.floor(x * 2 ** -31) * P;
 
-/** dst[4i…] = a[4j…]·b, four words each; see mul of qm31.ts. */
-function mulInto(dst: Uint32Array, i: number, a: Uint32Array, j: number, b: Ext): void {
+/** dst[i…] = a[j…]·b[k…], four words each; see mul of qm31.ts. */
+function mulInto(dst: Uint32Array, i: number, a: Uint32Array, j: number, b: Uint32Array, k: number): void {
   const [a0, a1, a2, a3] = [a[j], a[j + 1], a[j + 2], a[j + 3]];
-  const [l0, l1, l2, l3] = [b[0] & 0xffff, b[1] & 0xffff, b[2] & 0xffff, b[3] & 0xffff];
-  const [h0, h1, h2, h3] = [b[0] >>> 16, b[1] >>> 16, b[2] >>> 16, b[3] >>> 16];
+  const [l0, l1, l2, l3] = [b[k] & 0xffff, b[k + 1] & 0xffff, b[k + 2] & 0xffff, b[k + 3] & 0xffff];
+  const [h0, h1, h2, h3] = [b[k] >>> 16, b[k + 1] >>> 16, b[k + 2] >>> 16, b[k + 3] >>> 16];
   const rl = a2 * l2 - a3 * l3;
   const rh = a2 * h2 - a3 * h3;
   const sl = a2 * l3 + a3 * l2;
@@ -84,8 +84,22 @@ export function dotSigned(ext: Uint32Array, x: Int32Array, from: number): Ext {
   let [x0, x1, x2, x3, y0, y1, y2, y3] = [0, 0, 0, 0, 0, 0, 0, 0];
   const n = ext.length / 4;
   for (let i = 0; i < n; ) {
-    // As in dotBase; x = low + 2^16·high with a signed high half.
-    for (const end = Math.min(n, i + 16); i < end; i++) {
+    const end = Math.min(n, i + 16);
+    let bits = 0;
+    for (let k = i; k < end; k++) bits |= x[from + k] ^ (x[from + k] >> 31);
+    if (bits < 2 ** 16) {
+      // Sixteen products below 2^47 in magnitude at a time, as in dotBase.
+      for (; i < end; i++) {
+        const small = x[from + i];
+        const o = 4 * i;
+        x0 += ext[o] * small;
+        x1 += ext[o + 1] * small;
+        x2 += ext[o + 2] * small;
+        x3 += ext[o + 3] * small;
+      }
+    }
+    // x = low + 2^16·high with a signed high half.
+    for (; i < end; i++) {
       const low = x[from + i] & 0xffff;
       const high = x[from + i] >> 16;
       const o = 4 * i;
@@ -113,13 +127,14 @@ export function dotSigned(ext: Uint32Array, x: Int32Array, from: number): Ext {
 /** Entry i is scale·eq(point, i), point[0] being the most significant bit of i; 2^point.length entries. */
 export function eqTable(point: readonly Ext[], scale: Ext = ONE): Uint32Array {
   const table = new Uint32Array(4 * 2 ** point.length);
+  const factors = Uint32Array.from(point.flat());
   table.set(scale);
   // The filled prefix of 4n words doubles: the entry at i moves to 2i and 2i + 1, from the last to the first.
   for (let k = 0, n = 1; k < point.length; k++, n *= 2) {
     for (let j = 4 * (n - 1); j >= 0; j -= 4) {
       const [t0, t1, t2, t3] = [table[j], table[j + 1], table[j + 2], table[j + 3]];
       const o = 2 * j;
-      mulInto(table, o + 4, table, j, point[k]);
+      mulInto(table, o + 4, table, j, factors, 4 * k);
       const [d0, d1, d2, d3] = [t0 - table[o + 4], t1 - table[o + 5], t2 - table[o + 6], t3 - table[o + 7]];
       table[o] = d0 < 0 ? d0 + P : d0;
       table[o + 1] = d1 < 0 ? d1 + P : d1;
@@ -134,8 +149,7 @@ export function eqTable(point: readonly Ext[], scale: Ext = ONE): Uint32Array {
 export function outer(a: Uint32Array, b: Uint32Array): Uint32Array {
   const out = new Uint32Array((a.length * b.length) / 4);
   for (let i = 0, o = 0; i < a.length; i += 4) {
-    const x: Ext = [a[i], a[i + 1], a[i + 2], a[i + 3]];
-    for (let j = 0; j < b.length; j += 4, o += 4) mulInto(out, o, b, j, x);
+    for (let j = 0; j < b.length; j += 4, o += 4) mulInto(out, o, b, j, a, i);
   }
   return out;
 }
@@ -143,6 +157,6 @@ export function outer(a: Uint32Array, b: Uint32Array): Uint32Array {
 /** Entry i is a[i]·b[i], for arrays of equal length. */
 export function hadamard(a: Uint32Array, b: Uint32Array): Uint32Array {
   const out = new Uint32Array(a.length);
-  for (let i = 0; i < a.length; i += 4) mulInto(out, i, a, i, [b[i], b[i + 1], b[i + 2], b[i + 3]]);
+  for (let i = 0; i < a.length; i += 4) mulInto(out, i, a, i, b, i);
   return out;
 }

@@ -88,6 +88,17 @@ export function inv(a: Ext): Ext {
   return mul([a0, a1, m31.neg(a2), m31.neg(a3)], [m31.mul(nr, d), m31.neg(m31.mul(ni, d)), 0, 0]);
 }
 
+/** a·b + (1 - a)·(1 - b) = 1 - a - b + 2·a·b: eq of two coordinates. */
+export function eqOf(a: Ext, b: Ext): Ext {
+  const c = mul(a, b);
+  return [
+    m31.sub(m31.sub(m31.add(m31.add(c[0], c[0]), 1), a[0]), b[0]),
+    m31.sub(m31.sub(m31.add(c[1], c[1]), a[1]), b[1]),
+    m31.sub(m31.sub(m31.add(c[2], c[2]), a[2]), b[2]),
+    m31.sub(m31.sub(m31.add(c[3], c[3]), a[3]), b[3]),
+  ];
+}
+
 export function equal(a: Ext, b: Ext): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
