@@ -2,32 +2,33 @@
  * Tables eq(point, ·) of one proof. Its challenges come back in many claims: each table is one vector, and what is computed
  * of two vectors is computed once.
  */
-import { type Ext, mul, ONE, sub } from '../field/qm31.js';
-import { eqVector } from './ext-vector.js';
+import { type Ext, mul, ONE } from '../field/qm31.js';
+import { eqVector, getExt } from './ext-vector.js';
 import type { Block } from './functional.js';
 import { type KnownTables, Vector } from './vector.js';
 
 interface Node {
   /** By length. */
-  readonly tables: Map<number, Vector>;
+  tables?: Map<number, Vector>;
   /** By the next coordinate, the same object. */
-  readonly next: Map<Ext, Node>;
+  next?: Map<Ext, Node>;
 }
+
+/** Coordinates of which eq is looked up in one table. */
+const DIGIT = 6;
 
 /** What is known of a point that claims are read from in parts. */
 interface Known {
   /** By part and length. */
   readonly parts: Map<number, Vector>;
-  /** By number of leading coordinates, then by index: eq of these coordinates. */
-  readonly factors: Map<number, Ext>[];
+  /** By number of leading coordinates and index: eq of these coordinates. */
+  readonly factors: Map<number, Ext>;
   /** By dims: eq on the axes of a tensor. */
   readonly blocks: Map<readonly number[], readonly Block[]>;
 }
 
-const newNode = (): Node => ({ tables: new Map(), next: new Map() });
-
 export class EqTables implements KnownTables {
-  private readonly root = newNode();
+  private readonly root: Node = {};
   private readonly dots = new Map<Vector, Map<Vector, Ext>>();
   private readonly points = new Map<readonly Ext[], Known>();
   private readonly numbers = new Map<Vector, number>();
@@ -40,13 +41,12 @@ export class EqTables implements KnownTables {
   at(point: readonly Ext[], length = 2 ** point.length): Vector {
     let node = this.root;
     for (const x of point) {
-      let next = node.next.get(x);
-      if (!next) {
-        next = newNode();
-        node.next.set(x, next);
-      }
+      node.next ??= new Map();
+      const next = node.next.get(x) ?? {};
+      node.next.set(x, next);
       node = next;
     }
+    node.tables ??= new Map();
     const known = node.tables.get(length);
     if (known) return known;
     const whole = length === 2 ** point.length ? () => eqVector(point) : () => this.at(point).entries;
@@ -69,15 +69,19 @@ export class EqTables implements KnownTables {
   /** eq(the first `count` coordinates of a point, index), for a point recognised by its own identity. */
   factor(point: readonly Ext[], count: number, index: number): Ext {
     if (count === 0) return ONE;
+    const low = Math.min(count, DIGIT);
+    const digit = index % 2 ** low;
+    const last = getExt(this.part(point, count - low, count).entries, digit);
+    return count === low ? last : mul(this.leading(point, count - low, (index - digit) / 2 ** low), last);
+  }
+
+  /** The same, made once for what many indices have in common. */
+  private leading(point: readonly Ext[], count: number, index: number): Ext {
     const { factors } = this.known(point);
-    factors[count] ??= new Map();
-    const known = factors[count].get(index);
-    if (known) return known;
-    const x = point[count - 1];
-    const bit = index % 2;
-    const value = mul(this.factor(point, count - 1, (index - bit) / 2), bit === 1 ? x : sub(ONE, x));
-    factors[count].set(index, value);
-    return value;
+    const key = count * 2 ** 32 + index;
+    const known = factors.get(key) ?? this.factor(point, count, index);
+    factors.set(key, known);
+    return known;
   }
 
   /** The blocks that follow from a point and some dims, both recognised by their own identity: made where they are not known. */
@@ -91,7 +95,7 @@ export class EqTables implements KnownTables {
   private known(point: readonly Ext[]): Known {
     let known = this.points.get(point);
     if (!known) {
-      known = { parts: new Map(), factors: [], blocks: new Map() };
+      known = { parts: new Map(), factors: new Map(), blocks: new Map() };
       this.points.set(point, known);
     }
     return known;

@@ -65,6 +65,7 @@ export function restrictedTo(
   { starts, dims: sizes }: Box,
   tables: EqTables,
 ): Functional {
+  if (sizes.every((d, i) => d === dims[i])) return f;
   let coef = f.coef;
   const blocks = f.blocks.map((b): Block => {
     if (b.axes.every((x) => sizes[x] === dims[x])) return b;

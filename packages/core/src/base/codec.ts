@@ -170,8 +170,9 @@ export class Decoder {
 
   /** The items of a list of which the count is read. */
   items<T>(count: number, decode: () => T): T[] {
-    const out: T[] = [];
-    for (let i = 0; i < count; i++) out.push(decode());
+    // Most lists are short: an array that grows would be several times as long.
+    const out = new Array<T>(count);
+    for (let i = 0; i < count; i++) out[i] = decode();
     return out;
   }
 

@@ -22,9 +22,10 @@ export function stridesOf(dims: readonly number[]): number[] {
  */
 export function leadAxis(dims: readonly number[]): number {
   let lead = dims.length;
-  dims.forEach((d, i) => {
+  for (let i = 0; i < dims.length; i++) {
+    const d = dims[i];
     if (d > 1 && (lead === dims.length || roundedUp(d) * dims[lead] > roundedUp(dims[lead]) * d)) lead = i;
-  });
+  }
   return lead;
 }
 
@@ -34,7 +35,9 @@ const roundedUp = (n: number): number => (n <= 1 ? 1 : 2 ** (32 - Math.clz32(n -
 /** Number of cells with every axis but the leading one padded to a power of two. */
 export function paddedSize(dims: readonly number[]): number {
   const lead = leadAxis(dims);
-  return dims.reduce((n, d, i) => n * (i === lead ? d : roundedUp(d)), 1);
+  let n = 1;
+  for (let i = 0; i < dims.length; i++) n *= i === lead ? dims[i] : roundedUp(dims[i]);
+  return n;
 }
 
 /** Some indices of every axis, in a row. */

@@ -81,25 +81,40 @@ export function dotBase(base: Uint32Array, ext: Uint32Array): Ext {
 
 /** Σ ext[i]·x[from + i] over all entries of `ext`, for signed 32-bit integers x. */
 export function dotSigned(ext: Uint32Array, x: Int32Array, from: number): Ext {
+  const n = ext.length / 4;
+  let bits = 0;
+  for (let i = from; i < from + n; i++) bits |= x[i] ^ (x[i] >> 31);
+  return bits < 2 ** 16 ? dotSmall(ext, x, from) : dotLarge(ext, x, from);
+}
+
+/** The same for integers below 2^16 in magnitude. */
+function dotSmall(ext: Uint32Array, x: Int32Array, from: number): Ext {
+  let [x0, x1, x2, x3] = [0, 0, 0, 0];
+  const n = ext.length / 4;
+  for (let i = 0; i < n; ) {
+    // Sixteen products below 2^47 at a time.
+    for (const end = Math.min(n, i + 16); i < end; i++) {
+      const factor = x[from + i];
+      const o = 4 * i;
+      x0 += ext[o] * factor;
+      x1 += ext[o + 1] * factor;
+      x2 += ext[o + 2] * factor;
+      x3 += ext[o + 3] * factor;
+    }
+    x0 = slim(x0);
+    x1 = slim(x1);
+    x2 = slim(x2);
+    x3 = slim(x3);
+  }
+  return [reduceSplit(x0, 0), reduceSplit(x1, 0), reduceSplit(x2, 0), reduceSplit(x3, 0)];
+}
+
+function dotLarge(ext: Uint32Array, x: Int32Array, from: number): Ext {
   let [x0, x1, x2, x3, y0, y1, y2, y3] = [0, 0, 0, 0, 0, 0, 0, 0];
   const n = ext.length / 4;
   for (let i = 0; i < n; ) {
-    const end = Math.min(n, i + 16);
-    let bits = 0;
-    for (let k = i; k < end; k++) bits |= x[from + k] ^ (x[from + k] >> 31);
-    if (bits < 2 ** 16) {
-      // Sixteen products below 2^47 in magnitude at a time, as in dotBase.
-      for (; i < end; i++) {
-        const small = x[from + i];
-        const o = 4 * i;
-        x0 += ext[o] * small;
-        x1 += ext[o + 1] * small;
-        x2 += ext[o + 2] * small;
-        x3 += ext[o + 3] * small;
-      }
-    }
-    // x = low + 2^16·high with a signed high half.
-    for (; i < end; i++) {
+    // As in dotBase; x = low + 2^16·high with a signed high half.
+    for (const end = Math.min(n, i + 16); i < end; i++) {
       const low = x[from + i] & 0xffff;
       const high = x[from + i] >> 16;
       const o = 4 * i;

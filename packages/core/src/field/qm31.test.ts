@@ -1,7 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { P } from './m31.js';
-import { add, type Ext, equal, fromBase, inv, isCanonical, mul, mulBase, neg, ONE, square, sub, ZERO } from './qm31.js';
+import {
+  add,
+  type Ext,
+  eqOf,
+  equal,
+  fromBase,
+  inv,
+  isCanonical,
+  mul,
+  mulBase,
+  neg,
+  ONE,
+  square,
+  sub,
+  ZERO,
+} from './qm31.js';
 import { dot, dotBase, dotSigned, eqTable } from './qm31-array.js';
 
 const p = BigInt(P);
@@ -90,14 +105,16 @@ describe('flat arrays over QM31', () => {
 
   it('takes dot products with signed integers', () => {
     const signed = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    const small = fc.integer({ min: -(2 ** 16), max: 2 ** 16 - 1 });
+    const list = (y: fc.Arbitrary<number>) => fc.array(fc.tuple(element, y), { maxLength: 40 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(element, signed), { maxLength: 40 }), fc.nat(3), (pairs, from) => {
+      fc.property(fc.oneof(list(signed), list(small)), fc.nat(3), (pairs, from) => {
         const x = Int32Array.from([...new Array<number>(from).fill(7), ...pairs.map((pair) => pair[1])]);
         const expected = pairs.map(([e, y]) => product(e, fromBase(((y % P) + P) % P)));
         expect(dotSigned(flat(pairs.map((pair) => pair[0])), x, from)).toEqual(sum(expected));
       }),
     );
-    for (const y of [-(2 ** 31), 2 ** 31 - 1]) {
+    for (const y of [-(2 ** 31), 2 ** 31 - 1, -(2 ** 16), 2 ** 16 - 1]) {
       const many = flat(new Array<Ext>(3001).fill(largest));
       const factor = Number((((BigInt(y) * 3001n) % BigInt(P)) + BigInt(P)) % BigInt(P));
       expect(dotSigned(many, new Int32Array(3001).fill(y), 0)).toEqual(product(largest, fromBase(factor)));
@@ -116,6 +133,14 @@ describe('flat arrays over QM31', () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('multiplies eq of coordinates', () => {
+    fc.assert(
+      fc.property(element, element, (a, b) => {
+        expect(eqOf(a, b)).toEqual(add(product(a, b), product(sub(ONE, a), sub(ONE, b))));
+      }),
     );
   });
 });

@@ -69,12 +69,19 @@ export function joinSlices(slices: readonly JoinableSlice[], isRead: (name: stri
 /** A value with what it reads renumbered. */
 function moved(v: Value, place: readonly ValueId[], firstTable: number): Value {
   switch (v.kind) {
-    case 'linear':
-      return { ...v, terms: v.terms.map((t) => ({ ...t, src: place[t.src] })) };
-    case 'contract':
-      return { ...v, a: place[v.a], b: place[v.b] };
-    case 'witness':
-      return { ...v, gen: movedGenerator(v.gen, place, firstTable) };
+    case 'linear': {
+      const { kind, name, dims, lo, hi, offset } = v;
+      const terms = v.terms.map(({ src, coef, map }) => ({ src: place[src], coef, map }));
+      return { kind, name, dims, lo, hi, offset, terms };
+    }
+    case 'contract': {
+      const { kind, name, dims, lo, hi, a, b, sums, axesA, axesB } = v;
+      return { kind, name, dims, lo, hi, a: place[a], b: place[b], sums, axesA, axesB };
+    }
+    case 'witness': {
+      const { kind, name, dims, lo, hi, gen } = v;
+      return { kind, name, dims, lo, hi, gen: movedGenerator(gen, place, firstTable) };
+    }
     case 'constant':
       return v;
     case 'input':

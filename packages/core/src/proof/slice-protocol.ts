@@ -216,12 +216,11 @@ function zeroFunctional(v: Value, tau: readonly Ext[], tables: EqTables): Functi
 interface Pending {
   readonly terms: OpeningTerm[];
   value: Ext;
-  /** Functionals on values that are not yet taken apart. */
-  readonly on: Functionals;
+  /** Functionals on values, by id; on each value, those that have the same vectors are one, where that is soon seen. */
+  readonly on: (Functional[] | undefined)[];
+  /** The values that have any, in the order in which they were met. */
+  readonly met: ValueId[];
 }
-
-/** Functionals by value id; on each value, those that have the same vectors are one, where that is soon seen. */
-type Functionals = Map<ValueId, Functional[]>;
 
 /**
  * Pulls every claim back to committed tensors; contractions cost messages, everything else none. The claims of a level
@@ -242,7 +241,7 @@ function reduceClaims(
     const p = addedUp(shape, left, channel.challenge('claims/mu'));
     pullDown(p, shape, clear, tables);
     // Each functional left over is on a contraction: the prover says what it is, and a sumcheck shows it.
-    const products = [...p.on].flatMap(([value, fs]) => distinct(fs).map((f) => ({ value, f })));
+    const products = p.met.flatMap((value) => distinct(p.on[value] ?? []).map((f) => ({ value, f })));
     const sent =
       products.length === 0
         ? []
@@ -277,38 +276,42 @@ function reduceClaims(
 
 /** Σ_i μ^i·claims_i. */
 function addedUp(shape: SliceShape, claims: readonly LinearClaim[], mu: Ext): Pending {
-  const p: Pending = { terms: [], value: ZERO, on: new Map() };
+  const p: Pending = { terms: [], value: ZERO, on: new Array(shape.relation.values.length), met: [] };
   let power: Ext = ONE;
   for (const { terms, target } of claims) {
     p.value = add(p.value, mul(power, target));
     for (const t of terms) {
       const f = { coef: mul(power, t.f.coef), blocks: t.f.blocks };
       if (t.on === 'multiplicity') p.terms.push({ ...shape.multiplicities[t.table], f });
-      else addTo(p.on, t.value, f);
+      else addTo(p, t.value, f);
     }
     power = mul(power, mu);
   }
   return p;
 }
 
-/** A functional on a committed value: on each of its parts, where it has any. */
-function committedTerms(
+/** Adds a functional on a committed value to the terms: on each of its parts, where it has any. */
+function addCommitted(
+  terms: OpeningTerm[],
   { oracle, tensor, parts }: Place,
   f: Functional,
   dims: readonly number[],
   tables: EqTables,
-): OpeningTerm[] {
-  if (!parts) return [{ oracle, tensor, f }];
-  return parts.map((part, i) => ({ oracle, tensor: tensor + i, f: restrictedTo(f, dims, part, tables) }));
+): void {
+  if (!parts) terms.push({ oracle, tensor, f });
+  parts?.forEach((part, i) => {
+    terms.push({ oracle, tensor: tensor + i, f: restrictedTo(f, dims, part, tables) });
+  });
 }
 
 /** Functionals on one value that another is compared with. */
 const COMPARED = 16;
 
-function addTo(on: Functionals, id: ValueId, f: Functional): void {
-  const list = on.get(id);
+function addTo({ on, met }: Pending, id: ValueId, f: Functional): void {
+  const list = on[id];
   if (!list) {
-    on.set(id, [f]);
+    on[id] = [f];
+    met.push(id);
     return;
   }
   for (let i = list.length - 1; i >= Math.max(0, list.length - COMPARED); i--) {
@@ -332,21 +335,12 @@ function hasVectorsOf(f: Functional, g: Functional): boolean {
 /** Takes apart every value but contractions, from the last to the first: sources come before what reads them. */
 function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int32Array>, tables: EqTables): void {
   const { values } = shape.relation;
-  /** How many of p.on are to be taken apart. */
-  let left = 0;
-  let id = -1;
-  const count = (value: ValueId): void => {
-    if (values[value].kind !== 'contract') left++;
-    id = Math.max(id, value);
-  };
-  for (const value of p.on.keys()) count(value);
-  for (; left > 0; id--) {
-    const fs = p.on.get(id);
+  for (let id = values.length - 1; id >= 0; id--) {
+    const fs = p.on[id];
     if (!fs) continue;
     const v = values[id];
     if (v.kind === 'contract') continue;
-    p.on.delete(id);
-    left--;
+    p.on[id] = undefined;
     const place = shape.places.get(id);
     const data = clear.get(id);
     for (const f of fs) {
@@ -355,14 +349,12 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
         for (const t of v.terms) {
           const g = pullMap(f, v.dims, t.map, values[t.src].dims, tables);
           if (!g) continue;
-          if (!p.on.has(t.src)) count(t.src);
-          const coef = t.coef === 1 ? g.coef : mulInteger(g.coef, t.coef);
-          addTo(p.on, t.src, { coef, blocks: g.blocks });
+          addTo(p, t.src, t.coef === 1 ? g : { coef: mulInteger(g.coef, t.coef), blocks: g.blocks });
         }
       } else if (data) {
         p.value = sub(p.value, evaluate(f, v.dims, data, tables));
       } else {
-        p.terms.push(...committedTerms(place as Place, f, v.dims, tables));
+        addCommitted(p.terms, place as Place, f, v.dims, tables);
       }
     }
   }

@@ -5,7 +5,7 @@ import type { Preset } from '../argument/presets.js';
 import { sharedLogRow } from '../argument/row-length.js';
 import { boxesOf, paddedSize, stridesOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
-import type { Relation, ValueId } from '../relation/relation.js';
+import type { Relation, Value, ValueId } from '../relation/relation.js';
 import { countClaims, MAX_LEVELS } from './count-claims.js';
 import type { BoundaryMode, Place, SliceShape } from './slice-protocol.js';
 import { spotChecksNeeded } from './soundness.js';
@@ -18,13 +18,21 @@ const MAX_FUNCTIONALS = 2n ** 20n;
 
 /** Values of the relation in the constants' oracle, in order. */
 export function constantValues(relation: Relation): ValueId[] {
-  return relation.values.flatMap((v, id) => (v.kind === 'constant' ? [id] : []));
+  return valuesWhere(relation, (v) => v.kind === 'constant');
 }
 
 /** Values in the witness oracle, in order; boundary outputs are committed apart. */
 export function witnessValues(relation: Relation): ValueId[] {
   const apart = new Set(relation.outputs);
-  return relation.values.flatMap((v, id) => (v.kind === 'witness' && !apart.has(id) ? [id] : []));
+  return valuesWhere(relation, (v, id) => v.kind === 'witness' && !apart.has(id));
+}
+
+function valuesWhere({ values }: Relation, holds: (v: Value, id: ValueId) => boolean): ValueId[] {
+  const ids: ValueId[] = [];
+  values.forEach((v, id) => {
+    if (holds(v, id)) ids.push(id);
+  });
+  return ids;
 }
 
 /** Constants that are committed under one root: those of a slice, or those of several, an oracle for each. */

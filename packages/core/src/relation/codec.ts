@@ -109,8 +109,8 @@ export function decodeRelation(d: Decoder, names: boolean): Relation {
     if (kind === 'witness') return { kind, name, dims, lo, hi, gen: generator() };
     if (kind === 'linear') return { kind, name, dims, lo, hi, offset: d.int(), terms: d.list(term) };
     if (kind === 'contract') {
-      const operands = { a: d.uint(), b: d.uint(), sums: sizes(), axesA: d.list(axis), axesB: d.list(axis) };
-      return { kind, name, dims, lo, hi, ...operands };
+      const [a, b] = [d.uint(), d.uint()];
+      return { kind, name, dims, lo, hi, a, b, sums: sizes(), axesA: d.list(axis), axesB: d.list(axis) };
     }
     return { kind, name, dims, lo, hi };
   };
