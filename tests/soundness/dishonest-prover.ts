@@ -26,7 +26,7 @@ import {
   sliceProtocol,
 } from '../../packages/core/src/proof/slice-protocol.js';
 import { constantValues, sliceShape } from '../../packages/core/src/proof/slice-shape.js';
-import { execute } from '../../packages/core/src/relation/execute.js';
+import { type ExecutedValues, execute } from '../../packages/core/src/relation/execute.js';
 import type { Relation, Value, ValueId } from '../../packages/core/src/relation/relation.js';
 
 /** Enough queries for a false opening to be caught all but once in 2^27; small rows, so that words are folded. */
@@ -134,7 +134,10 @@ class DishonestChannel extends Channel {
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** All values, with some of them replaced; intervals are not looked at. */
-export function executeWith({ relation, constants, inputs }: Model, lies: ReadonlyMap<ValueId, Int32Array>): Values {
+export function executeWith(
+  { relation, constants, inputs }: Model,
+  lies: ReadonlyMap<ValueId, Int32Array>,
+): ExecutedValues {
   const wide = { lo: -(2 ** 50), hi: 2 ** 50 };
   const free = relation.values.map((v, id): Value => {
     const common = { name: v.name, dims: v.dims, ...wide };

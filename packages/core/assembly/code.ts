@@ -23,6 +23,50 @@ export function canonical(from: u32, to: u32, slot: u32, dst: usize, src: usize)
   }
 }
 
+/** The same of 16-bit integers. */
+export function canonical16(from: u32, to: u32, slot: u32, dst: usize, src: usize): void {
+  let at = dst + (<usize>from << 2);
+  let p = src + (<usize>from << 1);
+  const end = dst + (<usize>to << 2);
+  for (; at + 32 <= end; at += 32) {
+    const x = v128.load(p);
+    v128.store(at, signed4(i32x4.extend_low_i16x8_s(x)));
+    v128.store(at, signed4(i32x4.extend_high_i16x8_s(x)), 16);
+    p += 16;
+  }
+  for (; at < end; at += 4) {
+    const x = <i32>load<i16>(p);
+    store<u32>(at, x + (0x7fffffff & (x >> 31)));
+    p += 2;
+  }
+}
+
+/** The same of 8-bit integers. */
+export function canonical8(from: u32, to: u32, slot: u32, dst: usize, src: usize): void {
+  let at = dst + (<usize>from << 2);
+  let p = src + <usize>from;
+  const end = dst + (<usize>to << 2);
+  for (; at + 64 <= end; at += 64) {
+    const x = v128.load(p);
+    const low = i16x8.extend_low_i8x16_s(x);
+    const high = i16x8.extend_high_i8x16_s(x);
+    v128.store(at, signed4(i32x4.extend_low_i16x8_s(low)));
+    v128.store(at, signed4(i32x4.extend_high_i16x8_s(low)), 16);
+    v128.store(at, signed4(i32x4.extend_low_i16x8_s(high)), 32);
+    v128.store(at, signed4(i32x4.extend_high_i16x8_s(high)), 48);
+    p += 16;
+  }
+  for (; at < end; at += 4) {
+    const x = <i32>load<i8>(p);
+    store<u32>(at, x + (0x7fffffff & (x >> 31)));
+    p++;
+  }
+}
+
+/** x mod p of signed |x| < p. */
+// @ts-ignore: decorator
+@inline function signed4(x: v128): v128 { return i32x4.add(x, v128.and(p4(), i32x4.shr_s(x, 31))); }
+
 /** `bytes` zeros. */
 export function clear(dst: usize, bytes: usize): void { memory.fill(dst, 0, bytes); }
 

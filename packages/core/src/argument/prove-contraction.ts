@@ -1,6 +1,7 @@
 /** The prover's side of contraction.ts: the tables A and B of every claim, and the rounds over them. */
 
 import { sizeOf, stridesOf } from '../base/dims.js';
+import type { Integers } from '../base/integers.js';
 import { mul as mulM31 } from '../field/m31.js';
 import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
@@ -16,8 +17,8 @@ export interface Operands {
   readonly value: ContractValue;
   readonly dimsA: readonly number[];
   readonly dimsB: readonly number[];
-  readonly a: Int32Array;
-  readonly b: Int32Array;
+  readonly a: Integers;
+  readonly b: Integers;
 }
 
 /** A tensor in kernel memory, base or extension entries. */
@@ -82,7 +83,7 @@ export function contractionProver(kernels: Kernels, operands: readonly Operands[
 /** Σ_private weights·tensor at every joint index, padded to a cube; times coef·F if `withJoint`. */
 function jointTable(
   kernels: Kernels,
-  data: Int32Array,
+  data: Integers,
   dims: readonly number[],
   axes: readonly AxisIndex[],
   shape: ContractionShape,
@@ -123,7 +124,7 @@ function jointTable(
   return out;
 }
 
-function loadBase(kernels: Kernels, data: Int32Array, dims: readonly number[]): Held {
+function loadBase(kernels: Kernels, data: Integers, dims: readonly number[]): Held {
   const ptr = kernels.alloc(4 * data.length);
   kernels.i32(ptr, data.length).set(data);
   kernels.canonical(ptr, ptr, data.length);
@@ -333,7 +334,7 @@ function padded(values: ExtVector, sizes: readonly number[], logs: readonly numb
 function directTable(
   kernels: Kernels,
   out: Ptr,
-  data: Int32Array,
+  data: Integers,
   dims: readonly number[],
   axes: readonly AxisIndex[],
   shape: ContractionShape,

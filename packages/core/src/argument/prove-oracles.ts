@@ -1,5 +1,6 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
 import { sameBytes } from '../base/codec.js';
+import type { Integers } from '../base/integers.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ConstantsStore } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
@@ -9,7 +10,7 @@ import { logWord, type OracleShape, treeLeaves } from './oracles.js';
 export interface CommittedOracle {
   readonly shape: OracleShape;
   /** Signed numbers of the tensor that each of the layout is, or is a part of, row-major. */
-  readonly data: readonly Int32Array[];
+  readonly data: readonly Integers[];
   /** The code words, position-major [2^logWord][stride], where they are held: else they are made again when asked for. */
   readonly word: Ptr | undefined;
   /** Where they are read from instead. */
@@ -43,7 +44,7 @@ const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 /** What is committed to: a matrix and the signed numbers of its tensors, as above, which are kept and not copied. */
 export interface OracleData {
   readonly shape: OracleShape;
-  readonly data: readonly Int32Array[];
+  readonly data: readonly Integers[];
   /** What it is in a store, or may be. */
   readonly kept?: KeptOracle;
 }
@@ -154,7 +155,7 @@ function chain(kernels: Kernels, into: Ptr, next: Ptr, count: number): void {
 export function messages(
   kernels: Kernels,
   shape: OracleShape,
-  data: readonly Int32Array[],
+  data: readonly Integers[],
   first = 0,
   count = shape.rows,
 ): Ptr {
@@ -172,7 +173,7 @@ export function messages(
 function encodePieces(
   kernels: Kernels,
   shape: OracleShape,
-  data: readonly Int32Array[],
+  data: readonly Integers[],
   visit: (word: Ptr, from: number, count: number) => void,
 ): void {
   const most = rowsAtOnce(shape.logRow);
@@ -259,7 +260,7 @@ export function forGaps(layout: Stack, cells: number, visit: (position: number, 
 }
 
 /** Copies what a tensor has of the stack's cells from `first` on to `window`; padding is left as it is. */
-export function fillPadded(window: Int32Array, t: TensorLayout, data: Int32Array, first = 0): void {
+export function fillPadded(window: Int32Array, t: TensorLayout, data: Integers, first = 0): void {
   const last = first + window.length;
   forRuns(
     t,

@@ -135,6 +135,54 @@ describe('kernels on every backend', () => {
     }
   });
 
+  it('canonical of narrow integers', () => {
+    const arrays = { 1: Int8Array, 2: Int16Array };
+    for (const width of [1, 2] as const) {
+      const least = -(2 ** (8 * width - 1));
+      for (const n of [...lengths, 140_001]) {
+        const next = random(n);
+        const data = new arrays[width](n).map((_: number, i: number) => [0, 1, -1, least, -least - 1, next()][i % 6]);
+        same(`${width} bytes, n = ${n}`, (k) => {
+          const src = k.alloc(width * n);
+          k.u8(src, width * n).set(new Uint8Array(data.buffer));
+          const dst = k.alloc(4 * n);
+          k.canonical(dst, src, n, width);
+          expect(k.u32(dst, n)).toEqual(Uint32Array.from(data, (x) => (x < 0 ? x + P : x)));
+          return k.u32(dst, n);
+        });
+      }
+    }
+  });
+
+  it('gather', () => {
+    const arrays = { 1: Int8Array, 2: Int16Array, 4: Int32Array };
+    for (const width of [1, 2, 4] as const) {
+      for (const [rows, cols, row, col] of [
+        [0, 3, 1, 1],
+        [3, 0, 1, 1],
+        [1, 1, 1, 1],
+        [5, 7, 7, 1],
+        [16, 9, 1, 16],
+        [37, 50, 1, 40],
+        [300, 701, 701, 1],
+      ]) {
+        const next = random(rows + width);
+        const size = rows * row + cols * col;
+        const data = new arrays[width](size).map(next);
+        same(`${width} bytes, ${rows} × ${cols}`, (k) => {
+          const src = k.alloc(width * size);
+          k.u8(src, width * size).set(new Uint8Array(data.buffer));
+          const outer = Array.from({ length: rows }, (_, i) => row * (rows - 1 - i));
+          const inner = Array.from({ length: cols }, (_, j) => col * j);
+          const dst = k.alloc(4 * rows * cols);
+          k.gather(dst, src, width, put(k, outer), rows, put(k, inner), cols);
+          expect(k.i32(dst, rows * cols)).toEqual(Int32Array.from(outer.flatMap((o) => inner.map((i) => data[o + i]))));
+          return k.i32(dst, rows * cols);
+        });
+      }
+    }
+  });
+
   it('transpose', () => {
     for (const [rows, cols, stride] of [
       [0, 0, 0],

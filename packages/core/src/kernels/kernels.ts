@@ -12,6 +12,9 @@ import type { Ext } from '../field/qm31.js';
 
 export type Ptr = number;
 
+/** Bytes of a signed integer. */
+export type Width = 1 | 2 | 4;
+
 /** A range of pairs for {@link Kernels.contractAxis}. */
 export interface AxisContraction {
   readonly outer: number;
@@ -49,8 +52,8 @@ export interface Kernels {
 
   // --- base field and code
 
-  /** dst[i] = src[i] mod p for signed |src[i]| <= p; dst may equal src. */
-  canonical(dst: Ptr, src: Ptr, n: number): void;
+  /** dst[i] = src[i] mod p for signed |src[i]| <= p of `width` bytes, 4 if not given; dst may equal src where it is 4. */
+  canonical(dst: Ptr, src: Ptr, n: number, width?: Width): void;
   /** dst[c·stride + r] = src[r·cols + c]: row-major matrix to position-major, stride >= rows. */
   transpose(dst: Ptr, src: Ptr, rows: number, cols: number, stride: number): void;
   /**
@@ -132,6 +135,8 @@ export interface Kernels {
 
   // --- integers
 
+  /** dst[i·cols + j] = src[rowOffsets[i] + colOffsets[j]], offsets u32, src signed integers of `width` bytes, dst of 4. */
+  gather(dst: Ptr, src: Ptr, width: Width, rowOffsets: Ptr, rows: number, colOffsets: Ptr, cols: number): void;
   /** dst[m][n] = Σ_k a[m][k]·b[k][n], signed, modulo 2^32. */
   matmulInt(dst: Ptr, a: Ptr, b: Ptr, m: number, k: number, n: number): void;
 }

@@ -3,6 +3,7 @@
  * only a is read by (a convolution's positions), and what both are read by is a batch (groups, heads).
  */
 import { sizeOf, stridesOf } from '../base/dims.js';
+import type { Integers } from '../base/integers.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { Arrays } from '../relation/arrays.js';
 import {
@@ -48,8 +49,8 @@ export function contractOn(kernels: Kernels): Contract {
       }
     }
     kernels.release(mark);
-    if (left.data !== a) arrays.give(left.data);
-    if (right.data !== b) arrays.give(right.data);
+    if (left.data !== a) arrays.give(left.data as Int32Array);
+    if (right.data !== b) arrays.give(right.data as Int32Array);
   };
 }
 
@@ -135,7 +136,7 @@ function strideOf(offsets: Int32Array): number | undefined {
 }
 
 /** dst[i][j] = src[start + outer[i] + inner[j]]. */
-function gather(dst: Int32Array, src: Int32Array, start: number, outer: Int32Array, inner: Int32Array): void {
+function gather(dst: Int32Array, src: Integers, start: number, outer: Int32Array, inner: Int32Array): void {
   const n = inner.length;
   const run = runOf(inner);
   const stride = run === 1 ? strideOf(inner) : undefined;

@@ -1,6 +1,7 @@
 /** What one proof is made of: a slice package, or several of consecutive slices joined. */
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
+import type { Integers } from '../base/integers.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { joinSlices } from './join.js';
@@ -17,7 +18,7 @@ export interface ProofUnit {
   readonly count: number;
   readonly preset: Preset;
   readonly relation: Relation;
-  readonly constants: ReadonlyMap<ValueId, Int32Array>;
+  readonly constants: ReadonlyMap<ValueId, Integers>;
   readonly committed: readonly CommittedConstants[];
   /** Names of the boundary tensors, in the order of relation.inputs and relation.outputs. */
   readonly inputs: readonly string[];
@@ -62,7 +63,7 @@ export function joinPackages(key: VerifierKey, packages: readonly SlicePackage[]
     relation: joined.relation,
     constants: new Map(
       packages.flatMap((p, i) =>
-        [...p.constants].map(([id, data]): [ValueId, Int32Array] => [joined.places[i][id], data]),
+        [...p.constants].map(([id, data]): [ValueId, Integers] => [joined.places[i][id], data]),
       ),
     ),
     committed: unitConstants(packages, joined.places, key),

@@ -6,6 +6,7 @@ import { hash } from '../base/blake3.js';
 import { fromHex, sameBytes, toHex } from '../base/codec.js';
 import { sizeOf } from '../base/dims.js';
 import { InputError, ProvingError } from '../base/errors.js';
+import { asInt32, type Integers } from '../base/integers.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import type { Arrays } from '../relation/arrays.js';
@@ -19,13 +20,14 @@ import {
   type PhaseListener,
   type PreparedUnit,
   proveSlice,
+  valuesRead,
 } from './prove.js';
 import type { SlicePackage } from './slice-package.js';
 import { encodeStatement, MAX_PROVER, type SliceStatement } from './statement.js';
 import type { SliceProof } from './verify-run.js';
 
 export interface SliceExecution {
-  readonly values: ExecutedValues;
+  readonly values: ExecutedValues<Integers>;
   /** Integers of the boundary tensors that the slice makes, by name. */
   readonly outputs: ReadonlyMap<string, Int32Array>;
 }
@@ -34,7 +36,7 @@ export interface SliceExecution {
 export type ExecutableSlice = Pick<ProofUnit, 'index' | 'relation' | 'constants' | 'inputs' | 'outputs' | 'tensors'>;
 
 /**
- * Integer inference of one slice.
+ * Integer inference of one slice: the values that a proof reads.
  * @param inputs integers of its boundary inputs, by name
  * @param kernels speed it up; the numbers are the same without
  * @param arrays where memory is taken of
@@ -73,13 +75,13 @@ function run(
     }
     return data;
   });
-  const wanted = outputsOnly ? slice.relation.outputs : undefined;
+  const wanted = outputsOnly ? slice.relation.outputs : valuesRead(slice.relation);
   const values = execute(slice.relation, slice.constants, given, kernels && contractOn(kernels), wanted, arrays);
-  const outputs = new Map(slice.outputs.map((name, i) => [name, values.get(slice.relation.outputs[i])]));
+  const outputs = new Map(slice.outputs.map((name, i) => [name, asInt32(values.get(slice.relation.outputs[i]))]));
   return { values, outputs };
 }
 
-/** Integer inference of one slice where nothing is proven: what it makes, in the memory that this takes. See executeSlice. */
+/** Integer inference of one slice where nothing is proven: what it makes, in less memory. See executeSlice. */
 export const inferSlice = (
   slice: ExecutableSlice,
   inputs: ReadonlyMap<string, Int32Array>,

@@ -15,15 +15,16 @@ import { type CommittedTree, commitTree, fillPadded, forRuns, type OracleData } 
 import { Rejected } from '../argument/rejected.js';
 import { concat } from '../argument/transcript.js';
 import { InvariantError, invariant, ProvingError } from '../base/errors.js';
+import { asInt32, type Integers } from '../base/integers.js';
 import { type Ext, mul, sub } from '../field/qm31.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { type BoundaryKnowledge, NO_SALT, type SliceProver, type SliceShape, sliceProtocol } from './slice-protocol.js';
 import { constantsOracle, witnessValues } from './slice-shape.js';
 
-/** Every value of a relation, row-major. */
+/** Values of a relation, row-major: at least those that a proof reads. */
 export interface Values {
-  get(id: ValueId): Int32Array;
+  get(id: ValueId): Integers;
 }
 
 /** What is kept between the proofs of one unit: the committed constants. */
@@ -44,12 +45,20 @@ export interface CommittedBoundary {
 
 /** The oracle of some constants, with their numbers. */
 export function constantsData(
-  { relation, constants }: { readonly relation: Relation; readonly constants: ReadonlyMap<ValueId, Int32Array> },
+  { relation, constants }: { readonly relation: Relation; readonly constants: ReadonlyMap<ValueId, Integers> },
   ids: readonly ValueId[],
   preset: Preset,
 ): OracleData {
   const { shape, tensors } = constantsOracle(relation, ids, preset);
-  return { shape, data: tensors.map((id) => constants.get(id) as Int32Array) };
+  return { shape, data: tensors.map((id) => constants.get(id) as Integers) };
+}
+
+/** The values that a proof of the relation reads. */
+export function valuesRead({ values, tables, lookups, outputs }: Relation): ValueId[] {
+  const read = values.flatMap((v, id) => (v.kind === 'contract' ? [id, v.a, v.b] : v.kind === 'witness' ? [id] : []));
+  for (const l of lookups) read.push(...l.columns);
+  for (const t of tables) if (t.kind === 'function') read.push(t.output);
+  return [...new Set([...read, ...outputs])];
 }
 
 /** How often each row of each table is looked up. */
@@ -155,7 +164,7 @@ export function sliceProver(
       next();
       return lookupFractions(kernels, relation, tree, values, counts, alpha, beta);
     },
-    functionalOf: (id, f, tables) => evaluate(f, relation.values[id].dims, values.get(id), tables),
+    functionalOf: (id, f, tables) => evaluate(f, relation.values[id].dims, asInt32(values.get(id)), tables),
     contraction(ids) {
       next();
       return contractionProver(

@@ -7,6 +7,7 @@ import { Hasher } from '../base/blake3.js';
 import { type Decoder, decodeCanonical, Encoder, fromHex, toHex } from '../base/codec.js';
 import { sizeOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
+import { type Integers, NARROW_FROM } from '../base/integers.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import { decodeRelation, encodeRelation } from '../relation/codec.js';
 import type { Relation, ValueId } from '../relation/relation.js';
@@ -26,7 +27,7 @@ export interface SlicePackage {
   readonly preset: Preset;
   readonly nodes: readonly string[];
   readonly relation: Relation;
-  readonly constants: ReadonlyMap<ValueId, Int32Array>;
+  readonly constants: ReadonlyMap<ValueId, Integers>;
   readonly constantsRoot: Uint8Array | undefined;
   /** Names of the boundary tensors, in the order of relation.inputs and relation.outputs. */
   readonly inputs: readonly string[];
@@ -49,7 +50,7 @@ export function encodeSlicePackage(p: SlicePackage, expected?: number): Uint8Arr
   encodePreset(e, p.preset);
   texts(p.nodes);
   encodeRelation(e, p.relation, true);
-  for (const id of constantValues(p.relation)) encodeNumbers(e, p.constants.get(id) as Int32Array);
+  for (const id of constantValues(p.relation)) encodeNumbers(e, p.constants.get(id) as Integers);
   e.bytes(p.constantsRoot ?? new Uint8Array(0));
   texts(p.inputs);
   texts(p.outputs);
@@ -119,29 +120,33 @@ function readPackage(d: Decoder): SlicePackage {
 }
 
 /** Numbers at the least of 1, 2 and 4 bytes that holds them all, two's complement, little-endian. */
-function encodeNumbers(e: Encoder, data: Int32Array): void {
-  let bits = 0;
-  for (let i = 0; i < data.length; i++) bits |= data[i] ^ (data[i] >> 31);
-  const width = bits < 2 ** 7 ? 1 : bits < 2 ** 15 ? 2 : 4;
+function encodeNumbers(e: Encoder, data: Integers): void {
+  const width = widthOf(data);
   e.uint(WIDTHS.indexOf(width)).fill(width * data.length, (out) => {
+    if (width === data.BYTES_PER_ELEMENT) {
+      out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return;
+    }
     const view = new DataView(out.buffer, out.byteOffset);
     for (let i = 0; i < data.length; i++) {
       if (width === 1) view.setInt8(i, data[i]);
-      else if (width === 2) view.setInt16(2 * i, data[i], true);
-      else view.setInt32(4 * i, data[i], true);
+      else view.setInt16(2 * i, data[i], true);
     }
   });
 }
 
-function decodeNumbers(d: Decoder, count: number): Int32Array {
+function widthOf(data: Integers): (typeof WIDTHS)[number] {
+  if (data instanceof Int8Array) return 1;
+  let bits = 0;
+  if (data instanceof Int16Array) for (let i = 0; i < data.length; i++) bits |= data[i] ^ (data[i] >> 31);
+  else for (let i = 0; i < data.length; i++) bits |= data[i] ^ (data[i] >> 31);
+  return bits < 2 ** 7 ? 1 : bits < 2 ** 15 ? 2 : 4;
+}
+
+/** Many numbers are kept at the width that they are encoded at. */
+function decodeNumbers(d: Decoder, count: number): Integers {
   const width = d.choice(WIDTHS);
-  const raw = d.raw(width * count);
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const out = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    if (width === 1) out[i] = view.getInt8(i);
-    else if (width === 2) out[i] = view.getInt16(2 * i, true);
-    else out[i] = view.getInt32(4 * i, true);
-  }
-  return out;
+  const { buffer } = new Uint8Array(d.raw(width * count));
+  const data = width === 1 ? new Int8Array(buffer) : width === 2 ? new Int16Array(buffer) : new Int32Array(buffer);
+  return count < NARROW_FROM && width < 4 ? Int32Array.from(data) : data;
 }

@@ -1,4 +1,5 @@
 /** Contractions and readings in integers, modulo 2^32: exact, as the results fit 32 bits. */
+import type { Integers } from '../base/integers.js';
 import { Arrays } from './arrays.js';
 import type { AxisIndex, Value } from './relation.js';
 import { sizeOf } from './relation.js';
@@ -9,9 +10,9 @@ export type ContractValue = Extract<Value, { kind: 'contract' }>;
 export type Contract = (
   out: Int32Array,
   v: ContractValue,
-  a: Int32Array,
+  a: Integers,
   dimsA: readonly number[],
-  b: Int32Array,
+  b: Integers,
   dimsB: readonly number[],
   arrays?: Arrays,
 ) => void;
@@ -29,9 +30,9 @@ export interface FlatReading {
 export function contractInto(
   out: Int32Array,
   v: ContractValue,
-  a: Int32Array,
+  a: Integers,
   dimsA: readonly number[],
-  b: Int32Array,
+  b: Integers,
   dimsB: readonly number[],
   arrays = new Arrays(0),
 ): void {
@@ -88,7 +89,7 @@ export function addReading(
   outDims: readonly number[],
   sums: readonly number[],
   coef: number,
-  src: Int32Array,
+  src: Integers,
   srcDims: readonly number[],
   axes: readonly AxisIndex[],
   arrays: Arrays,
@@ -119,17 +120,17 @@ export function addReading(
       }
     }
   }
-  if (data !== src) arrays.give(data);
+  if (data !== src) arrays.give(data as Int32Array);
 }
 
 /** Makes every reading of the tensor a flat one, padding with zeros where it reads outside: in another array of `arrays`. */
 export function flatten(
-  data: Int32Array,
+  data: Integers,
   dims: readonly number[],
   axes: readonly AxisIndex[],
   sizes: readonly number[],
   arrays: Arrays,
-): { data: Int32Array; reading: FlatReading } {
+): { data: Integers; reading: FlatReading } {
   const lows: number[] = [];
   const padded: number[] = [];
   let outside = false;
@@ -148,14 +149,15 @@ export function flatten(
   const strides = padded.map((_, k) => sizeOf(padded.slice(k + 1)));
   let source = data;
   if (outside) {
-    source = arrays.zeros(sizeOf(padded));
+    const copy = arrays.zeros(sizeOf(padded));
+    source = copy;
     const run = dims.length > 0 ? dims[dims.length - 1] : 1;
     const rows = data.length / run;
     const counter = dims.slice(0, -1).map(() => 0);
     for (let r = 0; r < rows; r++) {
       let offset = -(lows[dims.length - 1] ?? 0);
       for (let k = 0; k < counter.length; k++) offset += (counter[k] - lows[k]) * strides[k];
-      source.set(data.subarray(r * run, (r + 1) * run), offset);
+      copy.set(data.subarray(r * run, (r + 1) * run), offset);
       for (let k = counter.length - 1; k >= 0; k--) {
         counter[k] = counter[k] + 1 < dims[k] ? counter[k] + 1 : 0;
         if (counter[k] > 0) break;

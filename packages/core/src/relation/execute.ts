@@ -3,15 +3,17 @@
  * rooms only decide which relation to build.
  */
 import { InvariantError, ProvingError } from '../base/errors.js';
+import type { Integers } from '../base/integers.js';
 import { Arrays } from './arrays.js';
 import { addReading, type Contract, contractInto } from './execute-contract.js';
 import { isSame, lastReaders } from './last-readers.js';
 import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
-export interface ExecutedValues {
+/** Values by number; those that are constants, or stand for one, in the arrays that were given for them. */
+export interface ExecutedValues<Constants extends Integers = Int32Array> {
   /** The numbers of a value, row-major. */
-  get(id: ValueId): Int32Array;
+  get(id: ValueId): Int32Array | Constants;
   /** No number is read any more, but for those of constants and inputs: the arrays are free for another execution. */
   release(): void;
 }
@@ -24,24 +26,22 @@ export interface ExecutedValues {
  * @param arrays where memory is taken of
  * @throws ProvingError('out-of-range') where a value leaves its declared interval
  */
-export function execute(
+export function execute<Constants extends Integers = Int32Array>(
   relation: Relation,
-  constants: ReadonlyMap<ValueId, Int32Array>,
+  constants: ReadonlyMap<ValueId, Constants>,
   inputs: readonly Int32Array[],
   contract: Contract = contractInto,
   wanted?: readonly ValueId[],
-  arrays = new Arrays(wanted ? Number.POSITIVE_INFINITY : 0),
-): ExecutedValues {
-  const values: Int32Array[] = [];
-  const get = (id: ValueId): Int32Array => values[id];
+  arrays?: Arrays,
+): ExecutedValues<Constants> {
+  const pool = arrays ?? new Arrays(wanted ? Number.POSITIVE_INFINITY : 0);
+  const values: (Int32Array | Constants)[] = [];
+  const get = (id: ValueId): Int32Array | Constants => values[id];
   /** What was taken and not given back, each once. */
-  const taken = new Set<Int32Array>();
+  const taken = new Set<Int32Array | Constants>();
   const held = (array: Int32Array): Int32Array => {
     taken.add(array);
     return array;
-  };
-  const giveBack = (array: Int32Array): void => {
-    if (taken.delete(array)) arrays.give(array);
   };
   const last = wanted && lastReaders(relation, wanted);
   relation.values.forEach((v, id) => {
@@ -51,42 +51,56 @@ export function execute(
         values[id] = inputs[relation.inputs.indexOf(id)];
         break;
       case 'constant':
-        values[id] = constants.get(id) as Int32Array;
+        values[id] = constants.get(id) as Constants;
         break;
       case 'witness':
-        values[id] = v.gen.kind === 'copy' ? get(v.gen.src) : held(generate(relation, v.gen, v.name, get, arrays));
+        values[id] = v.gen.kind === 'copy' ? get(v.gen.src) : held(generate(relation, v.gen, v.name, get, pool));
         break;
       case 'linear': {
         if (isSame(v)) {
           values[id] = get(v.terms[0].src);
           break;
         }
-        const sum = held(arrays.zeros(size));
+        const sum = held(pool.zeros(size));
         if (v.offset !== 0) sum.fill(v.offset);
-        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef, arrays);
+        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef, pool);
         values[id] = sum;
         break;
       }
       case 'contract': {
-        const out = held(arrays.zeros(size));
-        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims, arrays);
+        const out = held(pool.zeros(size));
+        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims, pool);
         values[id] = out;
         break;
       }
     }
     if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
     checkRange(values[id], v.lo, v.hi, v.name);
-    for (const done of last?.get(id) ?? []) giveBack(values[done]);
+    for (const done of last?.get(id) ?? []) {
+      if (taken.delete(values[done])) pool.give(values[done] as Int32Array);
+    }
   });
+  if (!wanted) return executed(values, taken, arrays);
+  const kept: (Int32Array | Constants)[] = [];
+  for (const id of wanted) kept[id] = values[id];
+  return executed(kept, taken, arrays);
+}
+
+/** Holds these values, and no other memory of the execution. */
+function executed<Constants extends Integers>(
+  values: readonly (Int32Array | Constants)[],
+  taken: Set<Int32Array | Constants>,
+  arrays: Arrays | undefined,
+): ExecutedValues<Constants> {
   return {
-    get,
+    get: (id) => values[id],
     release() {
-      for (const array of taken) giveBack(array);
+      for (const array of taken) if (taken.delete(array)) arrays?.give(array as Int32Array);
     },
   };
 }
 
-function checkRange(data: Int32Array, lo: number, hi: number, name: string): void {
+function checkRange(data: Integers, lo: number, hi: number, name: string): void {
   // As one comparison without a sign, of four numbers at a time: this reads every number of the inference once more.
   const from = Math.max(lo, -(2 ** 31)) | 0;
   const width = (Math.min(hi, 2 ** 31 - 1) - from) >>> 0;
@@ -113,10 +127,10 @@ function generate(
   relation: Relation,
   gen: Exclude<Generator, { kind: 'copy' }>,
   name: string,
-  get: (id: ValueId) => Int32Array,
+  get: (id: ValueId) => Integers,
   arrays: Arrays,
 ): Int32Array {
-  const each = (src: Int32Array, f: (x: number, i: number) => number): Int32Array => {
+  const each = (src: Integers, f: (x: number, i: number) => number): Int32Array => {
     const out = arrays.take(src.length);
     for (let i = 0; i < src.length; i++) out[i] = f(src[i], i);
     return out;
@@ -167,7 +181,7 @@ function generate(
 function addMapped(
   out: Int32Array,
   outDims: readonly number[],
-  src: Int32Array,
+  src: Integers,
   srcDims: readonly number[],
   map: LinearMap,
   coef: number,

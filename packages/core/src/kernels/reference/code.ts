@@ -1,8 +1,9 @@
+import type { Integers } from '../../base/integers.js';
 import { twiddles } from '../../field/domain.js';
 import { add, mul, P, sub } from '../../field/m31.js';
 
 /** {@link Kernels.canonical} on arrays. */
-export function canonical(dst: Uint32Array, src: Int32Array): void {
+export function canonical(dst: Uint32Array, src: Integers): void {
   for (let i = 0; i < src.length; i++) {
     const x = src[i];
     dst[i] = x < 0 ? x + P : x === P ? 0 : x;

@@ -16,6 +16,8 @@ const DIGEST = 32;
 const GRAIN_WORDS = 65536;
 const GRAIN_ELEMENTS = 16384;
 const GRAIN_BLOCKS = 1024;
+/** Rows that are gathered together: gather.ts has the same. */
+const GATHERED_ROWS = 16;
 /** Nonces tried before the threads meet. */
 const GRIND_ROUND = 16384;
 
@@ -49,7 +51,8 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     writeExt: (ptr, x) => arena.writeExt(ptr, x),
     close: () => pool.stop(),
 
-    canonical: (dst, src, n) => pool.run('canonical', n, GRAIN.canonical, dst, src),
+    canonical: (dst, src, n, width = 4) =>
+      pool.run(`canonical${width === 4 ? '' : 8 * width}`, n, GRAIN.canonical, dst, src),
     transpose: (dst, src, rows, cols, stride) =>
       pool.run('transpose', cols, 16 * grainOf(GRAIN_WORDS / 16, rows), dst, src, rows, cols, stride),
     encode: (dst, message, logLength, stride) => encoder.encode(dst, message, logLength, stride),
@@ -150,6 +153,11 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
       }
     },
 
+    gather: (dst, src, width, rowOffsets, rows, colOffsets, cols) => {
+      const blocks = Math.ceil(rows / GATHERED_ROWS);
+      const grain = grainOf(GRAIN_WORDS, GATHERED_ROWS * cols);
+      pool.run(`gather${8 * width}`, blocks, grain, dst, src, rowOffsets, rows, colOffsets, cols);
+    },
     matmulInt: (dst, a, b, m, k, n) => matmulInt(pool, arena, functions.fits16, dst, a, b, m, k, n),
   };
 }
