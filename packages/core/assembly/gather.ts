@@ -1,7 +1,9 @@
 // dst[i·cols + j] = src[rowOffsets[i] + colOffsets[j]]; see kernels.ts.
 
-/** Rows of a block: what one cache line of the source has of sixteen of them is read at once where they are its columns. */
-const ROWS: u32 = 16;
+/** Rows of a block: a cache line of the source has so many 16-bit numbers, where rows here are columns there. */
+const ROWS: u32 = 32;
+/** Columns that all rows of a block are written at before the next: a cache line of each. */
+const COLUMNS: usize = 64;
 
 // @ts-ignore: decorator
 @inline function gather<T>(
@@ -11,15 +13,17 @@ const ROWS: u32 = 16;
   for (let block = from; block < to; block++) {
     const first = block * ROWS;
     const count = min<u32>(ROWS, rows - first);
-    const out = dst + <usize>first * row;
     const offsets = rowOffsets + (<usize>first << 2);
     const stop = offsets + (<usize>count << 2);
-    for (let j: usize = 0; j < row; j += 4) {
-      const column = <usize>load<u32>(colOffsets + j);
-      let at = out + j;
+    for (let tile: usize = 0; tile < row; tile += COLUMNS) {
+      const end = min(row, tile + COLUMNS);
+      let out = dst + <usize>first * row;
       for (let o = offsets; o < stop; o += 4) {
-        store<i32>(at, <i32>load<T>(src + (<usize>load<u32>(o) + column) * sizeof<T>()));
-        at += row;
+        const p = src + <usize>load<u32>(o) * sizeof<T>();
+        for (let j = tile; j < end; j += 4) {
+          store<i32>(out + j, <i32>load<T>(p + <usize>load<u32>(colOffsets + j) * sizeof<T>()));
+        }
+        out += row;
       }
     }
   }

@@ -1,7 +1,7 @@
 /** The prover's side of contraction.ts: the tables A and B of every claim, and the rounds over them. */
 
 import { sizeOf, stridesOf } from '../base/dims.js';
-import type { Integers } from '../base/integers.js';
+import { type Integers, widthOf } from '../base/integers.js';
 import { mul as mulM31 } from '../field/m31.js';
 import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
@@ -126,8 +126,12 @@ function jointTable(
 
 function loadBase(kernels: Kernels, data: Integers, dims: readonly number[]): Held {
   const ptr = kernels.alloc(4 * data.length);
-  kernels.i32(ptr, data.length).set(data);
-  kernels.canonical(ptr, ptr, data.length);
+  const width = widthOf(data);
+  const mark = kernels.mark();
+  const at = width === 4 ? ptr : kernels.alloc(width * data.length);
+  kernels.integers(at, data.length, width).set(data);
+  kernels.canonical(ptr, at, data.length, width);
+  kernels.release(mark);
   return { ptr, base: true, dims };
 }
 

@@ -1,6 +1,6 @@
 /** The prover's side of oracles.ts: filling, encoding and hashing a committed matrix. */
 import { sameBytes } from '../base/codec.js';
-import type { Integers } from '../base/integers.js';
+import { type Integers, widthOf } from '../base/integers.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ConstantsStore } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
@@ -161,12 +161,41 @@ export function messages(
 ): Ptr {
   const cells = count * 2 ** shape.logRow;
   const rows = kernels.alloc(4 * cells);
-  const view = kernels.i32(rows, cells);
+  const from = first * 2 ** shape.logRow;
+  /** First cells and ends of what is there as 32-bit numbers: canonical in place. */
+  const wide: [number, number][] = [];
   shape.layout.tensors.forEach((t, i) => {
-    fillPadded(view, t, data[i], first * 2 ** shape.logRow);
+    const width = widthOf(data[i]);
+    if (width === 4) fillPadded(kernels.i32(rows, cells), t, data[i] as Int32Array, from);
+    for (const { offset, logRows } of t.pieces) {
+      const start = Math.max(0, offset - from);
+      const end = Math.min(cells, offset + 2 ** (logRows + t.logInner) - from);
+      if (start >= end) continue;
+      if (width === 4) {
+        wide.push([start, end]);
+        continue;
+      }
+      const mark = kernels.mark();
+      const narrow = kernels.alloc(width * (end - start));
+      fillPadded(kernels.integers(narrow, end - start, width), t, data[i], from + start);
+      kernels.canonical(rows + 4 * start, narrow, end - start, width);
+      kernels.release(mark);
+    }
   });
-  kernels.canonical(rows, rows, cells);
+  if (data.every((x) => widthOf(x) === 4)) kernels.canonical(rows, rows, cells);
+  else for (const [start, end] of joined(wide)) kernels.canonical(rows + 4 * start, rows + 4 * start, end - start);
   return rows;
+}
+
+/** The same stretches, those that follow each other as one. */
+function joined(stretches: readonly [number, number][]): [number, number][] {
+  const out: [number, number][] = [];
+  for (const [start, end] of [...stretches].sort(([a], [b]) => a - b)) {
+    const last = out[out.length - 1];
+    if (last && last[1] === start) last[1] = end;
+    else out.push([start, end]);
+  }
+  return out;
 }
 
 /** Encodes an oracle's rows some at a time; `visit` finds their code words, which are let go after it. */
@@ -260,7 +289,7 @@ export function forGaps(layout: Stack, cells: number, visit: (position: number, 
 }
 
 /** Copies what a tensor has of the stack's cells from `first` on to `window`; padding is left as it is. */
-export function fillPadded(window: Int32Array, t: TensorLayout, data: Integers, first = 0): void {
+export function fillPadded(window: Integers, t: TensorLayout, data: Integers, first = 0): void {
   const last = first + window.length;
   forRuns(
     t,

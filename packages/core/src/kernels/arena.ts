@@ -1,4 +1,5 @@
 import { ProvingError } from '../base/errors.js';
+import { type Integers, integersAt, type Width } from '../base/integers.js';
 import type { Ext } from '../field/qm31.js';
 import type { Ptr } from './kernels.js';
 
@@ -73,6 +74,10 @@ export class Arena {
 
   u8(ptr: Ptr, length: number): Uint8Array {
     return new Uint8Array(this.bytes.buffer, ptr, length);
+  }
+
+  integers(ptr: Ptr, length: number, width: Width): Integers {
+    return integersAt(this.bytes.buffer, ptr, length, width);
   }
 
   readExt(ptr: Ptr): Ext {

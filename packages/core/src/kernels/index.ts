@@ -2,7 +2,7 @@ import type { Kernels } from './kernels.js';
 import { createReferenceKernels } from './reference.js';
 import { createWasmKernels } from './wasm/create.js';
 
-export type { AxisContraction, Kernels, Ptr, Width } from './kernels.js';
+export type { AxisContraction, Kernels, Ptr } from './kernels.js';
 export { createReferenceKernels } from './reference.js';
 
 export interface KernelOptions {

@@ -8,12 +8,10 @@
  * Ext: one QM31 element in four consecutive canonical u32 (c0 + c1·i + (c2 + c3·i)·u, i² = -1, u² = 2 + i), 16 bytes.
  * Lengths count elements. Sources and destinations do not overlap unless a contract says so. n = 0 is allowed.
  */
+import type { Integers, Width } from '../base/integers.js';
 import type { Ext } from '../field/qm31.js';
 
 export type Ptr = number;
-
-/** Bytes of a signed integer. */
-export type Width = 1 | 2 | 4;
 
 /** A range of pairs for {@link Kernels.contractAxis}. */
 export interface AxisContraction {
@@ -45,6 +43,7 @@ export interface Kernels {
   u32(ptr: Ptr, length: number): Uint32Array;
   i32(ptr: Ptr, length: number): Int32Array;
   u8(ptr: Ptr, length: number): Uint8Array;
+  integers(ptr: Ptr, length: number, width: Width): Integers;
   readExt(ptr: Ptr): Ext;
   writeExt(ptr: Ptr, value: Ext): void;
   /** Stops the worker threads. */

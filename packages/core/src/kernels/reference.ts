@@ -1,9 +1,8 @@
 /** The kernels in plain TypeScript: what they mean, and what every other implementation is compared with. */
 import { hash, hashPair } from '../base/blake3.js';
-import type { Integers } from '../base/integers.js';
 import { ZERO } from '../field/qm31.js';
 import { Arena } from './arena.js';
-import type { Kernels, Ptr, Width } from './kernels.js';
+import type { Kernels, Ptr } from './kernels.js';
 import { get, getBase } from './reference/arithmetic.js';
 import * as code from './reference/code.js';
 import * as fractions from './reference/fractions.js';
@@ -39,11 +38,6 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
   const base = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, n));
   const ext = (ptr: Ptr, n: number) => (ptr === 0 ? undefined : memory.u32(ptr, 4 * n));
   const must = (ptr: Ptr, n: number) => memory.u32(ptr, 4 * n);
-  const integers = (ptr: Ptr, n: number, width: Width): Integers => {
-    if (width === 4) return memory.i32(ptr, n);
-    const { buffer, byteOffset } = memory.u8(ptr, width * n);
-    return width === 2 ? new Int16Array(buffer, byteOffset, n) : new Int8Array(buffer, byteOffset, n);
-  };
   return {
     name: 'reference',
     threads: 1,
@@ -56,10 +50,11 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
     u32: (ptr, n) => memory.u32(ptr, n),
     i32: (ptr, n) => memory.i32(ptr, n),
     u8: (ptr, n) => memory.u8(ptr, n),
+    integers: (ptr, n, width) => memory.integers(ptr, n, width),
     readExt: (ptr) => memory.readExt(ptr),
     writeExt: (ptr, x) => memory.writeExt(ptr, x),
     close: async () => {},
-    canonical: (dst, src, n, width = 4) => code.canonical(memory.u32(dst, n), integers(src, n, width)),
+    canonical: (dst, src, n, width = 4) => code.canonical(memory.u32(dst, n), memory.integers(src, n, width)),
     transpose: (dst, src, rows, cols, stride) =>
       code.transpose(memory.u32(dst, cols * stride), memory.u32(src, rows * cols), rows, cols, stride),
     encode: (dst, message, logLength, stride) => {
@@ -156,7 +151,7 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       const out = memory.i32(dst, rows * cols);
       const [row, col] = [memory.u32(rowOffsets, rows), memory.u32(colOffsets, cols)];
       const last = (offsets: Uint32Array): number => offsets.reduce((most, x) => Math.max(most, x), 0);
-      const from = integers(src, rows * cols === 0 ? 0 : last(row) + last(col) + 1, width);
+      const from = memory.integers(src, rows * cols === 0 ? 0 : last(row) + last(col) + 1, width);
       for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[i * cols + j] = from[row[i] + col[j]];
     },
     matmulInt: (dst, a, b, m, k, n) => {

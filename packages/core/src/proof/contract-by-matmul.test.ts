@@ -94,6 +94,14 @@ describe('contractOn', () => {
     const got = new Int32Array(want.length);
     contractOn(kernels)(got, v, a, dimsA, b, dimsB);
     expect(got).toEqual(want);
+    for (const narrow of [Int8Array, Int16Array]) {
+      const w = narrow.from(b);
+      contractInto(want.fill(0), v, a, dimsA, w, dimsB);
+      contractOn(kernels)(got.fill(0), v, a, dimsA, w, dimsB);
+      expect(got).toEqual(want);
+      contractInto(want.fill(0), v, a, dimsA, Int32Array.from(w), dimsB);
+      expect(got).toEqual(want);
+    }
     await kernels.close();
   });
 });

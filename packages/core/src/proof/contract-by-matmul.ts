@@ -3,8 +3,8 @@
  * only a is read by (a convolution's positions), and what both are read by is a batch (groups, heads).
  */
 import { sizeOf, stridesOf } from '../base/dims.js';
-import type { Integers } from '../base/integers.js';
-import type { Kernels } from '../kernels/kernels.js';
+import { type Integers, widthOf } from '../base/integers.js';
+import type { Kernels, Ptr } from '../kernels/kernels.js';
 import { Arrays } from '../relation/arrays.js';
 import {
   type Contract,
@@ -37,12 +37,14 @@ export function contractOn(kernels: Kernels): Contract {
     const w = kernels.alloc(4 * m * k);
     const x = kernels.alloc(4 * k * block);
     const y = kernels.alloc(4 * m * block);
+    const fromRight = source(kernels, right.data, m * k * toBatch.length);
+    const fromLeft = source(kernels, left.data, k * n * toBatch.length);
     for (let g = 0; g < toBatch.length; g++) {
-      gather(kernels.i32(w, m * k), right.data, right.reading.start + bBatch[g], bRow, bSum);
+      fromRight(w, right.reading.start + bBatch[g], bRow, bSum);
       for (let from = 0; from < n; from += block) {
         const count = Math.min(block, n - from);
         const some = aColumn.subarray(from, from + count);
-        gather(kernels.i32(x, k * count), left.data, left.reading.start + aBatch[g], aSum, some);
+        fromLeft(x, left.reading.start + aBatch[g], aSum, some);
         kernels.matmulInt(y, w, x, m, k, count);
         const result = kernels.i32(y, m * count);
         scatter(out, result, toBatch[g], toRow, toColumn.subarray(from, from + count));
@@ -136,6 +138,36 @@ function strideOf(offsets: Int32Array): number | undefined {
 }
 
 /** dst[i][j] = src[start + outer[i] + inner[j]]. */
+type Gather = (dst: Ptr, start: number, outer: Int32Array, inner: Int32Array) => void;
+
+/** Numbers are taken to the kernels' memory as they are where no more than these times the cells that are gathered. */
+const MOST_UNREAD = 2;
+
+/** @param cells gathered from the source in all */
+function source(kernels: Kernels, src: Integers, cells: number): Gather {
+  const width = widthOf(src);
+  let at: Ptr | undefined;
+  if (src.length <= MOST_UNREAD * cells) {
+    at = kernels.alloc(width * src.length);
+    kernels.integers(at, src.length, width).set(src);
+  }
+  return (dst, start, outer, inner) => {
+    if (at === undefined) {
+      gather(kernels.i32(dst, outer.length * inner.length), src, start, outer, inner);
+      return;
+    }
+    const mark = kernels.mark();
+    const [rows, columns] = [outer, inner].map((offsets) => {
+      const ptr = kernels.alloc(4 * offsets.length);
+      kernels.i32(ptr, offsets.length).set(offsets);
+      return ptr;
+    });
+    kernels.gather(dst, at + width * start, width, rows, outer.length, columns, inner.length);
+    kernels.release(mark);
+  };
+}
+
+/** The same by plain loops. */
 function gather(dst: Int32Array, src: Integers, start: number, outer: Int32Array, inner: Int32Array): void {
   const n = inner.length;
   const run = runOf(inner);

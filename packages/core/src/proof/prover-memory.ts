@@ -2,6 +2,7 @@
 import { place } from '../argument/oracles.js';
 import { blockRows } from '../argument/prove-opening-cube.js';
 import { HELD_BYTES, rowsAtOnce } from '../argument/prove-oracles.js';
+import { widthFor } from '../base/integers.js';
 import { type Relation, sizeOf, type Value } from '../relation/relation.js';
 import type { SliceShape } from './slice-protocol.js';
 
@@ -51,9 +52,11 @@ export function proverBytes(shape: SliceShape): number {
 }
 
 function numberBytes({ values }: Relation): number {
-  // Constants are there twice while they are read from a package, which has one to four bytes for each.
-  return sum(values.map((v) => (isSameArray(v) ? 0 : (v.kind === 'constant' ? 6 : 4) * sizeOf(v.dims))));
+  return sum(values.map((v) => (isSameArray(v) ? 0 : bytesOf(v) * sizeOf(v.dims))));
 }
+
+/** Bytes of a number. Constants are there twice while they are read from a package. */
+const bytesOf = ({ kind, lo, hi }: Value): number => (kind === 'constant' ? 2 * widthFor(lo, hi) : 4);
 
 /** Whether execution takes the numbers of another value as they are. */
 function isSameArray(v: Value): boolean {

@@ -7,7 +7,7 @@ import { Hasher } from '../base/blake3.js';
 import { type Decoder, decodeCanonical, Encoder, fromHex, toHex } from '../base/codec.js';
 import { sizeOf } from '../base/dims.js';
 import { InputError } from '../base/errors.js';
-import { type Integers, NARROW_FROM } from '../base/integers.js';
+import { type Integers, integersAt, NARROW_FROM, type Width } from '../base/integers.js';
 import type { BoundaryTensor } from '../program/compiled.js';
 import { decodeRelation, encodeRelation } from '../relation/codec.js';
 import type { Relation, ValueId } from '../relation/relation.js';
@@ -121,7 +121,7 @@ function readPackage(d: Decoder): SlicePackage {
 
 /** Numbers at the least of 1, 2 and 4 bytes that holds them all, two's complement, little-endian. */
 function encodeNumbers(e: Encoder, data: Integers): void {
-  const width = widthOf(data);
+  const width = leastWidth(data);
   e.uint(WIDTHS.indexOf(width)).fill(width * data.length, (out) => {
     if (width === data.BYTES_PER_ELEMENT) {
       out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -135,7 +135,7 @@ function encodeNumbers(e: Encoder, data: Integers): void {
   });
 }
 
-function widthOf(data: Integers): (typeof WIDTHS)[number] {
+function leastWidth(data: Integers): Width {
   if (data instanceof Int8Array) return 1;
   let bits = 0;
   if (data instanceof Int16Array) for (let i = 0; i < data.length; i++) bits |= data[i] ^ (data[i] >> 31);
@@ -147,6 +147,6 @@ function widthOf(data: Integers): (typeof WIDTHS)[number] {
 function decodeNumbers(d: Decoder, count: number): Integers {
   const width = d.choice(WIDTHS);
   const { buffer } = new Uint8Array(d.raw(width * count));
-  const data = width === 1 ? new Int8Array(buffer) : width === 2 ? new Int16Array(buffer) : new Int32Array(buffer);
+  const data = integersAt(buffer, 0, count, width);
   return count < NARROW_FROM && width < 4 ? Int32Array.from(data) : data;
 }

@@ -3,10 +3,13 @@ import { VerifierChannel } from '../argument/channel.js';
 import { PRESETS } from '../argument/presets.js';
 import { commitTree } from '../argument/prove-oracles.js';
 import { Rejected } from '../argument/rejected.js';
+import { asInt32, type Integers } from '../base/integers.js';
+import { createKernels, type Kernels } from '../kernels/index.js';
 import { createReferenceKernels } from '../kernels/reference.js';
 import { at, axis, identityMap, RelationBuilder } from '../relation/builder.js';
 import { execute } from '../relation/execute.js';
-import { commitBoundary, constantsData, proveSlice } from './prove.js';
+import { contractOn } from './contract-by-matmul.js';
+import { commitBoundary, constantsData, proveSlice, valuesRead } from './prove.js';
 import { type BoundaryMode, type SliceShape, sliceProtocol } from './slice-protocol.js';
 import { constantValues, ownConstants, sliceShape } from './slice-shape.js';
 
@@ -127,14 +130,24 @@ function small() {
 
 const input = Int32Array.from({ length: 50 }, (_, i) => ((i * 5) % 16) - 8);
 
-function prove(modes: BoundaryMode[], preset = PRESETS.tiny) {
-  const kernels = createReferenceKernels();
-  const { relation, constants } = small();
+/** The arrays that constants are held in. */
+type Held = (data: Int32Array) => Integers;
+
+function prove(
+  modes: BoundaryMode[],
+  held: Held = (data) => data,
+  kernels: Kernels = createReferenceKernels(),
+  preset = PRESETS.tiny,
+) {
+  const { relation, constants: wide } = small();
+  const constants = new Map([...wide].map(([id, data]) => [id, held(data)]));
   const tree = commitTree(kernels, [constantsData({ relation, constants }, constantValues(relation), preset)]);
   const shape = sliceShape(relation, preset, modes, ownConstants(relation, tree.root));
-  const values = execute(relation, constants, [input]);
+  const values = execute(relation, constants, [input], contractOn(kernels), valuesRead(relation));
   const salt = new Uint8Array(32).fill(7);
-  const boundary = [input, values.get(relation.outputs[0])].map((v, i) => commitBoundary(kernels, shape, i, v, salt));
+  const boundary = [input, asInt32(values.get(relation.outputs[0]))].map((v, i) =>
+    commitBoundary(kernels, shape, i, v, salt),
+  );
   const statement = new TextEncoder().encode('statement');
   const proof = proveSlice(kernels, { prepared: { shape, constants: [tree] }, values, boundary, statement });
   return { shape, statement, boundary, proof };
@@ -173,5 +186,17 @@ describe('a slice proof', () => {
       expect(verify(shape, statement, boundary, bad)).not.toBe('accepted');
     }
     expect(verify(shape, statement, boundary, proof.slice(0, -1))).toBe('truncated');
+  });
+
+  it('has the same bytes whatever the constants are held in', async () => {
+    const modes: BoundaryMode[] = ['clear', 'merkle'];
+    const { proof } = prove(modes);
+    const kernels = await createKernels({ threads: 2 });
+    const least = (data: Int32Array) => (data.every((x) => x >= -128 && x < 128) ? Int8Array.from(data) : data);
+    for (const held of [(data: Int32Array) => data, (data: Int32Array) => Int16Array.from(data), least]) {
+      expect(prove(modes, held).proof).toEqual(proof);
+      expect(prove(modes, held, kernels).proof).toEqual(proof);
+    }
+    await kernels.close();
   });
 });

@@ -79,8 +79,8 @@ export function contractInto(
       }
     }
   }
-  if (x !== a) arrays.give(x);
-  if (y !== b) arrays.give(y);
+  if (x !== a) arrays.give(x as Int32Array);
+  if (y !== b) arrays.give(y as Int32Array);
 }
 
 /** out[i] += coef·Σ_k src[axes(i, k)], k over `sums`, modulo 2^32. */

@@ -17,7 +17,7 @@ const GRAIN_WORDS = 65536;
 const GRAIN_ELEMENTS = 16384;
 const GRAIN_BLOCKS = 1024;
 /** Rows that are gathered together: gather.ts has the same. */
-const GATHERED_ROWS = 16;
+const GATHERED_ROWS = 32;
 /** Nonces tried before the threads meet. */
 const GRIND_ROUND = 16384;
 
@@ -47,6 +47,7 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     u32: (ptr, n) => arena.u32(ptr, n),
     i32: (ptr, n) => arena.i32(ptr, n),
     u8: (ptr, n) => arena.u8(ptr, n),
+    integers: (ptr, n, width) => arena.integers(ptr, n, width),
     readExt: (ptr) => arena.readExt(ptr),
     writeExt: (ptr, x) => arena.writeExt(ptr, x),
     close: () => pool.stop(),
