@@ -184,13 +184,13 @@ describe('lookups', () => {
     const bad = attempt(model, modes, {
       ...values,
       kernels: (k) => ({
-        fractionUp(dstP, dstQ, p, q, n) {
+        fractionUpBase(dstP, dstQ, p, q, n) {
           if (first) {
-            k.writeExt(p + 16 * (at + 3), [P - 1, 0, 0, 0]);
+            k.u32(p + 4 * (at + 3), 1)[0] = P - 1;
             k.writeExt(q + 16 * (at + 3), k.readExt(q + 16 * at));
           }
           first = false;
-          k.fractionUp(dstP, dstQ, p, q, n);
+          k.fractionUpBase(dstP, dstQ, p, q, n);
         },
       }),
     });

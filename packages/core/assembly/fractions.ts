@@ -67,6 +67,31 @@ export function fractionUp(
   }
 }
 
+/** The same with base p. */
+export function fractionUpBase(
+  from: u32, to: u32, slot: u32, dstP: usize, dstQ: usize, p: usize, q: usize,
+): void {
+  let at = p + (<usize>from << 3);
+  let by = q + (<usize>from << 5);
+  let toP = dstP + (<usize>from << 4);
+  let toQ = dstQ + (<usize>from << 4);
+  for (let n = to - from; n > 0; n--) {
+    const p0 = v128.load32_splat(at);
+    const p1 = v128.load32_splat(at, 4);
+    const q0 = v128.load(by);
+    const q1 = v128.load(by, 16);
+    v128.store(toP, reduce(
+      i64x2.add(i64x2.extmul_low_i32x4_u(p0, q1), i64x2.extmul_low_i32x4_u(p1, q0)),
+      i64x2.add(i64x2.extmul_high_i32x4_u(p0, q1), i64x2.extmul_high_i32x4_u(p1, q0)),
+    ));
+    v128.store(toQ, mul(q0, q1));
+    at += 8;
+    by += 32;
+    toP += 16;
+    toQ += 16;
+  }
+}
+
 /** p0·q1 + p1·q0 + lambda·q0·q1 = p0·q1 + (p1 + lambda·q1)·q0, from the rows of lambda. */
 // @ts-ignore: decorator
 @inline function numerator(
@@ -80,8 +105,29 @@ export function fractionUp(
   return mulRows2(p0, q1, iq1, uq1, timesI(uq1), s, q0, iq0, uq0, timesI(uq0));
 }
 
-export function fractionRound(
+/** The same for splats p0 and p1 of base elements. */
+// @ts-ignore: decorator
+@inline function numeratorBase(
+  p0: v128, p1: v128, q0: v128, q1: v128, l: v128, il: v128, ul: v128, iul: v128,
+): v128 {
+  const iq0 = timesI(q0);
+  const uq0 = timesU(q0, iq0);
+  const iuq0 = timesI(uq0);
+  const s = add4(v128.and(p1, i32x4(-1, 0, 0, 0)), mulRows(q1, l, il, ul, iul));
+  const s0 = splat0(s);
+  const s1 = splat1(s);
+  const s2 = splat2(s);
+  const s3 = splat3(s);
+  return reduce(
+    i64x2.add(i64x2.extmul_low_i32x4_u(p0, q1), slim(low4(s0, s1, s2, s3, q0, iq0, uq0, iuq0))),
+    i64x2.add(i64x2.extmul_high_i32x4_u(p0, q1), slim(high4(s0, s1, s2, s3, q0, iq0, uq0, iuq0))),
+  );
+}
+
+// @ts-ignore: decorator
+@inline function round(
   from: u32, to: u32, slot: u32, p: usize, q: usize, eqLow: usize, logLow: u32, eqHigh: usize, lambda: usize,
+  base: bool,
 ): void {
   const l = v128.load(lambda);
   const il = timesI(l);
@@ -90,7 +136,7 @@ export function fractionRound(
   let lo = i64x2.splat(0);
   let hi = lo;
   let sum = lo;
-  let at = p + (<usize>from << 6);
+  let at = p + (<usize>from << (base ? 4 : 6));
   let by = q + (<usize>from << 6);
   // One stretch for each entry of eqHigh, which is multiplied in at its end.
   while (from < to) {
@@ -107,22 +153,22 @@ export function fractionRound(
       const ie = timesI(e);
       const ue = timesU(e, ie);
       const iue = timesI(ue);
-      const p0 = v128.load(at);
-      const p1 = v128.load(at, 16);
+      const p0 = base ? v128.load32_splat(at) : v128.load(at);
+      const p1 = base ? v128.load32_splat(at, 4) : v128.load(at, 16);
       const q0 = v128.load(by);
       const q1 = v128.load(by, 16);
-      let g = numerator(p0, p1, q0, q1, l, il, ul, iul);
+      let g = base ? numeratorBase(p0, p1, q0, q1, l, il, ul, iul) : numerator(p0, p1, q0, q1, l, il, ul, iul);
       let g0 = splat0(g);
       let g1 = splat1(g);
       let g2 = splat2(g);
       let g3 = splat3(g);
       loLow = i64x2.add(loLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
       loHigh = i64x2.add(loHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
-      g = numerator(
-        sub4(v128.load(at, 32), p0), sub4(v128.load(at, 48), p1),
-        sub4(v128.load(by, 32), q0), sub4(v128.load(by, 48), q1),
-        l, il, ul, iul,
-      );
+      const dp0 = sub4(base ? v128.load32_splat(at, 8) : v128.load(at, 32), p0);
+      const dp1 = sub4(base ? v128.load32_splat(at, 12) : v128.load(at, 48), p1);
+      const dq0 = sub4(v128.load(by, 32), q0);
+      const dq1 = sub4(v128.load(by, 48), q1);
+      g = base ? numeratorBase(dp0, dp1, dq0, dq1, l, il, ul, iul) : numerator(dp0, dp1, dq0, dq1, l, il, ul, iul);
       g0 = splat0(g);
       g1 = splat1(g);
       g2 = splat2(g);
@@ -130,7 +176,7 @@ export function fractionRound(
       hiLow = i64x2.add(hiLow, slim(low4(g0, g1, g2, g3, e, ie, ue, iue)));
       hiHigh = i64x2.add(hiHigh, slim(high4(g0, g1, g2, g3, e, ie, ue, iue)));
       part = add4(part, e);
-      at += 64;
+      at += base ? 16 : 64;
       by += 64;
       weight += 16;
     }
@@ -142,6 +188,37 @@ export function fractionRound(
   addTo(out, lo);
   addTo(out + 16, hi);
   addTo(out + 32, sum);
+}
+
+export function fractionRound(
+  from: u32, to: u32, slot: u32, p: usize, q: usize, eqLow: usize, logLow: u32, eqHigh: usize, lambda: usize,
+): void {
+  round(from, to, slot, p, q, eqLow, logLow, eqHigh, lambda, false);
+}
+
+/** The same with base p. */
+export function fractionRoundBase(
+  from: u32, to: u32, slot: u32, p: usize, q: usize, eqLow: usize, logLow: u32, eqHigh: usize, lambda: usize,
+): void {
+  round(from, to, slot, p, q, eqLow, logLow, eqHigh, lambda, true);
+}
+
+/** fractionFold of base src, apart from dst. */
+export function fractionFoldBase(from: u32, to: u32, slot: u32, dst: usize, src: usize, rho: usize): void {
+  const r = v128.load(rho);
+  let p = src + (<usize>from << 4);
+  const end = dst + (<usize>to << 5);
+  for (let at = dst + (<usize>from << 5); at < end; at += 32) {
+    const x = v128.load(p);
+    // The differences of the upper two from the lower two.
+    const d = sub4(v128.shuffle<i64>(x, x, 1, 1), x);
+    const d0 = splat0(d);
+    const d1 = splat1(d);
+    const one = i32x4(-1, 0, 0, 0);
+    v128.store(at, add4(v128.and(splat0(x), one), reduce(i64x2.extmul_low_i32x4_u(d0, r), i64x2.extmul_high_i32x4_u(d0, r))));
+    v128.store(at, add4(v128.and(splat1(x), one), reduce(i64x2.extmul_low_i32x4_u(d1, r), i64x2.extmul_high_i32x4_u(d1, r))), 16);
+    p += 16;
+  }
 }
 
 /** dst may equal src when entries are handled in order, or in phases that double `from` (see kernels/wasm). */

@@ -4,6 +4,8 @@ export { eqDouble, eqRuns, fold, foldBase, dot, dotBase, productRound, outerAdd,
 export { productCube } from './product-cube';
 export { dotRows, combineRows } from './rows';
 export { rowsOf, contractAxis, contractAxisBase } from './contract-axis';
-export { lookupDenominators, fractionUp, fractionRound, fractionFold } from './fractions';
+export {
+  lookupDenominators, fractionUp, fractionUpBase, fractionRound, fractionRoundBase, fractionFold, fractionFoldBase,
+} from './fractions';
 export { gather8, gather16, gather32 } from './gather';
 export { fits16, packWords, packPairs, packRows, matmulWords, matmulPairs, matmulColumns } from './matmul';

@@ -336,6 +336,12 @@ describe('kernels on every backend', () => {
           });
         }
       }
+      same(`fold from base ${n}`, (k) => {
+        const src = put(k, words(4 * n, 1));
+        const dst = k.alloc(32 * n);
+        k.fractionFoldBase(dst, src, n, element(2));
+        return k.u32(dst, 8 * n);
+      });
       same(`fold in place ${n}`, (k) => {
         const a = put(k, words(8 * n, 5));
         k.fold(a, a, a + 16 * n, n, element(6));
@@ -493,6 +499,13 @@ describe('kernels on every backend', () => {
         k.fractionUp(dst, dst + 16 * n, p, q, n);
         return k.u32(dst, 8 * n);
       });
+      same(`up from base ${n}`, (k) => {
+        const p = put(k, words(2 * n, 1));
+        const q = put(k, words(8 * n, 2));
+        const dst = k.alloc(32 * n);
+        k.fractionUpBase(dst, dst + 16 * n, p, q, n);
+        return k.u32(dst, 8 * n);
+      });
       same(`round ${n}`, (k) => {
         const p = put(k, words(16 * n, 1));
         const q = put(k, words(16 * n, 2));
@@ -500,6 +513,14 @@ describe('kernels on every backend', () => {
         const low = put(k, words(4 * 2 ** logLow, 3));
         const high = put(k, words(4 * Math.max(1, Math.ceil(n / 2 ** logLow)), 4));
         return k.fractionRound(p, q, low, logLow, high, n, element(n));
+      });
+      same(`round from base ${n}`, (k) => {
+        const p = put(k, words(4 * n, 1));
+        const q = put(k, words(16 * n, 2));
+        const logLow = n % 7;
+        const low = put(k, words(4 * 2 ** logLow, 3));
+        const high = put(k, words(4 * Math.max(1, Math.ceil(n / 2 ** logLow)), 4));
+        return k.fractionRoundBase(p, q, low, logLow, high, n, element(n));
       });
     }
     for (const n of [...lengths, 4096, 9000, 40_001]) {
@@ -519,6 +540,12 @@ describe('kernels on every backend', () => {
     same('largest', (k) => {
       const p = put(k, top);
       return k.fractionRound(p, p, p, 12, p, 3000, largest);
+    });
+    same('largest from base', (k) => {
+      const p = put(k, top);
+      const dst = k.alloc(16 * 3000);
+      k.fractionUpBase(dst, dst + 16 * 1500, p, p, 1500);
+      return [k.fractionRoundBase(p, p, p, 12, p, 3000, largest), [...k.u32(dst, 12000)]];
     });
   });
 

@@ -123,14 +123,20 @@ export interface Kernels {
   lookupDenominators(dst: Ptr, a: Ptr, b: Ptr, n: number, shift: Ext, beta: Ext, beta2: Ext): void;
   /** For i < n: dstP[i] = p[2i]·q[2i+1] + p[2i+1]·q[2i], dstQ[i] = q[2i]·q[2i+1]. */
   fractionUp(dstP: Ptr, dstQ: Ptr, p: Ptr, q: Ptr, n: number): void;
+  /** The same with base p. */
+  fractionUpBase(dstP: Ptr, dstQ: Ptr, p: Ptr, q: Ptr, n: number): void;
   /**
    * One sumcheck round over pairs of fractions. With lo = entries 4j, 4j+1 and hi = entries 4j+2, 4j+3 of p and q,
    * eq(j) = eqHigh[j >> logLow]·eqLow[j mod 2^logLow] and g(p0, p1, q0, q1) = p0·q1 + p1·q0 + lambda·q0·q1:
    * [Σ_j eq(j)·g(lo), Σ_j eq(j)·g(hi - lo), Σ_j eq(j)], j < n.
    */
   fractionRound(p: Ptr, q: Ptr, eqLow: Ptr, logLow: number, eqHigh: Ptr, n: number, lambda: Ext): [Ext, Ext, Ext];
+  /** The same with base p. */
+  fractionRoundBase(p: Ptr, q: Ptr, eqLow: Ptr, logLow: number, eqHigh: Ptr, n: number, lambda: Ext): [Ext, Ext, Ext];
   /** For j < n, c < 2: dst[2j+c] = src[4j+c] + rho·(src[4j+2+c] - src[4j+c]); dst may equal src. */
   fractionFold(dst: Ptr, src: Ptr, n: number, rho: Ext): void;
+  /** The same with base src; dst is not src. */
+  fractionFoldBase(dst: Ptr, src: Ptr, n: number, rho: Ext): void;
 
   // --- integers
 

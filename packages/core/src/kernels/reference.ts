@@ -140,13 +140,22 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
     lookupDenominators: (dst, a, b, n, shift, beta, beta2) =>
       fractions.lookupDenominators(must(dst, n), memory.u32(a, n), base(b, n), n, shift, beta, beta2),
     fractionUp: (dstP, dstQ, p, q, n) =>
-      fractions.fractionUp(must(dstP, n), must(dstQ, n), must(p, 2 * n), must(q, 2 * n), n),
+      fractions.fractionUp(must(dstP, n), must(dstQ, n), must(p, 2 * n), must(q, 2 * n), n, get),
+    fractionUpBase: (dstP, dstQ, p, q, n) =>
+      fractions.fractionUp(must(dstP, n), must(dstQ, n), memory.u32(p, 2 * n), must(q, 2 * n), n, getBase),
     fractionRound: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
       const low = must(eqLow, 2 ** logLow);
       const high = must(eqHigh, Math.ceil(n / 2 ** logLow));
-      return fractions.fractionRound(must(p, 4 * n), must(q, 4 * n), low, logLow, high, n, lambda);
+      return fractions.fractionRound(must(p, 4 * n), must(q, 4 * n), low, logLow, high, n, lambda, get);
     },
-    fractionFold: (dst, src, n, rho) => fractions.fractionFold(must(dst, 2 * n), must(src, 4 * n), n, rho),
+    fractionRoundBase: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
+      const low = must(eqLow, 2 ** logLow);
+      const high = must(eqHigh, Math.ceil(n / 2 ** logLow));
+      return fractions.fractionRound(memory.u32(p, 4 * n), must(q, 4 * n), low, logLow, high, n, lambda, getBase);
+    },
+    fractionFold: (dst, src, n, rho) => fractions.fractionFold(must(dst, 2 * n), must(src, 4 * n), n, rho, get),
+    fractionFoldBase: (dst, src, n, rho) =>
+      fractions.fractionFold(must(dst, 2 * n), memory.u32(src, 4 * n), n, rho, getBase),
     gather: (dst, src, width, rowOffsets, rows, colOffsets, cols) => {
       const out = memory.i32(dst, rows * cols);
       const [row, col] = [memory.u32(rowOffsets, rows), memory.u32(colOffsets, cols)];

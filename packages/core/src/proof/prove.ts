@@ -9,14 +9,14 @@ import { type LookupTree, tableSize } from '../argument/lookups.js';
 import { clearCommitment, merkleCommitment } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { contractionProver } from '../argument/prove-contraction.js';
-import { fractionProver, paddedLength, padFractions } from '../argument/prove-fractions.js';
+import { fractionProver, paddedLength } from '../argument/prove-fractions.js';
 import { openingProver } from '../argument/prove-opening.js';
 import { type CommittedTree, commitTree, fillPadded, forRuns, type OracleData } from '../argument/prove-oracles.js';
 import { Rejected } from '../argument/rejected.js';
 import { concat } from '../argument/transcript.js';
 import { InvariantError, invariant, ProvingError } from '../base/errors.js';
 import { asInt32, type Integers } from '../base/integers.js';
-import { type Ext, mul, sub } from '../field/qm31.js';
+import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Relation, ValueId } from '../relation/relation.js';
 import { type BoundaryKnowledge, NO_SALT, type SliceProver, type SliceShape, sliceProtocol } from './slice-protocol.js';
@@ -214,7 +214,7 @@ function lookupFractions(
 ): FractionProver {
   const { cells, tensors } = tree.layout;
   const room = Math.max(4, paddedLength(cells));
-  const p = kernels.alloc(16 * room);
+  const p = kernels.alloc(4 * room);
   const q = kernels.alloc(16 * room);
   const mark = kernels.mark();
   const inputs = kernels.alloc(4 * cells);
@@ -254,12 +254,11 @@ function lookupFractions(
   for (const { l, t } of lookups) write(t, l.table, l.columns.length > 1);
   for (const { number, table, t } of tables) write(t, number, table.kind === 'function');
   kernels.release(mark);
-  const numerators = kernels.u32(p, 4 * room);
+  const numerators = kernels.u32(p, room);
   const denominators = kernels.u32(q, 4 * room);
-  numerators.fill(0);
   for (const { t } of lookups) {
     forRuns(t, (_cell, position, length) => {
-      for (let k = 0; k < length; k++) numerators[4 * (position + k)] = 1;
+      numerators.fill(1, position, position + length);
     });
     setPaddingToOne(t, numerators, denominators);
   }
@@ -268,11 +267,11 @@ function lookupFractions(
     forRuns(t, (cell, position, length) => {
       for (let k = 0; k < length; k++) {
         const m = count[cell + k];
-        numerators[4 * (position + k)] = m === 0 ? 0 : 0x7fffffff - m;
+        numerators[position + k] = m === 0 ? 0 : 0x7fffffff - m;
       }
     });
   }
-  padFractions(kernels, p, q, cells, room);
+  for (let i = cells; i < room; i++) denominators.set(ONE, 4 * i);
   return fractionProver(kernels, tree.depth, { p, q, length: cells });
 }
 
@@ -282,7 +281,7 @@ function setPaddingToOne(t: TensorLayout, numerators: Uint32Array, denominators:
   for (const piece of t.pieces) {
     const end = piece.offset + 2 ** (piece.logRows + t.logInner);
     for (let i = piece.offset; i < end; i++) {
-      if (numerators[4 * i] !== 0) continue;
+      if (numerators[i] !== 0) continue;
       denominators[4 * i] = 1;
       denominators[4 * i + 1] = 0;
       denominators[4 * i + 2] = 0;

@@ -34,8 +34,8 @@ export function proverMemory(shape: SliceShape): ProverMemory {
   // A word that is not held is encoded some rows at a time.
   const piece = (WORD_BYTES + 2 * MESSAGE_BYTES) * rowsAtOnce(logRow) * longest;
   const committing = words > HELD_BYTES ? WORD_BYTES * most(cells) + piece : 2 * MESSAGE_BYTES * most(cells);
-  // Leaves and all layers above them: twice as many fractions.
-  const fractions = 2 * 2 * EXT_BYTES * most(lookups.map((l) => l.layout.cells));
+  // Leaves, their numerators being base elements, and all layers above them: as many fractions again.
+  const fractions = (4 + 3 * EXT_BYTES) * most(lookups.map((l) => l.layout.cells));
   const size = blockRows(place(oracles).rowVars);
   const folded = sum(oracles.map((o) => Math.ceil(o.rows / size) * 2 ** o.logRow));
   const opening = 2 * EXT_BYTES * (folded + size * longest) + MESSAGE_BYTES * size * longest;

@@ -17,11 +17,19 @@ export function lookupDenominators(
   }
 }
 
-export function fractionUp(dstP: Uint32Array, dstQ: Uint32Array, p: Uint32Array, q: Uint32Array, n: number): void {
+/** @param getP how entries of p are read: {@link get}, or {@link getBase} for base ones */
+export function fractionUp(
+  dstP: Uint32Array,
+  dstQ: Uint32Array,
+  p: Uint32Array,
+  q: Uint32Array,
+  n: number,
+  getP: typeof get,
+): void {
   for (let i = 0; i < n; i++) {
     const q0 = get(q, 2 * i);
     const q1 = get(q, 2 * i + 1);
-    put(dstP, i, add(mul(get(p, 2 * i), q1), mul(get(p, 2 * i + 1), q0)));
+    put(dstP, i, add(mul(getP(p, 2 * i), q1), mul(getP(p, 2 * i + 1), q0)));
     put(dstQ, i, mul(q0, q1));
   }
 }
@@ -37,13 +45,14 @@ export function fractionRound(
   eqHigh: Uint32Array,
   n: number,
   lambda: Ext,
+  getP: typeof get,
 ): [Ext, Ext, Ext] {
   let low: Ext = ZERO;
   let lead: Ext = ZERO;
   let weight: Ext = ZERO;
   for (let j = 0; j < n; j++) {
     const e = mul(get(eqHigh, j >>> logLow), get(eqLow, j % 2 ** logLow));
-    const [p0, p1, p2, p3] = [get(p, 4 * j), get(p, 4 * j + 1), get(p, 4 * j + 2), get(p, 4 * j + 3)];
+    const [p0, p1, p2, p3] = [getP(p, 4 * j), getP(p, 4 * j + 1), getP(p, 4 * j + 2), getP(p, 4 * j + 3)];
     const [q0, q1, q2, q3] = [get(q, 4 * j), get(q, 4 * j + 1), get(q, 4 * j + 2), get(q, 4 * j + 3)];
     low = add(low, mul(e, g(p0, p1, q0, q1, lambda)));
     lead = add(lead, mul(e, g(sub(p2, p0), sub(p3, p1), sub(q2, q0), sub(q3, q1), lambda)));
@@ -52,11 +61,11 @@ export function fractionRound(
   return [low, lead, weight];
 }
 
-export function fractionFold(dst: Uint32Array, src: Uint32Array, n: number, rho: Ext): void {
+export function fractionFold(dst: Uint32Array, src: Uint32Array, n: number, rho: Ext, getP: typeof get): void {
   for (let j = 0; j < n; j++) {
     for (let c = 0; c < 2; c++) {
-      const lo = get(src, 4 * j + c);
-      put(dst, 2 * j + c, add(lo, mul(rho, sub(get(src, 4 * j + 2 + c), lo))));
+      const lo = getP(src, 4 * j + c);
+      put(dst, 2 * j + c, add(lo, mul(rho, sub(getP(src, 4 * j + 2 + c), lo))));
     }
   }
 }

@@ -134,10 +134,18 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
       pool.run('lookupDenominators', n, GRAIN.lookupDenominators, dst, a, b, at, at + EXT, at + 2 * EXT);
     },
     fractionUp: (dstP, dstQ, p, q, n) => pool.run('fractionUp', n, GRAIN.fractionUp, dstP, dstQ, p, q),
+    fractionUpBase: (dstP, dstQ, p, q, n) => pool.run('fractionUpBase', n, GRAIN.fractionUp, dstP, dstQ, p, q),
     fractionRound: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
       const at = constants(lambda);
       return pool.sums(3, 'fractionRound', n, GRAIN.fractionRound, p, q, eqLow, logLow, eqHigh, at) as [Ext, Ext, Ext];
     },
+    fractionRoundBase: (p, q, eqLow, logLow, eqHigh, n, lambda) => {
+      const at = constants(lambda);
+      const sums = pool.sums(3, 'fractionRoundBase', n, GRAIN.fractionRound, p, q, eqLow, logLow, eqHigh, at);
+      return sums as [Ext, Ext, Ext];
+    },
+    fractionFoldBase: (dst, src, n, rho) =>
+      pool.run('fractionFoldBase', n, GRAIN.fractionFold, dst, src, constants(rho)),
     fractionFold: (dst, src, n, rho) => {
       const at = constants(rho);
       if (dst !== src) {
