@@ -12,6 +12,7 @@ import {
   prepareUnit,
   proveUnit,
   type StoredPart,
+  type StoredPiece,
 } from '../../packages/core/src/proof/prove-index.js';
 import { decodeKey, fingerprintOf, type SliceProof, verifySlice } from '../../packages/core/src/proof/verify-index.js';
 import { runProgram } from '../operators/prove-program.js';
@@ -36,14 +37,12 @@ class MapStore implements ConstantsStore {
     });
   }
 
-  write(root: Uint8Array, pieces: readonly Uint8Array[]): boolean {
+  write(root: Uint8Array, size: number, pieces: Iterable<StoredPiece>): boolean {
     this.writes++;
-    wordsAt.set(toHex(root), pieces[0].length);
-    const entry = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const p of pieces) {
-      entry.set(p, at);
-      at += p.length;
+    const entry = new Uint8Array(size);
+    for (const { offset, bytes } of pieces) {
+      entry.set(bytes, offset);
+      if (offset === 0) wordsAt.set(toHex(root), bytes.length);
     }
     this.entries.set(toHex(root), entry);
     return true;

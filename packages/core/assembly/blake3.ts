@@ -90,6 +90,25 @@ function start(m: usize): void {
   v128.store(s, i32x4.splat(0x5be0cd19), 112);
 }
 
+/** State words 0 … 7 ← the 32 bytes at each of four places. */
+function resume(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
+  for (let i: usize = 0; i < 32; i += 16) {
+    const x = v128.load(p0 + i);
+    const y = v128.load(p1 + i);
+    const z = v128.load(p2 + i);
+    const w = v128.load(p3 + i);
+    const xy = v128.shuffle<i32>(x, y, 0, 4, 1, 5);
+    const zw = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
+    const xy2 = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
+    const zw2 = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
+    const to = m + STATE + (i << 2);
+    v128.store(to, v128.shuffle<i64>(xy, zw, 0, 2));
+    v128.store(to, v128.shuffle<i64>(xy, zw, 1, 3), 16);
+    v128.store(to, v128.shuffle<i64>(xy2, zw2, 0, 2), 32);
+    v128.store(to, v128.shuffle<i64>(xy2, zw2, 1, 3), 48);
+  }
+}
+
 /** Message words ← the 64 bytes at each of four places. */
 function loadBlocks(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
   for (let i: usize = 0; i < 64; i += 16) {
@@ -131,8 +150,13 @@ function storeDigests(m: usize, dst: usize, lanes: u32): void {
   memory.copy(dst, b, <usize>lanes << 5);
 }
 
-/** dst[j] = BLAKE3(`bytes` bytes from src + j·stride) for j in [from, to), bytes <= 1024. */
-export function hashLeaves(from: u32, to: u32, slot: u32, dst: usize, src: usize, bytes: u32, stride: usize): void {
+/**
+ * The part of message j at src + j·stride, `bytes` long, for j in [from, to): at dst[j] stands what the parts before come
+ * to, and then what they come to with this one, which is the digest where it is the last one.
+ */
+export function hashLeaves(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, bytes: u32, stride: usize, first: u32, last: u32,
+): void {
   const m = SCRATCH + <usize>slot * SCRATCH_BYTES;
   const b = m + BLOCKS;
   for (let j = from; j < to; j += 4) {
@@ -142,9 +166,13 @@ export function hashLeaves(from: u32, to: u32, slot: u32, dst: usize, src: usize
     let p1 = lanes > 1 ? p0 + stride : p0;
     let p2 = lanes > 2 ? p1 + stride : p0;
     let p3 = lanes > 3 ? p2 + stride : p0;
-    let flags = CHUNK_START;
+    let flags = 0;
     let rest = bytes;
-    start(m);
+    const to = dst + (<usize>j << 5);
+    if (first) {
+      flags = CHUNK_START;
+      start(m);
+    } else resume(m, to, lanes > 1 ? to + 32 : to, lanes > 2 ? to + 64 : to, lanes > 3 ? to + 96 : to);
     for (; rest > 64; rest -= 64) {
       loadBlocks(m, p0, p1, p2, p3);
       compress(m, 64, flags);
@@ -163,8 +191,8 @@ export function hashLeaves(from: u32, to: u32, slot: u32, dst: usize, src: usize
       memory.copy(b + 192, p3, rest);
       loadBlocks(m, b, b + 64, b + 128, b + 192);
     }
-    compress(m, rest, flags | CHUNK_END | ROOT);
-    storeDigests(m, dst + (<usize>j << 5), lanes);
+    compress(m, rest, last ? flags | CHUNK_END | ROOT : flags);
+    storeDigests(m, to, lanes);
   }
 }
 

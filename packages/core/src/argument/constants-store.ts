@@ -14,12 +14,23 @@ export interface StoredPart {
   readonly into: Uint8Array;
 }
 
+/** Bytes that are kept from `offset` on. */
+export interface StoredPiece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Entries by the Merkle root of constants that are committed by themselves. Proving waits for what it asks. */
 export interface ConstantsStore {
   /** Fills every part; false where there is no such entry, or it is too short, or cannot be read. */
   read(root: Uint8Array, parts: readonly StoredPart[]): boolean;
-  /** Keeps the pieces, one after the other, in place of what it had; false where it does not keep them. Never throws. */
-  write(root: Uint8Array, pieces: readonly Uint8Array[]): boolean;
+  /**
+   * Keeps the pieces in place of what it had; false where it does not keep them, whether it has asked for them or not.
+   * Never throws, whatever making them does.
+   * @param size bytes of all pieces
+   * @param pieces each is there until the next is asked for; together they cover [0, size)
+   */
+  write(root: Uint8Array, size: number, pieces: Iterable<StoredPiece>): boolean;
   /** Lets go of an entry that turned out to be damaged. */
   remove(root: Uint8Array): void;
 }

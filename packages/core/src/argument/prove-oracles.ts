@@ -2,7 +2,7 @@
 import { sameBytes } from '../base/codec.js';
 import { type Integers, widthOf } from '../base/integers.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import type { ConstantsStore } from './constants-store.js';
+import type { ConstantsStore, StoredPart, StoredPiece } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
 import { siblingCount, walk } from './merkle.js';
 import { logWord, type OracleShape, treeLeaves } from './oracles.js';
@@ -17,7 +17,7 @@ export interface CommittedOracle {
   readonly kept?: KeptOracle;
 }
 
-/** An oracle in a store: the digests of its leaves, then its code words as above. */
+/** An oracle in a store: the digests of its leaves, then its code words as above, those of the rows that are encoded at once together. */
 export interface KeptOracle {
   readonly store: ConstantsStore;
   /** Of the oracle under a root of its own. */
@@ -37,7 +37,8 @@ export interface CommittedTree {
 export const HELD_BYTES = 2 ** 29;
 /** Cells, in whole rows, that are encoded at once where the word is not held. */
 const PIECE_CELLS = 2 ** 23;
-export const rowsAtOnce = (logRow: number): number => Math.max(4, PIECE_CELLS / 2 ** logRow);
+/** Rows of it: whole blocks of a leaf's hash, 64 bytes each, so that a leaf is hashed piece by piece. */
+export const rowsAtOnce = (logRow: number): number => Math.max(16, Math.min(32, PIECE_CELLS / 2 ** logRow));
 
 const strideOf = (rows: number): number => Math.ceil(rows / 4) * 4;
 
@@ -83,30 +84,38 @@ function commitOracle(kernels: Kernels, part: OracleData, digests: Ptr, anew: bo
     return { shape, data, word: undefined, kept };
   }
   const before = kernels.mark();
-  const word = kernels.alloc(4 * leaves * stride);
-  const held = kernels.mark() <= HELD_BYTES;
-  if (held) {
+  if (kept?.store.write(kept.root, leaves * (32 + 4 * stride), stored())) return { shape, data, word: undefined, kept };
+  kernels.release(before);
+  if (before + 4 * leaves * stride <= HELD_BYTES) {
+    const word = kernels.alloc(4 * leaves * stride);
     const mark = kernels.mark();
     encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
     kernels.release(mark);
-  } else {
-    // Where memory is short, messages and code words are not there as a whole at once.
-    encodePieces(kernels, shape, data, (piece, from, count) => {
-      const to = kernels.u32(word, leaves * stride);
-      const own = kernels.u32(piece, leaves * strideOf(count));
-      for (let leaf = 0; leaf < leaves; leaf++) {
-        const a = leaf * strideOf(count);
-        for (let r = 0, b = leaf * stride + from; r < count; r++) to[b + r] = own[a + r];
-      }
-    });
+    kernels.hashLeaves(digests, word, leaves, 4 * shape.rows, 4 * stride);
+    return { shape, data, word };
   }
-  kernels.hashLeaves(digests, word, leaves, 4 * shape.rows, 4 * stride);
-  if (kept?.store.write(kept.root, [ownDigests(), kernels.u8(word, 4 * leaves * stride)])) {
-    kernels.release(before);
-    return { shape, data, word: undefined, kept };
+  // Where memory is short, messages and code words are not there as a whole at once.
+  for (const piece of encodePieces(kernels, shape, data)) hashPiece(kernels, digests, shape, piece);
+  return { shape, data, word: undefined };
+
+  /** The code words piece by piece, then the digests that they come to. */
+  function* stored(): Generator<StoredPiece> {
+    for (const piece of encodePieces(kernels, shape, data)) {
+      hashPiece(kernels, digests, shape, piece);
+      const bytes = kernels.u8(piece.word, 4 * leaves * strideOf(piece.count));
+      yield { offset: wordsAt(shape, piece.from), bytes };
+    }
+    yield { offset: 0, bytes: ownDigests() };
   }
-  if (!held) kernels.release(before);
-  return { shape, data, word: held ? word : undefined };
+}
+
+/** Where the words of a piece stand in a store, that begins with row `from`. */
+const wordsAt = (shape: OracleShape, from: number): number => 2 ** logWord(shape) * (32 + 4 * from);
+
+/** Takes the rows of a piece to the digests of the leaves. */
+function hashPiece(kernels: Kernels, digests: Ptr, shape: OracleShape, { word, from, count }: WordPiece): void {
+  const part = { first: from === 0, last: from + count === shape.rows };
+  kernels.hashLeaves(digests, word, 2 ** logWord(shape), 4 * count, 4 * strideOf(count), part);
 }
 
 /** The root over oracles whose leaves have the given digests. */
@@ -198,20 +207,24 @@ function joined(stretches: readonly [number, number][]): [number, number][] {
   return out;
 }
 
-/** Encodes an oracle's rows some at a time; `visit` finds their code words, which are let go after it. */
-function encodePieces(
-  kernels: Kernels,
-  shape: OracleShape,
-  data: readonly Integers[],
-  visit: (word: Ptr, from: number, count: number) => void,
-): void {
+/** Code words of the rows [from, from + count). */
+interface WordPiece {
+  readonly word: Ptr;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Encodes an oracle's rows some at a time; the code words are let go when the next ones are asked for. */
+function* encodePieces(kernels: Kernels, shape: OracleShape, data: readonly Integers[]): Generator<WordPiece> {
   const most = rowsAtOnce(shape.logRow);
   for (let from = 0; from < shape.rows; from += most) {
     const mark = kernels.mark();
     const count = Math.min(most, shape.rows - from);
     const word = kernels.alloc(4 * 2 ** logWord(shape) * strideOf(count));
+    const inner = kernels.mark();
     encodeRows(kernels, word, shape, messages(kernels, shape, data, from, count), count);
-    visit(word, from, count);
+    kernels.release(inner);
+    yield { word, from, count };
     kernels.release(mark);
   }
 }
@@ -321,7 +334,7 @@ export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly
     return out;
   }
   if (o.kept && readLeaves(kernels, o.shape, o.kept, leaves, out)) return out;
-  encodePieces(kernels, o.shape, o.data, copy);
+  for (const { word, from, count } of encodePieces(kernels, o.shape, o.data)) copy(word, from, count);
   return out;
 }
 
@@ -334,13 +347,17 @@ function readLeaves(
   out: Uint8Array,
 ): boolean {
   const { rows } = shape;
-  const count = 2 ** logWord(shape);
   const size = 4 * rows;
   const digests = new Uint8Array(32 * leaves.length);
-  const words = leaves.map((leaf, i) => ({
-    offset: 32 * count + 4 * strideOf(rows) * leaf,
-    into: out.subarray(size * i, size * (i + 1)),
-  }));
+  const words: StoredPart[] = [];
+  const most = rowsAtOnce(shape.logRow);
+  for (let from = 0; from < rows; from += most) {
+    const own = Math.min(most, rows - from);
+    leaves.forEach((leaf, i) => {
+      const into = out.subarray(size * i + 4 * from, size * i + 4 * (from + own));
+      words.push({ offset: wordsAt(shape, from) + 4 * strideOf(own) * leaf, into });
+    });
+  }
   const theirs = leaves.map((leaf, i) => ({ offset: 32 * leaf, into: digests.subarray(32 * i, 32 * (i + 1)) }));
   const mark = kernels.mark();
   const at = kernels.alloc(size * leaves.length);

@@ -236,6 +236,26 @@ describe('kernels on every backend', () => {
         });
       }
     }
+    for (const parts of [[64], [64, 1], [128, 64, 64], [64, 0], [960, 64], [128, 100]]) {
+      for (const count of [1, 2, 3, 4, 7]) {
+        const stride = parts.reduce((a, b) => a + b);
+        const data = words(Math.ceil((count * stride) / 4), stride);
+        same(`${count} leaves in parts of ${parts}`, (k) => {
+          const src = put(k, data);
+          const dst = k.alloc(32 * count);
+          let from = 0;
+          parts.forEach((bytes, i) => {
+            k.hashLeaves(dst, src + from, count, bytes, stride, { first: i === 0, last: i === parts.length - 1 });
+            from += bytes;
+          });
+          for (let j = 0; j < count; j++) {
+            if (parts[parts.length - 1] === 0) continue;
+            expect(k.u8(dst + 32 * j, 32).slice()).toEqual(blake3(k.u8(src + j * stride, stride).slice()));
+          }
+          return k.u8(dst, 32 * count);
+        });
+      }
+    }
     const data = words(4096 * 17, 9);
     same('many leaves', (k) => {
       const src = put(k, data);

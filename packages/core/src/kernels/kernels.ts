@@ -28,6 +28,12 @@ export interface AxisContraction {
   readonly stepOut: number;
 }
 
+/** Which part of their leaves is hashed; all of them where it is not given. */
+export interface LeafPart {
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
 export interface Kernels {
   readonly name: 'reference' | 'wasm';
   readonly threads: number;
@@ -66,8 +72,11 @@ export interface Kernels {
 
   // --- hashing (BLAKE3)
 
-  /** dst[j] (32 bytes) = BLAKE3(leafBytes bytes from src + j·strideBytes), leafBytes <= 1024. */
-  hashLeaves(dst: Ptr, src: Ptr, count: number, leafBytes: number, strideBytes: number): void;
+  /**
+   * dst[j] (32 bytes) = BLAKE3(leafBytes bytes from src + j·strideBytes), leafBytes <= 1024. A leaf may come in parts,
+   * of 1024 bytes together, all but the last a multiple of 64 and more than nothing: dst holds what they come to so far.
+   */
+  hashLeaves(dst: Ptr, src: Ptr, count: number, leafBytes: number, strideBytes: number, part?: LeafPart): void;
   /**
    * Fills a Merkle tree in heap order: 2·count nodes of 32 bytes, the leaves' digests already at [count, 2·count);
    * node i = BLAKE3(node 2i ‖ node 2i+1); the root is node 1; node 0 is not touched. count is a power of two.

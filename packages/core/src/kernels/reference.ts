@@ -6,6 +6,7 @@ import type { Kernels, Ptr } from './kernels.js';
 import { get, getBase } from './reference/arithmetic.js';
 import * as code from './reference/code.js';
 import * as fractions from './reference/fractions.js';
+import { hashPart } from './reference/hash-part.js';
 import * as multilinear from './reference/multilinear.js';
 
 const ARENA_BASE = 16;
@@ -61,9 +62,12 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       const n = 2 ** logLength * stride;
       code.encode(memory.u32(dst, 4 * n), memory.u32(message, n), logLength, stride);
     },
-    hashLeaves: (dst, src, count, leafBytes, strideBytes) => {
+    hashLeaves: (dst, src, count, leafBytes, strideBytes, part) => {
       for (let j = 0; j < count; j++) {
-        memory.u8(dst + 32 * j, 32).set(hash(memory.u8(src + j * strideBytes, leafBytes)));
+        const leaf = memory.u8(src + j * strideBytes, leafBytes);
+        const at = memory.u8(dst + 32 * j, 32);
+        if (part) hashPart(at, leaf, part);
+        else at.set(hash(leaf));
       }
     },
     merkle: (tree, count) => {

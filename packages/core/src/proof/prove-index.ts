@@ -1,6 +1,6 @@
 /** The prover: programs to artifacts, slices to proofs. */
 
-export type { ConstantsStore, StoredPart } from '../argument/constants-store.js';
+export type { ConstantsStore, StoredPart, StoredPiece } from '../argument/constants-store.js';
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError, InvariantError, ProvingError } from '../base/errors.js';
 export { Arrays } from '../relation/arrays.js';

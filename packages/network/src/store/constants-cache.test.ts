@@ -22,6 +22,7 @@ const root = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 const fileOf = (directory: string, n: number): string =>
   join(directory, `${n.toString(16).padStart(2, '0').repeat(32)}.words`);
 const filled = (n: number, x: number): Uint8Array => new Uint8Array(n).fill(x);
+const whole = (bytes: Uint8Array) => ({ offset: 0, bytes });
 const opened = (name: string, options = {}) => {
   const directory = join(base, name);
   return { directory, cache: openConstantsCache({ directory, leastBytes: 1, ...options }) };
@@ -35,7 +36,12 @@ describe('the cache of commitments to constants', () => {
       shared[i] = i % 251;
     });
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(1) }])).toBe(false);
-    expect(cache.write(root(1), [shared.subarray(0, 100), shared.subarray(100)])).toBe(true);
+    // The first bytes last, as a digest of the others would be.
+    const pieces = [
+      { offset: 100, bytes: shared.subarray(100) },
+      { offset: 0, bytes: shared.subarray(0, 100) },
+    ];
+    expect(cache.write(root(1), 300, pieces)).toBe(true);
     const parts = [
       { offset: 290, into: new Uint8Array(10) },
       { offset: 0, into: new Uint8Array(new SharedArrayBuffer(101)) },
@@ -48,7 +54,7 @@ describe('the cache of commitments to constants', () => {
 
   it('has nothing of an entry that is too short, removed or no file', () => {
     const { cache, directory } = opened('short');
-    cache.write(root(1), [filled(100, 1)]);
+    cache.write(root(1), 100, [whole(filled(100, 1))]);
     truncateSync(fileOf(directory, 1), 50);
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(50) }])).toBe(true);
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(51) }])).toBe(false);
@@ -57,44 +63,44 @@ describe('the cache of commitments to constants', () => {
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(1) }])).toBe(false);
     mkdirSync(fileOf(directory, 2));
     expect(cache.read(root(2), [{ offset: 0, into: new Uint8Array(1) }])).toBe(false);
-    expect(cache.write(root(2), [filled(10, 1)])).toBe(false);
+    expect(cache.write(root(2), 10, [whole(filled(10, 1))])).toBe(false);
     expect(readdirSync(directory).filter((f) => f.endsWith('.partial'))).toEqual([]);
   });
 
   it('lets go of what was used longest ago, and of nothing else', () => {
     const { cache, directory } = opened('bounded', { mostBytes: 300 });
     for (const n of [1, 2, 3]) {
-      expect(cache.write(root(n), [filled(100, n)])).toBe(true);
+      expect(cache.write(root(n), 100, [whole(filled(100, n))])).toBe(true);
       utimesSync(fileOf(directory, n), n, n);
     }
     // Read, and so used.
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(1) }])).toBe(true);
     writeFileSync(join(directory, 'another file'), filled(1000, 0));
-    expect(cache.write(root(4), [filled(150, 4)])).toBe(true);
+    expect(cache.write(root(4), 150, [whole(filled(150, 4))])).toBe(true);
     expect([1, 2, 3, 4].map((n) => cache.read(root(n), [{ offset: 0, into: new Uint8Array(1) }]))).toEqual([
       true,
       false,
       false,
       true,
     ]);
-    expect(cache.write(root(5), [filled(301, 5)])).toBe(false);
+    expect(cache.write(root(5), 301, [whole(filled(301, 5))])).toBe(false);
     expect(statSync(join(directory, 'another file')).size).toBe(1000);
   });
 
   it('keeps no small entries, and removes what a dead process began', () => {
     const { cache, directory } = opened('small', { leastBytes: 50 });
-    expect(cache.write(root(1), [filled(49, 1)])).toBe(false);
+    expect(cache.write(root(1), 49, [whole(filled(49, 1))])).toBe(false);
     mkdirSync(directory, { recursive: true });
     for (const name of ['old', 'new']) writeFileSync(join(directory, `1.2.${name}.partial`), 'x');
     utimesSync(join(directory, '1.2.old.partial'), 1, 1);
-    expect(cache.write(root(1), [filled(50, 1)])).toBe(true);
+    expect(cache.write(root(1), 50, [whole(filled(50, 1))])).toBe(true);
     expect(readdirSync(directory).filter((f) => f.endsWith('.partial'))).toEqual(['1.2.new.partial']);
   });
 
   it('is no error where it cannot be', () => {
     writeFileSync(join(base, 'file'), 'x');
     const cache = openConstantsCache({ directory: join(base, 'file', 'under'), leastBytes: 1 });
-    expect(cache.write(root(1), [filled(10, 1)])).toBe(false);
+    expect(cache.write(root(1), 10, [whole(filled(10, 1))])).toBe(false);
     expect(cache.read(root(1), [{ offset: 0, into: new Uint8Array(1) }])).toBe(false);
     cache.remove(root(1));
   });
@@ -109,7 +115,8 @@ describe('the cache of commitments to constants', () => {
       let read = 0;
       for (let i = 0; i < 150; i++) {
         const root = new Uint8Array(32).fill(i % 3);
-        cache.write(root, [new Uint8Array(50000).fill(process.pid), new Uint8Array(50000).fill(process.pid)]);
+        const bytes = new Uint8Array(50000).fill(process.pid);
+        cache.write(root, 100000, [0, 50000].map((offset) => ({ offset, bytes })));
         const into = new Uint8Array(100000);
         if (!cache.read(new Uint8Array(32).fill((i + 1) % 3), [{ offset: 0, into }])) continue;
         read++;

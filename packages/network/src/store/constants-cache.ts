@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type ConstantsStore, toHex } from '@dsperse/core/prove';
+import { type ConstantsStore, type StoredPiece, toHex } from '@dsperse/core/prove';
 
 export interface ConstantsCacheOptions {
   readonly directory: string;
@@ -53,8 +53,7 @@ export function openConstantsCache(options: ConstantsCacheOptions): ConstantsSto
         return false;
       }
     },
-    write(root, pieces) {
-      const bytes = pieces.reduce((n, p) => n + p.length, 0);
+    write(root, bytes, pieces) {
       if (bytes < leastBytes || bytes > mostBytes) return false;
       try {
         mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -84,13 +83,15 @@ function readWhole(file: number, into: Uint8Array, offset: number): boolean {
 let counter = 0;
 
 /** Under another name first: an entry that is there is whole. */
-function writeEntry(directory: string, path: string, pieces: readonly Uint8Array[]): void {
+function writeEntry(directory: string, path: string, pieces: Iterable<StoredPiece>): void {
   const partial = join(directory, `${process.pid}.${Date.now()}.${counter++}${PARTIAL}`);
   const file = openSync(partial, 'wx', 0o600);
   try {
     try {
-      for (const piece of pieces) {
-        for (let done = 0; done < piece.length; ) done += writeSync(file, piece, done, piece.length - done);
+      for (const { offset, bytes } of pieces) {
+        for (let done = 0; done < bytes.length; ) {
+          done += writeSync(file, bytes, done, bytes.length - done, offset + done);
+        }
       }
     } finally {
       closeSync(file);

@@ -2,7 +2,7 @@
 import { invariant } from '../../base/errors.js';
 import type { Ext } from '../../field/qm31.js';
 import type { Arena } from '../arena.js';
-import type { Kernels, Ptr } from '../kernels.js';
+import type { Kernels, LeafPart, Ptr } from '../kernels.js';
 import { Encoder } from './code.js';
 import { GRAIN, grainOf } from './grains.js';
 import { CONSTANTS } from './layout.js';
@@ -18,6 +18,7 @@ const GRAIN_ELEMENTS = 16384;
 const GRAIN_BLOCKS = 1024;
 /** Rows that are gathered together: gather.ts has the same. */
 const GATHERED_ROWS = 32;
+const WHOLE: LeafPart = { first: true, last: true };
 /** Nonces tried before the threads meet. */
 const GRIND_ROUND = 16384;
 
@@ -30,8 +31,9 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     });
     return CONSTANTS;
   };
-  const digests = (dst: Ptr, src: Ptr, count: number, bytes: number, stride: number): void => {
-    pool.run('hashLeaves', count, grainOf(GRAIN_BLOCKS, Math.ceil(bytes / 64)), dst, src, bytes, stride);
+  const digests: Kernels['hashLeaves'] = (dst, src, count, bytes, stride, part = WHOLE): void => {
+    const [first, last] = [Number(part.first), Number(part.last)];
+    pool.run('hashLeaves', count, grainOf(GRAIN_BLOCKS, Math.ceil(bytes / 64)), dst, src, bytes, stride, first, last);
   };
   return {
     name: 'wasm',
