@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { createKernels, type Kernels } from '@dsperse/core/kernels';
 import {
+  Arrays,
   type ConstantsStore,
   decodeSlicePackage,
   deriveSalt,
@@ -26,6 +27,9 @@ const NONCE = '00'.repeat(32);
 /** Packages of more bytes than these are read, committed to and let go slice by slice. A code word is four times as long. */
 const HELD_BYTES = 250e6;
 
+/** Of the numbers of an inference, kept for the next one: as a prover of the network does. */
+const NUMBER_BYTES = 2 ** 27;
+
 /** What one proof is of, with its weights committed to. */
 interface Ready {
   readonly unit: ProofUnit;
@@ -40,6 +44,7 @@ function groupsOf(directory: string, slices: readonly number[], joinedBytes: num
 
 export class ProverSession {
   private readonly held = new Map<string, Ready>();
+  private readonly arrays = new Arrays(NUMBER_BYTES);
   private heldMs = 0;
   /** By slice: absent where the proof of an earlier one is about it too. */
   private proofs: SliceProof[] = [];
@@ -92,12 +97,13 @@ export class ProverSession {
       const start = performance.now();
       if (!this.holds) prepareMs += start - reading;
       clock.enter('execute');
-      const execution = executeSlice(unit, contents.values, kernels);
+      const execution = executeSlice(unit, contents.values, kernels, this.arrays);
       clock.enter('other');
       const boundary = boundaryOf(unit, contents.values, salt);
       const context = { nonce, prover: '', execution, prepared, onPhase: clock.enter };
       this.proofs[unit.index] = proveUnit(kernels, unit, boundary, context);
       clock.enter(undefined);
+      execution.values.release();
       const ms = performance.now() - start;
       kernels.release(mark);
       return ms;
