@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Hex, numberToHex, pad } from 'viem';
@@ -87,6 +87,78 @@ describe('verdicts', () => {
     ]);
     expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect((outcomes[2] as PromiseFulfilledResult<VerdictMessage>).value.salt).toBe(verdict.salt);
+  });
+
+  const many = Array.from({ length: 40 }, (_, k) => ({
+    ...verdict,
+    order: word(1 + ((k * 7) % 10)),
+    attempt: Math.floor(k / 10),
+    proofDigest: word(100 + k),
+    salt: word(200 + k),
+    accepted: k % 3 > 0,
+  }));
+  const files = () => readdirSync(`${path}.verdicts`);
+
+  it('are known for as long where they are not in memory any more, and never bound otherwise', async () => {
+    const at = Date.now();
+    await journal.close();
+    journal = await ValidatorJournal.open(path, () => at, { lookBytes: 4_000, held: 5 });
+    const seen = { prover: verdict.validator, workUnits: 1, marginMs: 2 };
+    for (const [k, one] of many.entries()) {
+      await journal.bind(one, k < 4 ? seen : undefined);
+      if (k % 2 === 0) await journal.take([one]);
+    }
+    // The journal has been looked through meanwhile, and again when it is opened.
+    expect(files().length).toBeGreaterThan(0);
+    for (const reopened of [false, true]) {
+      if (reopened) {
+        await journal.close();
+        journal = await ValidatorJournal.open(path, () => at, { lookBytes: 4_000, held: 5 });
+        expect(journal.held).toBe(5);
+      }
+      for (const [k, one] of many.entries()) {
+        expect(journal.verdict(one)).toEqual(one);
+        expect(journal.wasTaken(one)).toBe(k % 2 === 0);
+        expect(await journal.bind({ ...one, salt: word(9) })).toEqual(one);
+        const other = { ...one, accepted: !one.accepted };
+        await expect(journal.bind(other)).rejects.toMatchObject({ code: 'second-verdict' });
+      }
+      for (let k = 1; k <= 10; k++) {
+        const expected = many.filter(({ order }) => order === word(k));
+        expect(journal.verdictsOn(word(k))).toHaveLength(4);
+        expect(journal.verdictsOn(word(k))).toEqual(expect.arrayContaining(expected));
+      }
+      expect(journal.verdictsOn(word(11))).toEqual([]);
+      expect(journal.deliveriesSince(0)).toEqual(Array(4).fill(seen));
+    }
+    // What is taken later is known too; what nobody bound is not.
+    await journal.take([many[1], { ...verdict, chunk: 9 }]);
+    expect([many[1], { ...verdict, chunk: 9 }].map((v) => journal.wasTaken(v))).toEqual([true, false]);
+    await reopen(() => at);
+    expect(journal.wasTaken(many[1])).toBe(true);
+    await reopen(() => at + 91 * 24 * 3_600_000);
+    expect([journal.verdict(many[0]), files()]).toEqual([undefined, []]);
+  });
+
+  it('in files that are damaged are noticed, and what a crash left unfinished is not missed', async () => {
+    await journal.close();
+    journal = await ValidatorJournal.open(path, Date.now, { lookBytes: 1, held: 1 });
+    for (const one of many.slice(0, 8)) await journal.bind(one);
+    await journal.close();
+    const [name] = files();
+    writeFileSync(join(`${path}.verdicts`, 'x.partial'), 'half');
+    journal = await ValidatorJournal.open(path);
+    expect(files()).not.toContain('x.partial');
+    expect(many.slice(0, 8).map((one) => journal.verdict(one))).toEqual(many.slice(0, 8));
+    await journal.close();
+    const file = join(`${path}.verdicts`, name);
+    const bytes = readFileSync(file);
+    bytes[41] ^= 1;
+    writeFileSync(file, bytes);
+    await expect(ValidatorJournal.open(path)).rejects.toMatchObject({ code: 'journal-damaged' });
+    bytes[41] ^= 1;
+    writeFileSync(file, bytes);
+    journal = await ValidatorJournal.open(path);
   });
 
   it('are forgotten long after', async () => {

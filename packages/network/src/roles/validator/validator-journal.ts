@@ -1,6 +1,7 @@
 /**
  * What a validator has signed. It stands here before anything is sent, and what stands here is never signed otherwise:
- * two verdicts on one attempt, or two roots of one epoch, are evidence against the validator.
+ * two verdicts on one attempt, or two roots of one epoch, are evidence against the validator. The latest verdicts are in memory,
+ * those before them in files beside the journal.
  */
 import { InputError } from '@dsperse/core/verify';
 import type { Hex } from 'viem';
@@ -16,6 +17,7 @@ import {
 import type { SeenDelivery, SettlementState } from '../../scoring/index.js';
 import { type Journal, KeptRecords, openJournal } from '../../store/index.js';
 import { settlementStateSchema } from '../peer/epoch-document.js';
+import { type ArchivedVerdict, ArchivedVerdicts } from './archived-verdicts.js';
 
 type ValidatorRecord =
   | {
@@ -26,6 +28,8 @@ type ValidatorRecord =
       readonly seen?: SeenDelivery;
     }
   | { readonly kind: 'appeal'; readonly atMs: number; readonly case: string; readonly appeal: SeenAppeal }
+  /** Of a verdict that is in the files. */
+  | { readonly kind: 'seen'; readonly atMs: number; readonly seen: SeenDelivery }
   | { readonly kind: 'weights'; readonly atMs: number; readonly epoch: number; readonly reveal: unknown }
   /** The gateway has these verdicts of ours, by `caseText`. */
   | { readonly kind: 'taken'; readonly atMs: number; readonly cases: readonly string[] }
@@ -38,6 +42,8 @@ const rootSchema = messageSchema('EpochRoot');
 const KEEP_MS = 90 * 24 * 3_600_000;
 const COMPACT_BYTES = 32 << 20;
 const STATES_KEPT = 4;
+/** Verdicts that are in memory when the journal has been looked through. */
+const VERDICTS_HELD = 20_000;
 
 export interface CaseKeyParts {
   readonly order: Hex;
@@ -64,6 +70,13 @@ export interface Weighed {
   readonly reveal: WeightReveal;
 }
 
+export interface JournalLimits {
+  /** Size from which on it is looked for what is not needed any more, or not in memory. */
+  readonly lookBytes?: number;
+  /** Verdicts that stay in memory then. */
+  readonly held?: number;
+}
+
 export class ValidatorJournal {
   readonly #verdicts = new Map<string, VerdictMessage>();
   readonly #taken = new Set<string>();
@@ -76,12 +89,17 @@ export class ValidatorJournal {
   /** Being written: a second one meanwhile is refused all the same. */
   readonly #pending = new Map<string, Promise<VerdictMessage>>();
   readonly #records: KeptRecords<ValidatorRecord>;
+  readonly #held: number;
+  /** Deliveries before this are not asked for any more, in milliseconds. */
+  #seenSinceMs = 0;
 
   private constructor(
     journal: Journal<ValidatorRecord>,
+    private readonly archive: ArchivedVerdicts,
     private readonly nowMs: () => number,
-    lookBytes: number,
+    { lookBytes = COMPACT_BYTES, held = VERDICTS_HELD }: JournalLimits,
   ) {
+    this.#held = held;
     this.#records = new KeptRecords(journal, {
       lookBytes,
       keep: (records) => this.#needed(records),
@@ -91,15 +109,20 @@ export class ValidatorJournal {
     for (const record of journal.records) this.#take(record);
   }
 
-  /** @param lookBytes size from which on it is looked for what is not needed any more */
   static async open(
     path: string,
     nowMs: () => number = Date.now,
-    lookBytes = COMPACT_BYTES,
+    limits: JournalLimits = {},
   ): Promise<ValidatorJournal> {
-    const opened = new ValidatorJournal(await openJournal<ValidatorRecord>(path), nowMs, lookBytes);
-    await opened.#records.compact();
-    return opened;
+    const journal = await openJournal<ValidatorRecord>(path);
+    try {
+      const opened = new ValidatorJournal(journal, ArchivedVerdicts.open(`${path}.verdicts`), nowMs, limits);
+      await opened.#records.compact();
+      return opened;
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
   }
 
   #take(record: ValidatorRecord): void {
@@ -113,6 +136,10 @@ export class ValidatorJournal {
       const others = this.#ofOrder.get(order);
       if (others) others.push(verdict);
       else this.#ofOrder.set(order, [verdict]);
+      return;
+    }
+    if (record.kind === 'seen') {
+      this.#deliveries.push({ atMs: record.atMs, seen: record.seen });
       return;
     }
     if (record.kind === 'appeal') {
@@ -134,17 +161,26 @@ export class ValidatorJournal {
   }
 
   verdict(key: CaseKeyParts): VerdictMessage | undefined {
-    return this.#verdicts.get(caseText(key));
+    return this.#verdicts.get(caseText(key)) ?? this.#archived(key)?.verdict;
+  }
+
+  #archived(key: CaseKeyParts): ArchivedVerdict | undefined {
+    return this.archive.of(key.order).find(({ verdict: v }) => v.chunk === key.chunk && v.attempt === key.attempt);
+  }
+
+  /** Verdicts in memory. */
+  get held(): number {
+    return this.#verdicts.size;
   }
 
   /** A gateway said that it has these verdicts: from then on it cannot leave them out. */
   async take(keys: readonly CaseKeyParts[]): Promise<void> {
-    const cases = keys.map(caseText).filter((key) => this.#verdicts.has(key) && !this.#taken.has(key));
+    const cases = keys.filter((key) => this.verdict(key) && !this.wasTaken(key)).map(caseText);
     if (cases.length > 0) await this.#records.append({ kind: 'taken', atMs: this.nowMs(), cases });
   }
 
   wasTaken(key: CaseKeyParts): boolean {
-    return this.#taken.has(caseText(key));
+    return this.#taken.has(caseText(key)) || this.#archived(key)?.taken === true;
   }
 
   /** What a prover showed us of this lock. */
@@ -158,11 +194,20 @@ export class ValidatorJournal {
 
   /** All verdicts on attempts at the order. */
   verdictsOn(order: Hex): readonly VerdictMessage[] {
-    return this.#ofOrder.get(order.toLowerCase()) ?? [];
+    const held = this.#ofOrder.get(order.toLowerCase()) ?? [];
+    const known = new Set(held.map(caseText));
+    // Where one stands twice, as after a crash while it was put there, it is the same.
+    const before = this.archive.of(order).flatMap(({ verdict }) => {
+      const isFirst = !known.has(caseText(verdict));
+      known.add(caseText(verdict));
+      return isFirst ? [verdict] : [];
+    });
+    return [...before, ...held];
   }
 
   /** Proofs that were accepted here since then. */
   deliveriesSince(ms: number): SeenDelivery[] {
+    this.#seenSinceMs = ms;
     return this.#deliveries.filter(({ atMs }) => atMs >= ms).map(({ seen }) => seen);
   }
 
@@ -189,7 +234,7 @@ export class ValidatorJournal {
   async bind(verdict: VerdictMessage, seen?: SeenDelivery): Promise<VerdictMessage> {
     const key = caseText(verdict);
     const pending = this.#pending.get(key);
-    const earlier = this.#verdicts.get(key) ?? (pending && (await pending));
+    const earlier = this.verdict(verdict) ?? (pending && (await pending));
     if (earlier) {
       if (earlier.accepted === verdict.accepted && earlier.proofDigest === verdict.proofDigest) return earlier;
       throw new InputError(
@@ -236,16 +281,38 @@ export class ValidatorJournal {
     await this.#records.append({ kind: 'epoch', atMs: this.nowMs(), root: toJson(root), state: toJson(state) });
   }
 
-  /** Old records go, and all states but the last. */
-  #needed(records: readonly ValidatorRecord[]): readonly ValidatorRecord[] {
+  /** Old records go, and all states but the last; verdicts before the last go into files. */
+  #needed(all: readonly ValidatorRecord[]): readonly ValidatorRecord[] {
     const since = this.nowMs() - KEEP_MS;
     const last = Math.max(0, ...this.#epochs.keys());
+    this.archive.forget(since);
+    const records = this.#archive(all.filter((r) => r.kind === 'epoch' || r.atMs >= since));
     return records
-      .filter((r) => r.kind === 'epoch' || r.atMs >= since)
+      .filter((r) => r.kind !== 'seen' || r.atMs >= this.#seenSinceMs)
       .map((r): ValidatorRecord => {
         if (r.kind !== 'epoch' || r.state === undefined) return r;
         return rootSchema.parse(r.root).epoch > last - STATES_KEPT ? r : { ...r, state: undefined };
       });
+  }
+
+  /** @returns what is left when all verdicts but the last are in a file */
+  #archive(records: readonly ValidatorRecord[]): readonly ValidatorRecord[] {
+    const verdicts = records.filter((r) => r.kind === 'verdict').slice(0, -this.#held);
+    if (verdicts.length === 0) return records;
+    const put = new Map<string, ArchivedVerdict>();
+    for (const { verdict: text } of verdicts) {
+      const verdict = verdictSchema.parse(text);
+      const key = caseText(verdict);
+      if (!put.has(key)) put.set(key, { verdict, taken: this.#taken.has(key) });
+    }
+    this.archive.add([...put.values()], Math.max(...verdicts.map(({ atMs }) => atMs)));
+    const gone = new Set<ValidatorRecord>(verdicts);
+    return records.flatMap((r): ValidatorRecord[] => {
+      if (r.kind === 'verdict' && gone.has(r)) return r.seen ? [{ kind: 'seen', atMs: r.atMs, seen: r.seen }] : [];
+      if (r.kind !== 'taken') return [r];
+      const cases = r.cases.filter((key) => !put.has(key));
+      return cases.length === r.cases.length ? [r] : cases.length > 0 ? [{ ...r, cases }] : [];
+    });
   }
 
   #takeAnew(records: readonly ValidatorRecord[]): void {
@@ -259,7 +326,8 @@ export class ValidatorJournal {
     for (const record of records) this.#take(record);
   }
 
-  close(): Promise<void> {
-    return this.#records.close();
+  async close(): Promise<void> {
+    await this.#records.close();
+    this.archive.close();
   }
 }
