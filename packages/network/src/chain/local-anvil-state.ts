@@ -55,7 +55,8 @@ export function recoverState(directory: string): StateRecovery {
 
 /** What is asked of the chain while it runs. */
 export interface RunningChain {
-  height(): Promise<bigint>;
+  /** The hash of its last block. */
+  head(): Promise<string>;
   /** Its state, as packed JSON. */
   dump(): Promise<Uint8Array>;
 }
@@ -63,7 +64,7 @@ export interface RunningChain {
 /** Keeps the state while anvil runs: where nothing was mined, nothing is written. */
 export class StateKeeper {
   #timer: NodeJS.Timeout | undefined;
-  #height: bigint | undefined;
+  #head: string | undefined;
   #stopped = false;
   #busy: Promise<void> = Promise.resolve();
 
@@ -90,8 +91,8 @@ export class StateKeeper {
     const path = keptPath(this.directory);
     const partial = `${path}.${process.pid}.partial`;
     try {
-      const height = await this.chain.height();
-      if (height === this.#height) return;
+      const head = await this.chain.head();
+      if (head === this.#head) return;
       const bytes = await this.chain.dump();
       const file = await open(partial, 'w', 0o600);
       try {
@@ -101,7 +102,7 @@ export class StateKeeper {
         await file.close();
       }
       await rename(partial, path);
-      this.#height = height;
+      this.#head = head;
     } catch {
       // A chain that was killed, a full disk, a folder that is gone: what was kept stays, and the next time may be better.
       rmSync(partial, { force: true });

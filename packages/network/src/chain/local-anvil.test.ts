@@ -138,6 +138,23 @@ describe('a local chain', () => {
     expect(written()).not.toEqual(before);
   });
 
+  it('keeps another chain of the same height', async () => {
+    const anvil = await start({ stateSeconds: 0.5 });
+    const before = await tester(anvil).snapshot();
+    const balanceKept = () => {
+      const { accounts } = JSON.parse(readKept(directory)?.bytes.toString() ?? '{"accounts":{}}');
+      return accounts[OTHER]?.balance;
+    };
+    await tester(anvil).setBalance({ address: OTHER, value: 7n });
+    await tester(anvil).mine({ blocks: 1 });
+    await until(() => balanceKept() === '0x7');
+    await tester(anvil).revert({ id: before });
+    await tester(anvil).setBalance({ address: OTHER, value: 8n });
+    await tester(anvil).mine({ blocks: 1 });
+    await until(() => balanceKept() === '0x8');
+    expect(heightKept()).toBe(1n);
+  });
+
   it('keeps the states of its last blocks only', async () => {
     const anvil = await start({ balances: { [RICH]: 5n } });
     await tester(anvil).mine({ blocks: 200 });

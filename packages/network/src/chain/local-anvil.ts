@@ -103,7 +103,7 @@ class Supervisor implements LocalAnvil {
     readonly chainId: number,
   ) {
     this.#keeper = new StateKeeper(options.directory, 1_000 * (options.stateSeconds ?? STATE_SECONDS), {
-      height: async () => BigInt((await call(this.url, 'eth_blockNumber', [])) as Hex),
+      head: async () => ((await call(this.url, 'eth_getBlockByNumber', ['latest', false])) as { hash: Hex }).hash,
       dump: async () => hexToBytes((await call(this.url, 'anvil_dumpState', [], DUMP_TIMEOUT_MS)) as Hex),
     });
   }
