@@ -4,6 +4,21 @@ import { execute } from './execute.js';
 
 const WIDE = { lo: -(2 ** 31 - 2), hi: 2 ** 31 - 2 };
 
+describe('constants', () => {
+  it('are refused outside their interval, also where others were given before', () => {
+    const b = new RelationBuilder();
+    const w = b.constant('w', [3], Int32Array.of(-4, 0, 5));
+    const relation = b.build();
+    const run = (numbers: Int32Array | Int8Array) => execute(relation, new Map([[w, numbers]]), []);
+    for (const good of [Int32Array.of(-4, 0, 5), Int8Array.of(5, 5, -4)]) {
+      expect(run(good).get(w)).toBe(good);
+      expect(run(good).get(w)).toBe(good);
+      expect(() => run(Int32Array.of(-4, 0, 6))).toThrow('w holds 6');
+      expect(() => run(Int8Array.of(-5, 0, 5))).toThrow('w holds -5');
+    }
+  });
+});
+
 describe('execute', () => {
   it('rounds to the nearest, up in the middle, as the quotient is defined, to the last of the numbers', () => {
     const src = [WIDE.lo, -(2 ** 31) + 9, -25, -24, -9, -8, -7, -1, 0, 7, 8, 9, 23, 24, 2 ** 31 - 9, WIDE.hi];

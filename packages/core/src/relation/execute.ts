@@ -7,7 +7,7 @@ import type { Integers } from '../base/integers.js';
 import { Arrays } from './arrays.js';
 import { addReading, type Contract, contractInto } from './execute-contract.js';
 import { isSame, lastReaders } from './last-readers.js';
-import type { AxisIndex, Generator, LinearMap, Relation, ValueId } from './relation.js';
+import type { AxisIndex, Generator, LinearMap, Relation, Value, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
 /** Values by number; those that are constants, or stand for one, in the arrays that were given for them. */
@@ -19,7 +19,7 @@ export interface ExecutedValues<Constants extends Integers = Int32Array> {
 }
 
 /**
- * @param constants numbers of the constant values
+ * @param constants numbers of the constant values, which nobody changes as long as they are used
  * @param inputs numbers of relation.inputs, in order
  * @param contract how contractions are computed; all ways give the same numbers
  * @param wanted what is asked for afterwards; memory of the rest is used again after its last reader. All where not given
@@ -75,7 +75,8 @@ export function execute<Constants extends Integers = Int32Array>(
       }
     }
     if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
-    checkRange(values[id], v.lo, v.hi, v.name);
+    if (v.kind !== 'constant' || inRange.get(v) !== values[id]) checkRange(values[id], v.lo, v.hi, v.name);
+    if (v.kind === 'constant') inRange.set(v, values[id]);
     for (const done of last?.get(id) ?? []) {
       if (taken.delete(values[done])) pool.give(values[done] as Int32Array);
     }
@@ -85,6 +86,9 @@ export function execute<Constants extends Integers = Int32Array>(
   for (const id of wanted) kept[id] = values[id];
   return executed(kept, taken, arrays);
 }
+
+/** The numbers that a constant had when they were looked at: they do not change, and are many. */
+const inRange = new WeakMap<Value, Integers>();
 
 /** Holds these values, and no other memory of the execution. */
 function executed<Constants extends Integers>(
