@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -42,6 +42,20 @@ test('those go first that were signed first, none of a day but many, and not tho
     expect(await kept(1, 200)).toEqual([5, 115, 116, 117, 118, 119, 120, 121]);
     for (let n = 200; n < 270; n++) await signed.keep(documentOf(n), ++now);
     expect(await kept(1, 300)).toEqual(Array.from({ length: 64 }, (_, k) => 206 + k));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test('one that another version wrote is as if it were not kept', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'dsperse-signed-'));
+  try {
+    const signed = await SignedEpochs.open(directory);
+    await signed.keep(documentOf(3), HOUR);
+    expect(await signed.get(3)).toEqual(documentOf(3));
+    const { trace, ...rest } = JSON.parse(await readFile(join(directory, '3.json'), 'utf8'));
+    await writeFile(join(directory, '3.json'), JSON.stringify({ ...rest, trace: { ...trace, weights: undefined } }));
+    expect(await signed.get(3)).toBeUndefined();
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

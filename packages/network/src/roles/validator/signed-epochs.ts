@@ -47,10 +47,10 @@ export class SignedEpochs {
     }
   }
 
-  /** undefined where it was not signed, or is not kept any more. */
+  /** undefined where it was not signed, is not kept any more, or was written by a version whose documents were others. */
   async get(epoch: number): Promise<EpochDocument | undefined> {
     if (!this.signedMs.has(epoch)) return undefined;
-    return epochDocumentSchema.parse(JSON.parse(await readFile(this.#path(epoch), 'utf8')));
+    return epochDocumentSchema.safeParse(JSON.parse(await readFile(this.#path(epoch), 'utf8'))).data;
   }
 
   /** Numbers of those that were signed before. */
