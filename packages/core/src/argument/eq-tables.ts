@@ -15,7 +15,7 @@ interface Node {
 }
 
 /** Coordinates of which eq is looked up in one table. */
-const DIGIT = 6;
+const DIGIT = 4;
 
 /** What is known of a point that claims are read from in parts. */
 interface Known {
@@ -58,7 +58,8 @@ export class EqTables implements KnownTables {
   /** The same for the coordinates [from, to) of a point of at most 63; the point is recognised by its own identity. */
   part(point: readonly Ext[], from: number, to: number, length = 2 ** (to - from)): Vector {
     const { parts } = this.known(point);
-    const key = (64 * from + to) * 2 ** 32 + length;
+    // Small integers are found fastest.
+    const key = 4096 * length + 64 * from + to;
     const known = parts.get(key);
     if (known) return known;
     const vector = this.at(point.slice(from, to), length);
@@ -78,7 +79,7 @@ export class EqTables implements KnownTables {
   /** The same, made once for what many indices have in common. */
   private leading(point: readonly Ext[], count: number, index: number): Ext {
     const { factors } = this.known(point);
-    const key = count * 2 ** 32 + index;
+    const key = 64 * index + count;
     const known = factors.get(key) ?? this.factor(point, count, index);
     factors.set(key, known);
     return known;

@@ -45,8 +45,8 @@ export function distinct(fs: readonly Functional[]): Functional[] {
       .sort((a, b) => a.axes[0] - b.axes[0])
       .map((b) => `${b.axes}:${of(b.values)}`)
       .join(' ');
-  // Most are told apart by their first entries; what is left by all of them.
-  const firsts = fs.map((f) => keyOf(f, (v) => v.first));
+  // Most are told apart by a word of their first entries; what is left by all of them.
+  const firsts = fs.map((f) => keyOf(f, (v) => v.first[0]));
   const alike = new Map<string, number>();
   for (const first of firsts) alike.set(first, (alike.get(first) ?? 0) + 1);
   const out = new Map<string, Functional>();

@@ -64,35 +64,31 @@ export function stack(shapes: readonly (readonly number[] | Cells)[]): Stack {
   /** By log2 of their size: the pieces' tensors, in order. */
   const bySize: number[][] = [];
   const tensors = shapes.map((shape, tensor) => {
-    const dims = 'dims' in shape ? shape.dims : shape;
-    const key = dims.join();
-    const frame = frames.get(key) ?? { ...frameOf(dims), strides: stridesOf(dims) };
+    const own = 'dims' in shape ? shape.dims : shape;
+    const key = own.join();
+    const frame = frames.get(key) ?? { ...frameOf(own), strides: stridesOf(own) };
     frames.set(key, frame);
-    const rows = frame.lead < dims.length ? dims[frame.lead] : 1;
-    for (let left = rows; left > 0; ) {
+    const { dims, lead, logs, logInner } = frame;
+    let count = 0;
+    for (let left = lead < dims.length ? dims[lead] : 1; left > 0; count++) {
       const logRows = 31 - Math.clz32(left);
-      const logSize = logRows + frame.logInner;
-      bySize[logSize] ??= [];
-      bySize[logSize].push(tensor);
+      bySize[logRows + logInner] ??= [];
+      bySize[logRows + logInner].push(tensor);
       left -= 2 ** logRows;
     }
     const { first, strides } = 'dims' in shape ? shape : { first: 0, strides: frame.strides };
-    return {
-      dims: frame.dims,
-      first,
-      strides,
-      lead: frame.lead,
-      logs: frame.logs,
-      logInner: frame.logInner,
-      pieces: [] as Piece[],
-    };
+    return { dims, first, strides, lead, logs, logInner, pieces: new Array<Piece>(count) };
   });
+  /** By tensor: its pieces that stand, and their rows. */
+  const placed = new Uint32Array(tensors.length);
+  const rows = new Uint32Array(tensors.length);
   let offset = 0;
   for (let logSize = bySize.length - 1; logSize >= 0; logSize--) {
     for (const tensor of bySize[logSize] ?? []) {
       const { pieces, logInner } = tensors[tensor];
-      const last = pieces.at(-1);
-      pieces.push({ row: last ? last.row + 2 ** last.logRows : 0, logRows: logSize - logInner, offset });
+      const logRows = logSize - logInner;
+      pieces[placed[tensor]++] = { row: rows[tensor], logRows, offset };
+      rows[tensor] += 2 ** logRows;
       offset += 2 ** logSize;
     }
   }

@@ -34,27 +34,12 @@ export function pullWeights(
 ): Functional | undefined {
   const plain = pullPlain(coef, weights, sizes, axes, srcDims);
   if (plain) return plain;
-  // Connected components of weight blocks and source axes.
-  const component = weights.map((_, i) => i);
-  const find = (i: number): number => (component[i] === i ? i : find(component[i]));
-  const blockOf = new Map<number, number>();
-  weights.forEach((w, i) => {
-    for (const x of w.indices) blockOf.set(x, i);
-  });
-  const axisRoot: number[] = [];
-  axes.forEach((a, k) => {
-    let root = -1;
-    for (const t of a.terms) {
-      const b = find(blockOf.get(t.index) as number);
-      if (root < 0) root = b;
-      else component[b] = root;
-    }
-    axisRoot[k] = root;
-  });
+  const weighed = weights.map((w) => bitsOf(w.indices));
+  const read = axes.map((a) => bitsOf(a.terms.map((t) => t.index)));
   const blocks: Block[] = [];
-  const used = new Set<number>();
+  let used = 0;
   for (let k = 0; k < axes.length; k++) {
-    if (axisRoot[k] < 0) {
+    if (read[k] === 0) {
       const start = axes[k].start;
       if (start < 0 || start >= srcDims[k]) return undefined;
       const values = new Uint32Array(4 * srcDims[k]);
@@ -62,17 +47,30 @@ export function pullWeights(
       blocks.push({ axes: [k], values: Vector.of(values) });
       continue;
     }
-    const root = find(axisRoot[k]);
-    if (used.has(root)) continue;
-    used.add(root);
-    const own = axes.map((_, j) => j).filter((j) => axisRoot[j] >= 0 && find(axisRoot[j]) === root);
-    const members = weights.filter((_, i) => find(i) === root);
+    if ((read[k] & used) !== 0) continue;
+    // The indices that weights and axes tie to those of this axis.
+    let tied = read[k];
+    for (let before = 0; before !== tied; ) {
+      before = tied;
+      for (const bits of weighed) if ((bits & tied) !== 0) tied |= bits;
+      for (const bits of read) if ((bits & tied) !== 0) tied |= bits;
+    }
+    used |= tied;
+    const own = axes.flatMap((_, j) => ((read[j] & tied) !== 0 ? [j] : []));
+    const members = weights.filter((_, i) => (weighed[i] & tied) !== 0);
     blocks.push(scatter(members, sizes, own, axes, srcDims, tables));
   }
   weights.forEach((w, i) => {
-    if (!used.has(find(i))) coef = mul(coef, w.values.total);
+    if ((weighed[i] & used) === 0) coef = mul(coef, w.values.total);
   });
   return { coef, blocks };
+}
+
+/** A bit for each index: a tensor has at most 16 axes, a sum as many. */
+function bitsOf(indices: readonly number[]): number {
+  let bits = 0;
+  for (const x of indices) bits |= 1 << x;
+  return bits;
 }
 
 /** The same where each axis is read by one index of its own from end to end; undefined where that is not so. */

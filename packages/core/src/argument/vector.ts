@@ -43,6 +43,7 @@ const LONG = 256;
 export class Vector {
   private written: ExtVector | undefined;
   private sum: Ext | undefined;
+  private head: Ext | undefined;
   private hashed: string | undefined;
 
   private constructor(
@@ -107,9 +108,8 @@ export class Vector {
 
   /** The first entry. */
   get first(): Ext {
-    if (this.point) return eqAt(this.point, 0);
-    if (this.pieces) return mul(this.pieces[0].scale, this.pieces[0].table.first);
-    return getExt(this.entries, 0);
+    this.head ??= this.findFirst();
+    return this.head;
   }
 
   /** Of the entries: the same for equal vectors. */
@@ -183,6 +183,12 @@ export class Vector {
     }
     const high = v.point.length - low;
     return { scale: known.factor(v.point, high, from / length), values: known.part(v.point, high, v.point.length) };
+  }
+
+  private findFirst(): Ext {
+    if (this.point) return eqAt(this.point, 0);
+    if (this.pieces) return mul(this.pieces[0].scale, this.pieces[0].table.first);
+    return getExt(this.entries, 0);
   }
 
   private findTotal(): Ext {

@@ -341,21 +341,30 @@ function pullDown(p: Pending, shape: SliceShape, clear: ReadonlyMap<ValueId, Int
     const v = values[id];
     if (v.kind === 'contract') continue;
     p.on[id] = undefined;
+    if (v.kind === 'linear') {
+      for (const f of fs) pullLinear(p, f, v, values, tables);
+      continue;
+    }
     const place = shape.places.get(id);
     const data = clear.get(id);
     for (const f of fs) {
-      if (v.kind === 'linear') {
-        if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
-        for (const t of v.terms) {
-          const g = pullMap(f, v.dims, t.map, values[t.src].dims, tables);
-          if (!g) continue;
-          addTo(p, t.src, t.coef === 1 ? g : { coef: mulInteger(g.coef, t.coef), blocks: g.blocks });
-        }
-      } else if (data) {
-        p.value = sub(p.value, evaluate(f, v.dims, data, tables));
-      } else {
-        addCommitted(p.terms, place as Place, f, v.dims, tables);
-      }
+      if (data) p.value = sub(p.value, evaluate(f, v.dims, data, tables));
+      else addCommitted(p.terms, place as Place, f, v.dims, tables);
     }
+  }
+}
+
+/** Takes a functional on a linear value apart: into those on its sources and what its offset comes to. */
+function pullLinear(
+  p: Pending,
+  f: Functional,
+  v: Extract<Value, { kind: 'linear' }>,
+  values: readonly Value[],
+  tables: EqTables,
+): void {
+  if (v.offset !== 0) p.value = sub(p.value, mulInteger(weightOf(f), v.offset));
+  for (const { src, coef, map } of v.terms) {
+    const g = pullMap(f, v.dims, map, values[src].dims, tables);
+    if (g) addTo(p, src, coef === 1 ? g : { coef: mulInteger(g.coef, coef), blocks: g.blocks });
   }
 }

@@ -100,10 +100,11 @@ function checkAxes(axes: readonly AxisIndex[], indices: number, srcRank: number)
   for (const { start, terms } of axes) {
     check(Math.abs(start) <= MAX_CELLS, 'start of a reading');
     check(terms.length <= indices, 'indices of a reading');
-    terms.forEach(({ index, step }, i) => {
+    for (let i = 0; i < terms.length; i++) {
+      const { index, step } = terms[i];
       check(index < indices && Math.abs(step) <= MAX_CELLS, 'index of a reading');
       for (let k = 0; k < i; k++) check(terms[k].index !== index, 'an index twice in a reading');
-    });
+    }
   }
 }
 
