@@ -33,7 +33,7 @@ export function proverMemory(shape: SliceShape): ProverMemory {
   const longest = 2 ** logRow;
   // A word that is not held is encoded some rows at a time.
   const piece = (WORD_BYTES + 2 * MESSAGE_BYTES) * rowsAtOnce(logRow) * longest;
-  const committing = words > HELD_BYTES ? WORD_BYTES * most(cells) + piece : 2 * MESSAGE_BYTES * most(cells);
+  const committing = words > HELD_BYTES ? piece : 2 * MESSAGE_BYTES * most(cells);
   // Leaves, their numerators being base elements, and all layers above them: as many fractions again.
   const fractions = (4 + 3 * EXT_BYTES) * most(lookups.map((l) => l.layout.cells));
   const size = blockRows(place(oracles).rowVars);
