@@ -85,13 +85,17 @@ describe('groups of slices', () => {
       const values = small.relation.values.map((v) => (v.kind === 'constant' ? { ...v, dims: [2 ** 25] } : v));
       return { ...small, relation: { ...small.relation, values } };
     };
-    const names = Array.from({ length: 24 }, (_, i) => `y${i}`);
+    const names = Array.from({ length: 64 }, (_, i) => `y${i}`);
     const many = keyOf(names.map(large), 1);
     const groups = groupSlices(many, 1e15);
     expect(groups.length).toBeGreaterThan(1);
     for (const { index, count } of groups) {
       expect(proverMemory(unitOf(many, index, count).shape).kernelBytes).toBeLessThanOrEqual(3.5e9);
     }
+    // The constants of a whole program are in one tree: all may fit where fewer do not.
+    const fewer = keyOf(names.slice(0, 24).map(large), 1);
+    expect(proverMemory(unitOf(fewer, 0, 23).shape).kernelBytes).toBeGreaterThan(3.5e9);
+    expect(groupSlices(fewer, 1e15)).toEqual([{ index: 0, count: 24 }]);
   });
 });
 

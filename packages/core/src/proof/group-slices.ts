@@ -27,7 +27,10 @@ export function groupSlices(
   const groups: SliceGroup[] = [];
   for (let at = 0; at < slices.length; ) {
     const index = slices[at];
-    let count = 1;
+    let run = 1;
+    while (slices[at + run] === index + run) run++;
+    // All at once may take less than some of them: a whole program's constants are in one tree.
+    let count = run > 1 && fits(key, { index, count: run }, memoryBytes) ? run : 1;
     while (slices[at + count] === index + count && fits(key, { index, count: count + 1 }, memoryBytes)) count++;
     groups.push({ index, count });
     at += count;
