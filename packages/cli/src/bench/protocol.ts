@@ -19,6 +19,8 @@ export type BenchRequest =
       readonly slices?: readonly number[];
       /** As few proofs as these bytes of memory allow, by estimate; one for each slice where nothing is said. */
       readonly joinedBytes?: number;
+      /** Or these together. */
+      readonly groups?: readonly (readonly number[])[];
     }
   /** Proves all slices that were opened, one proof after another. */
   | { readonly ask: 'prove' }

@@ -63,7 +63,7 @@ export class ProverSession {
     const { directory, workers } = request;
     const contents = readBenchContents(directory);
     const slices = request.slices ?? contents.packageSizes.map((_, i) => i);
-    const groups = groupsOf(directory, slices, request.joinedBytes);
+    const groups = request.groups ?? groupsOf(directory, slices, request.joinedBytes);
     // Where memory does not hold one proof of all slices, it holds no weights of others either.
     const one = request.joinedBytes === undefined || groups.length === 1;
     const holds = one && slices.reduce((n, i) => n + contents.packageSizes[i], 0) <= HELD_BYTES;

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { GATEWAY } from '@dsperse/network/local';
+import { chunkSlices } from '@dsperse/network/market';
 import { median, spread } from '../spread.js';
 import { placeOrder, startBenchNetwork, UNLIMITED } from './bench-network.js';
 import { type BenchProgram, measuringProcess } from './bench-program.js';
@@ -34,12 +35,17 @@ const WARM_UP = 8;
 
 export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
   const { program, tell } = plan;
-  const slices = program.publishable.document.slices.length;
+  const { document } = program.publishable;
+  const slices = document.slices.length;
+  // One chunk for each prover.
+  const targetWorkUnits = Math.max(1_000_000, Math.ceil(program.workUnits / plan.provers));
   const threads = availableParallelism();
   const alone = measuringProcess();
   let network: Awaited<ReturnType<typeof startBenchNetwork>> | undefined;
   try {
-    await alone.ask({ ask: 'open', directory: program.directory, workers: threads });
+    // The same proofs as those of the order.
+    const groups = chunkSlices(document.slices, { targetWorkUnits, maxChunks: slices }).map((c) => c.slices);
+    await alone.ask({ ask: 'open', directory: program.directory, workers: threads, groups });
     for (let i = 0; i < WARM_UP; i++) await alone.ask({ ask: 'prove' });
     network = await startBenchNetwork({
       directory: join(plan.directory, 'network'),
@@ -48,8 +54,7 @@ export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
       settings: (name) => ({
         ...UNLIMITED,
         'prover.workers': threads,
-        // One chunk for each prover.
-        'gateway.chunkWorkUnits': Math.max(1_000_000, Math.ceil(program.workUnits / plan.provers)),
+        'gateway.chunkWorkUnits': targetWorkUnits,
         ...plan.settings?.(name),
       }),
       tell: (step) => tell(step, 0),

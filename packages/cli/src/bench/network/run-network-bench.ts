@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../../terminal/progress.js';
 import { describeMachine, occasion } from '../machine.js';
+import type { SlicePlanName } from '../protocol.js';
 import type { Occasion } from '../results.js';
 import { withScratch } from '../scratch-directory.js';
 import { type BenchProgram, compileProgram } from './bench-program.js';
@@ -13,7 +14,7 @@ import { startTemporaryPostgres } from './temporary-postgres.js';
 
 export interface NetworkPlan {
   /** Orders of each model that are counted. */
-  readonly timed: readonly { readonly model: string; readonly orders: number }[];
+  readonly timed: readonly { readonly model: string; readonly orders: number; readonly slices: SlicePlanName }[];
   readonly provers: readonly number[];
   readonly loadSeconds: number;
   readonly memoryOrders: number;
@@ -23,8 +24,8 @@ export interface NetworkPlan {
 
 export const QUICK_PLAN: NetworkPlan = {
   timed: [
-    { model: 'lenet5', orders: 10 },
-    { model: 'resnet18', orders: 3 },
+    { model: 'lenet5', orders: 10, slices: 'auto' },
+    { model: 'resnet18', orders: 3, slices: 4 },
   ],
   provers: [1, 4, 16],
   loadSeconds: 10,
@@ -33,8 +34,8 @@ export const QUICK_PLAN: NetworkPlan = {
 };
 export const FULL_PLAN: NetworkPlan = {
   timed: [
-    { model: 'lenet5', orders: 30 },
-    { model: 'resnet18', orders: 8 },
+    { model: 'lenet5', orders: 30, slices: 'auto' },
+    { model: 'resnet18', orders: 8, slices: 4 },
   ],
   provers: [1, 4, 16],
   loadSeconds: 30,
@@ -76,10 +77,10 @@ export async function runNetworkBench(
       }
       keep(found());
     };
-    for (const { model, orders } of plan.timed) {
+    for (const { model, orders, slices } of plan.timed) {
       await measure('orders', model, async (directory) => {
         tell(`compiling ${model}`, 0);
-        const program = await compileProgram(model, join(directory, 'program'), 'auto');
+        const program = await compileProgram(model, join(directory, 'program'), slices);
         times.push(await measureOrders({ program, orders, provers: 2, validators: 3, directory, tell }));
       });
     }
