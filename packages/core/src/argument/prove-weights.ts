@@ -11,6 +11,7 @@ import { merged } from './merge-functionals.js';
 import type { OpeningClaim, OpeningTerm } from './opening.js';
 import { type OracleShape, oracleVars } from './oracles.js';
 import { type CommittedOracle, forGaps } from './prove-oracles.js';
+import { Vector } from './vector.js';
 
 const EXT_BYTES = 16;
 
@@ -148,8 +149,8 @@ function prepareTerm(kernels: Kernels, layout: TensorLayout, functional: Functio
   return {
     layout: t,
     coef: mul(power, f.coef),
-    lead: hold(kernels, paddedDense(t, f, 0, split)),
-    inner: hold(kernels, paddedDense(t, f, split, t.dims.length)),
+    lead: holdFactor(kernels, t, f, 0, split),
+    inner: holdFactor(kernels, t, f, split, t.dims.length),
     innerLength: 2 ** t.logs.slice(split).reduce((a, b) => a + b, 0),
     perRow: 2 ** t.logs.slice(0, split).reduce((a, b) => a + b, 0),
   };
@@ -225,6 +226,22 @@ function splitAxis(t: TensorLayout, f: Functional): number {
 }
 
 const product = (xs: readonly number[]): number => xs.reduce((a, b) => a * b, 1);
+
+/** Tables of eq of fewer entries are written as other vectors are. */
+const FEW_ENTRIES = 256;
+
+/** The functional's factor on axes [from, to), with the padding of the layout filled with zeros, where the kernels read it. */
+function holdFactor(kernels: Kernels, t: TensorLayout, f: Functional, from: number, to: number): Ptr {
+  const blocks = f.blocks.filter((b) => b.values !== Vector.one && b.axes.some((x) => x >= from && x < to));
+  const [only] = blocks;
+  const point = blocks.length === 1 && only.axes.length === 1 ? only.values.eqPoint : undefined;
+  if (!point || 2 ** point.length < FEW_ENTRIES) return hold(kernels, paddedDense(t, f, from, to));
+  const ptr = kernels.alloc(EXT_BYTES * 2 ** point.length);
+  kernels.eqTable(ptr, point, ONE);
+  const { length } = only.values;
+  kernels.u32(ptr + EXT_BYTES * length, 4 * (2 ** point.length - length)).fill(0);
+  return ptr;
+}
 
 /** The functional's factor on axes [from, to), with the padding of the layout filled with zeros. */
 function paddedDense(t: TensorLayout, f: Functional, from: number, to: number): ExtVector {

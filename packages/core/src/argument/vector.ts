@@ -100,6 +100,11 @@ export class Vector {
     return Vector.pieces(a.length * b.length, pieces);
   }
 
+  /** Where it is eq(point, ·), cut to its length: the point. */
+  get eqPoint(): readonly Ext[] | undefined {
+    return this.point;
+  }
+
   /** Not to be changed. */
   get entries(): ExtVector {
     this.written ??= this.write();
