@@ -3,7 +3,19 @@ import { InvariantError } from '@dsperse/core/program';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Units that a gauge or a histogram may be in. */
-const UNITS = ['seconds', 'bytes', 'ratio', 'tokens', 'units', 'chunks', 'orders', 'slices', 'connections', 'info'];
+const UNITS = [
+  'seconds',
+  'bytes',
+  'ratio',
+  'tokens',
+  'units',
+  'chunks',
+  'orders',
+  'rows',
+  'slices',
+  'connections',
+  'info',
+];
 const NAME = new RegExp(`^dsperse_[a-z0-9_]+_(${UNITS.join('|')})$`);
 const COUNTER_NAME = /^dsperse_[a-z0-9_]+_total$/;
 

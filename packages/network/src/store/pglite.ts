@@ -69,6 +69,11 @@ class PgliteStore implements SqlStore {
     this.#prepared = new PgliteStatements(db);
   }
 
+  /** Its WebAssembly memory, which grows and never shrinks: shared buffers, and what statements need besides. */
+  get memoryBytes(): number {
+    return this.db.Module.wasmMemory.buffer.byteLength;
+  }
+
   query<T>(sql: string, params?: readonly SqlValue[]): Promise<T[]> {
     return this.#run(() => this.#statements().query<T>(sql, params));
   }

@@ -49,6 +49,7 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlStore> 
 
 class PostgresStore implements SqlStore {
   readonly kind = 'postgres';
+  readonly memoryBytes = 0;
   readonly #pool: pg.Pool;
   readonly #listener: PostgresListener;
   readonly #guard = new TransactionGuard();

@@ -36,6 +36,8 @@ export interface TransactionOptions {
 
 export interface SqlStore extends Sql {
   readonly kind: 'pglite' | 'postgres';
+  /** Bytes that the database has reserved within this process: 0 where it is a server. */
+  readonly memoryBytes: number;
   /**
    * All of the work or none of it. The work may run several times (conflicts are tried again a bounded number of times,
    * then thrown as retryable), so it does nothing but use `tx`. Using the store itself within the work is an error.

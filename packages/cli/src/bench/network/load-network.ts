@@ -22,6 +22,7 @@ import { ChildNode } from '../../local-network/child-node.js';
 import { onStop } from '../../terminal/on-stop.js';
 import { killProcess, UNLIMITED } from './bench-network.js';
 import type { PeersReply } from './load-protocol.js';
+import { type MemoryParts, memoryParts } from './memory-parts.js';
 import { cpuSeconds, rssBytes } from './processor-time.js';
 
 export interface LoadNetwork {
@@ -31,8 +32,8 @@ export interface LoadNetwork {
   /** Starts peers; those that run already go on. */
   add(names: readonly string[]): Promise<void>;
   gatewayRssBytes(): number;
-  /** Of its JavaScript heap, as its metrics say. */
-  gatewayHeapBytes(): Promise<number | undefined>;
+  /** As its metrics say; nothing where it does not answer in time. */
+  gatewayParts(): Promise<MemoryParts>;
   /** Of the embedded database's files. */
   databaseBytes(): Promise<number>;
   /** Seconds of processor time that the gateway has had. */
@@ -50,7 +51,6 @@ export interface LoadNetworkOptions {
   tell(step: string): void;
 }
 
-const METRICS_MS = 5_000;
 const PEERS = fileURLToPath(new URL('./load-peers.js', import.meta.url));
 
 export async function startLoadNetwork(options: LoadNetworkOptions): Promise<LoadNetwork> {
@@ -126,7 +126,7 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
           child.send({ directory, rpcUrl: anvil.url, gatewayUrl, names });
         }),
       gatewayRssBytes: () => rssBytes(node.pid),
-      gatewayHeapBytes: () => metricOf(gatewayUrl, 'dsperse_nodejs_heap_size_used_bytes'),
+      gatewayParts: () => memoryParts(gatewayUrl),
       databaseBytes: () => bytesIn(join(place, 'database')),
       gatewayCpuSeconds: () => cpuSeconds(node.pid),
       stop,
@@ -135,14 +135,6 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
     await stop();
     throw error;
   }
-}
-
-/** Undefined where it does not answer in time, or says no such thing. */
-async function metricOf(url: string, name: string): Promise<number | undefined> {
-  const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) }).catch(() => undefined);
-  const text = (await answer?.text().catch(() => '')) ?? '';
-  const [, value] = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text) ?? [];
-  return value === undefined ? undefined : Number(value);
 }
 
 /** Files that go while they are counted count nothing. */

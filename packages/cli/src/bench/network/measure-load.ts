@@ -121,8 +121,8 @@ export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<Mem
     const seconds = () => (performance.now() - began) / 1000;
     const sample = async (count: number, at: number) => {
       const rssBytes = network.gatewayRssBytes();
-      const [heapBytes, databaseBytes] = await Promise.all([network.gatewayHeapBytes(), network.databaseBytes()]);
-      samples.push({ orders: count, seconds: at, rssBytes, heapBytes, databaseBytes });
+      const [parts, databaseBytes] = await Promise.all([network.gatewayParts(), network.databaseBytes()]);
+      samples.push({ orders: count, seconds: at, rssBytes, ...parts, databaseBytes });
     };
     let sampling = Promise.resolve();
     const done = await placeLoad({

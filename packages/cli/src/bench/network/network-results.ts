@@ -70,10 +70,22 @@ export interface MemorySample {
   /** Since the first was placed. */
   readonly seconds?: number;
   readonly rssBytes: number;
-  /** JavaScript objects, garbage included. */
+  /** JavaScript objects of the main thread, garbage included. */
   readonly heapBytes?: number;
+  /** Buffers of the main thread outside of its heap. */
+  readonly externalBytes?: number;
+  /** WebAssembly memory of the embedded database: as far as it has grown. */
+  readonly databaseMemoryBytes?: number;
+  /** The inference thread: heap, buffers and the kernels' memory. */
+  readonly inferenceBytes?: number;
   /** Files of the embedded database. */
   readonly databaseBytes?: number;
+  /** Of all its tables, after the last sweep. */
+  readonly rows?: number;
+  /** By table, those with a row at least, after the last sweep. */
+  readonly tableRows?: Readonly<Record<string, number>>;
+  /** By table, with its indices; the database's own as `catalog`. */
+  readonly tableBytes?: Readonly<Record<string, number>>;
 }
 
 /** Memory of the gateway over many orders. */

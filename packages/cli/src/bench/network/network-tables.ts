@@ -1,5 +1,5 @@
 /** The results as tables of a Markdown page, and as lines for the terminal. */
-import { formatBytes } from '../../terminal/format.js';
+import { formatBytes, formatCount } from '../../terminal/format.js';
 import { median } from '../spread.js';
 import {
   type MemoryResult,
@@ -95,6 +95,13 @@ export function memoryTable({ memory }: NetworkResults): string {
   return memory.map(memoryRows).join('\n\n');
 }
 
+/** Code, stacks, what allocators hold, and what no metric tells; less than nothing where parts are reserved and untouched. */
+function besides(s: MemorySample): number | undefined {
+  const { heapBytes, externalBytes, databaseMemoryBytes, inferenceBytes } = s;
+  const parts = [heapBytes, externalBytes, databaseMemoryBytes, inferenceBytes].filter((x) => x !== undefined);
+  return parts.length < 4 ? undefined : s.rssBytes - parts.reduce((sum, x) => sum + x, 0);
+}
+
 function memoryRows(m: MemoryResult): string {
   const quarters = [0.25, 0.75].map((from) => {
     return m.samples.filter((s) => s.orders > from * m.orders && s.orders <= (from + 0.25) * m.orders);
@@ -103,11 +110,19 @@ function memoryRows(m: MemoryResult): string {
     const cells = quarters.map(cell);
     return cells.includes(undefined) ? [] : [[title, ...(cells as string[])]];
   };
-  const known = (samples: readonly MemorySample[], pick: (s: MemorySample) => number | undefined) =>
-    samples.map(pick).filter((x) => x !== undefined);
-  const bytes = (values: readonly number[], of: (values: readonly number[]) => number) =>
-    values.length === 0 ? undefined : formatBytes(of(values));
+  /** A figure of each sample, put together; no row where a quarter has none. */
+  const figure = (
+    title: string,
+    pick: (s: MemorySample) => number | undefined,
+    together: (values: readonly number[]) => number = median,
+    format: (value: number) => string = formatBytes,
+  ) =>
+    row(title, (samples) => {
+      const known = samples.map(pick).filter((x) => x !== undefined);
+      return known.length === 0 ? undefined : format(together(known));
+    });
   const least = (values: readonly number[]) => Math.min(...values);
+  const most = (values: readonly number[]) => Math.max(...values);
   const rate = (samples: readonly MemorySample[]) => {
     const [first, last] = [samples[0], samples.at(-1)];
     if (first?.seconds === undefined || last?.seconds === undefined || last.seconds <= first.seconds) return undefined;
@@ -117,21 +132,32 @@ function memoryRows(m: MemoryResult): string {
     [`${m.database}, ${m.orders} orders in ${ms(m.seconds * 1000)}`, 'second quarter', 'last quarter'],
     [
       ['resident, median', formatBytes(m.earlyBytes), formatBytes(m.lateBytes)],
-      ...row('JavaScript heap, least', (s) =>
-        bytes(
-          known(s, (x) => x.heapBytes),
-          least,
-        ),
-      ),
-      ...row('files of the database, median', (s) =>
-        bytes(
-          known(s, (x) => x.databaseBytes),
-          median,
-        ),
+      ...figure('JavaScript heap, least', (s) => s.heapBytes, least),
+      ...figure('buffers outside of it, median', (s) => s.externalBytes),
+      ...figure('WebAssembly memory of the database, most', (s) => s.databaseMemoryBytes, most),
+      ...figure('inference thread, median', (s) => s.inferenceBytes),
+      ...figure('resident besides all of these, median', besides),
+      ...figure('files of the database, median', (s) => s.databaseBytes),
+      ...figure('rows of its tables after a sweep, median', (s) => s.rows, median, formatCount),
+      ...largestTables(m).flatMap((table) =>
+        figure(`table \`${table}\` with indices, median`, (s) => s.tableBytes?.[table]),
       ),
       ...row('orders a second', rate),
     ],
   );
+}
+
+const LARGE_TABLE = 1e6;
+const TABLES_TOLD = 5;
+
+/** Names, the largest at the end first. */
+function largestTables({ samples }: MemoryResult): string[] {
+  const sizes = samples.findLast((s) => s.tableBytes !== undefined)?.tableBytes ?? {};
+  const large = Object.entries(sizes).filter(([, bytes]) => bytes >= LARGE_TABLE);
+  return large
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, TABLES_TOLD)
+    .map(([table]) => table);
 }
 
 export function resultText(found: NetworkResults): string {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { memoryResult } from './measure-load.js';
-import type { NetworkResults } from './network-results.js';
+import type { MemorySample, NetworkResults } from './network-results.js';
 import { memoryTable } from './network-tables.js';
 import { placeLoad } from './place-load.js';
 
@@ -40,7 +40,7 @@ test('what there is of the memory is told of as many orders as there were', () =
 
 test('the table of the memory says what was looked at, of two quarters', () => {
   const samples = [1, 2, 3, 4, 5, 6, 7, 8].map((k) => ({ orders: 10 * k, rssBytes: k * 1e6 }));
-  const table = (s: typeof samples) => {
+  const table = (s: readonly MemorySample[]) => {
     return memoryTable({ memory: [memoryResult('PGlite', 80, 9, s)] } as unknown as NetworkResults);
   };
   expect(table(samples)).toContain('| resident, median | 3.5 MB | 7.5 MB |');
@@ -56,5 +56,25 @@ test('the table of the memory says what was looked at, of two quarters', () => {
     '| JavaScript heap, least | 5.0 MB | 6.0 MB |',
     '| files of the database, median | 4.0 MB | 4.0 MB |',
     '| orders a second | 10.0 | 5.00 |',
+  ]);
+  const parts = more.map((s, i) => ({
+    ...s,
+    rssBytes: (i + 21) * 1e6,
+    externalBytes: 2e6,
+    databaseMemoryBytes: i * 1e6,
+    inferenceBytes: 1e6,
+    rows: 10 * i,
+    tableBytes: { epochs: i * 1e6, catalog: 8e6, nonces: 9e5 },
+  }));
+  expect(table(parts).split('\n').slice(3, -1)).toEqual([
+    '| JavaScript heap, least | 5.0 MB | 6.0 MB |',
+    '| buffers outside of it, median | 2.0 MB | 2.0 MB |',
+    '| WebAssembly memory of the database, most | 3.0 MB | 7.0 MB |',
+    '| inference thread, median | 1.0 MB | 1.0 MB |',
+    '| resident besides all of these, median | 12 MB | 11 MB |',
+    '| files of the database, median | 4.0 MB | 4.0 MB |',
+    '| rows of its tables after a sweep, median | 25 | 65 |',
+    '| table `catalog` with indices, median | 8.0 MB | 8.0 MB |',
+    '| table `epochs` with indices, median | 2.5 MB | 6.5 MB |',
   ]);
 });

@@ -17,7 +17,15 @@ export interface CheckRequest {
   readonly packages: readonly string[];
 }
 
+/** Bytes of the inference thread after its last job: JavaScript objects, buffers outside of them, and the kernels' memory. */
+export interface ThreadMemory {
+  readonly heap: number;
+  readonly external: number;
+  readonly kernels: number;
+}
+
 export type WorkerAnswer =
+  | { readonly id: number; readonly kind: 'memory'; readonly memory: ThreadMemory }
   | { readonly id: number; readonly kind: 'checked'; readonly fault: string | undefined }
   | { readonly id: number; readonly kind: 'chunk'; readonly index: number; readonly bundle: Uint8Array }
   | ({ readonly id: number; readonly kind: 'done' } & Activations)
@@ -44,6 +52,7 @@ interface Pending {
 
 export class ActivationPool {
   #worker: Worker | undefined;
+  #memory: ThreadMemory | undefined;
   #next = 0;
   #stopped = false;
   readonly #pending = new Map<number, Pending>();
@@ -53,6 +62,11 @@ export class ActivationPool {
   >();
 
   constructor(private readonly options: { blobs: BlobLocation; cacheBytes: number; threads: number }) {}
+
+  /** Undefined before the first job of the thread. */
+  get memory(): ThreadMemory | undefined {
+    return this.#memory;
+  }
 
   /** Starts the thread before it is needed. */
   warm(): void {
@@ -93,6 +107,7 @@ export class ActivationPool {
     const died = (why: string) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
+      this.#memory = undefined;
       this.#failAll(why);
     };
     worker.on('error', (error) => died(error.message));
@@ -101,6 +116,10 @@ export class ActivationPool {
   }
 
   #take(answer: WorkerAnswer): void {
+    if (answer.kind === 'memory') {
+      this.#memory = answer.memory;
+      return;
+    }
     const check = this.#checks.get(answer.id);
     if (check) {
       this.#checks.delete(answer.id);

@@ -81,8 +81,13 @@ async function check({ id, key, packages }: CheckRequest): Promise<void> {
   }
 }
 
+function tellMemory(id: number): void {
+  const { heapUsed, external } = process.memoryUsage();
+  tell({ id, kind: 'memory', memory: { heap: heapUsed, external, kernels: kernels.peakBytes } });
+}
+
 // One after another: each uses all threads.
 let last = Promise.resolve();
 port.on('message', (request: WorkerRequest | CheckRequest) => {
-  last = last.then(() => ('key' in request ? check(request) : run(request)));
+  last = last.then(() => ('key' in request ? check(request) : run(request))).then(() => tellMemory(request.id));
 });

@@ -16,6 +16,7 @@ import { keepDelegations } from './delegations.js';
 import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
+import { gatewayMetrics, measureTables } from './gateway-metrics.js';
 import { NonceTable } from './nonce-table.js';
 import { startBeats } from './outages.js';
 import { gatewayRoutes } from './routes.js';
@@ -101,13 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     checkPackages: (key, packages) => pool.check(key, packages),
     requireRoom: () => room.require(),
     log,
-    metrics: {
-      orders: metrics.counter('dsperse_gateway_orders_total', 'Orders by the state that they reached', ['state']),
-      attempts: metrics.counter('dsperse_gateway_attempts_total', 'Attempts at chunks by how they ended', ['outcome']),
-      deliveries: metrics.counter('dsperse_gateway_deliveries_total', 'Proofs of chunks that came in'),
-      openOrders: metrics.gauge('dsperse_gateway_open_orders', 'Orders that have not ended'),
-      events: metrics.counter('dsperse_gateway_events_total', 'Events that followers were given, by kind', ['kind']),
-    },
+    metrics: gatewayMetrics(metrics, sql, pool),
     wake(order) {
       due.set(order, 0);
       // PGlite is of one process: nobody else listens.
@@ -155,6 +150,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
+  async function sweepAll(): Promise<void> {
+    await sweep(g);
+    await measureTables(sql, g.metrics);
+  }
+
   async function runLoop(): Promise<void> {
     const listing = { at: 0 };
     const delegating = { at: 0 };
@@ -167,7 +167,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await every(DELEGATE_MS, delegating, 'delegating', () => keepDelegations(g));
       await every(settings.tickMs * 2, listing, 'listing open orders', listOpen);
       // Both ask the chain: orders do not wait for it.
-      sweepWork ??= every(sweepMs, sweeping, 'sweeping', () => sweep(g)).finally(() => {
+      sweepWork ??= every(sweepMs, sweeping, 'sweeping', sweepAll).finally(() => {
         sweepWork = undefined;
       });
       epochWork ??= every(settings.tickMs, settling, 'settling', () => epochs.advance()).finally(() => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate, openSql, type SqlStore } from '../../store/index.js';
 import { GATEWAY_DEFAULTS, type GatewayContext } from './gateway-context.js';
+import { measureTables } from './gateway-metrics.js';
 import { MIGRATIONS } from './schema.js';
 import { sweep } from './sweep.js';
 
@@ -109,10 +110,68 @@ test('proposals that came to nothing are forgotten once a later epoch is settled
   await epoch(4, 'abandoned', 99 * day);
   await sweep(g);
   const rows = await sql.query<{ epoch: number }>('select epoch from epochs order by epoch');
-  // The leaves of what was settled stay: claims are made on them.
+  // The leaves of the last that were settled stay: claims are made on them.
   expect(rows.map((r) => r.epoch)).toEqual([1, 3, 4]);
   expect(deleted.filter((d) => d.startsWith('trace')).sort()).toEqual(['trace 1', 'trace 2']);
+  for (const table of [
+    'epoch_refusals (epoch, validator, order_id)',
+    'epoch_appeals (epoch, validator, order_id, idx, attempt)',
+  ]) {
+    const more = table.startsWith('epoch_appeals') ? ', 0, 0' : '';
+    await sql.script(`insert into ${table} values (9, 'v', 'o'${more}), (11, 'v', 'o'${more})`);
+  }
+  await epoch(11, 'settled', 99 * day);
+  await sweep(g);
+  const left = async (table: string) =>
+    (await sql.query<{ epoch: number }>(`select epoch from ${table} order by epoch`)).map((r) => r.epoch);
+  expect(await left('epochs')).toEqual([3, 11]);
+  expect(await left('epoch_refusals')).toEqual([11]);
+  expect(await left('epoch_appeals')).toEqual([11]);
 });
+
+test('what the database notes of its own tables takes no more room with each sweep', async () => {
+  const g = { sql, settings: GATEWAY_DEFAULTS, nowMs: () => 2_000 } as unknown as GatewayContext;
+  const sizes: number[] = [];
+  for (let round = 0; round < 24; round++) {
+    await sql.script(`
+      delete from events where topic like 'noted %';
+      insert into events (topic, kind, data, at_ms)
+        select 'noted ' || repeat(md5((i + ${round})::text), 4), md5(i::text), jsonb_build_object('a', md5(i::text)), 10000
+        from generate_series(1, 1000) i;`);
+    await sweep(g);
+    sizes.push((await tableSizes()).get('catalog') as number);
+  }
+  await sql.script(`delete from events where topic like 'noted %'`);
+  expect(sizes[23]).toBeLessThanOrEqual(sizes[7] + 16_384);
+}, 120_000);
+
+async function tableSizes(): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const rows = { set() {} };
+  const bytes = { set: ({ table }: { table: string }, size: number) => void sizes.set(table, size) };
+  await measureTables(sql, { tableRows: rows, tableBytes: bytes } as never);
+  return sizes;
+}
+
+test('every table is told, and the room of passed offers is used again', async () => {
+  const g = {
+    sql,
+    settings: { ...GATEWAY_DEFAULTS, retainMs: 1_000 },
+    blobs: {},
+    nowMs: () => 10_000,
+  } as unknown as GatewayContext;
+  const sizes: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    await order(`passed${round}`, 'settled', true, 5);
+    await sql.execute(`insert into passes select $1, i, 0, 'prover' || i from generate_series(1, 3000) i`, [
+      `passed${round}`,
+    ]);
+    await sweep(g);
+    sizes.push((await tableSizes()).get('passes') as number);
+  }
+  expect(sizes[4]).toBeLessThanOrEqual(sizes[1]);
+  expect([...(await tableSizes()).keys()]).toEqual(expect.arrayContaining(['orders', 'events', 'epochs', 'catalog']));
+}, 120_000);
 
 test('a reserve that was mined after its order had ended is settled with it; what cannot be is left', async () => {
   const now = 50_000_000;

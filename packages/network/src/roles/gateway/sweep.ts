@@ -13,19 +13,8 @@ const BATCH = 500;
 /** For so long after an order ended without a reserve, one is looked for. */
 const LATE_MS = 600_000;
 const LATE_AT_ONCE = 100;
-const CHANGING = [
-  'nonces',
-  'events',
-  'operators',
-  'orders',
-  'chunks',
-  'attempts',
-  'commits',
-  'verdicts',
-  'appeals',
-  'blobs',
-  'epochs',
-];
+/** So many of the last epochs stay, however old: each holds all that was earned until then, and claims are made on the last. */
+const EPOCHS_LEFT = 8;
 
 export async function sweep(g: GatewayContext): Promise<void> {
   const now = g.nowMs();
@@ -43,7 +32,12 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await sweepEpochs(g, now);
   if (g.sql.kind !== 'pglite') return;
   // PostgreSQL sees to it by itself: here nobody else would give the room of what was deleted back, nor that of the log.
-  for (const table of CHANGING) await g.sql.script(`vacuum (analyze) ${table}`);
+  const tables = await g.sql.query<{ name: string }>(
+    `select quote_ident(tablename) as name from pg_tables where schemaname = current_schema()`,
+  );
+  for (const { name } of tables) await g.sql.script(`vacuum (analyze) ${name}`);
+  // What was just written about all columns.
+  await g.sql.script('vacuum pg_statistic');
   await g.sql.script('checkpoint');
 }
 
@@ -89,17 +83,24 @@ async function deleteBlobs(g: GatewayContext, which: string, params: readonly Sq
   await g.sql.execute('delete from blobs where digest = any($1)', [blobs.map((b) => b.digest)]);
 }
 
-/** Proposals that came to nothing, once a later number is settled: theirs is not given again. And old traces. */
+/**
+ * Proposals that came to nothing, once a later number is settled: theirs is not given again. And old epochs with their traces.
+ * Of what validators said against an epoch nothing is needed any more once one after it is settled.
+ */
 async function sweepEpochs(g: GatewayContext, now: number): Promise<void> {
-  const digests = await g.sql.query<{ document_digest: string }>(
-    `select document_digest from epochs
-     where (state = 'abandoned' and epoch < (select max(epoch) from epochs where state = 'settled'))
-       or (state = 'settled' and created_ms < $1)`,
-    [now - EPOCHS_MS],
+  const [{ last }] = await g.sql.query<{ last: number | null }>(
+    `select max(epoch) as last from epochs where state = 'settled'`,
   );
-  await deleteBlobs(g, 'digest = any($1)', [digests.map((d) => d.document_digest)]);
-  await g.sql.execute(
-    `delete from epochs
-     where state = 'abandoned' and epoch < (select max(epoch) from epochs where state = 'settled')`,
+  if (last === null) return;
+  const old = await g.sql.query<{ epoch: number; state: string; document_digest: string }>(
+    `select epoch, state, document_digest from epochs
+     where (state = 'abandoned' and epoch < $1) or (state = 'settled' and created_ms < $2)`,
+    [last, now - EPOCHS_MS],
   );
+  await deleteBlobs(g, 'digest = any($1)', [old.map((e) => e.document_digest)]);
+  const gone = old.filter(({ epoch, state }) => state === 'abandoned' || epoch <= last - EPOCHS_LEFT);
+  await g.sql.execute('delete from epochs where epoch = any($1)', [gone.map((e) => e.epoch)]);
+  for (const table of ['epoch_refusals', 'epoch_appeals']) {
+    await g.sql.execute(`delete from ${table} where epoch < $1`, [last]);
+  }
 }
