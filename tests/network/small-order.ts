@@ -28,6 +28,7 @@ import {
   type ProveJob,
   proveChunk,
 } from '../../packages/network/src/roles/prover/prove-chunk.js';
+import type { AppealRequest } from '../../packages/network/src/roles/validator/check-appeal.js';
 import { type CaseRequest, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
 
 export const word = (k: number): Hex => pad(numberToHex(k), { size: 32 });
@@ -185,10 +186,11 @@ export async function deliveryOf(
   chunk: number,
   { statement, proof: bytes }: SliceProof,
   by = prover,
+  attempt = 0,
 ): Promise<Delivery> {
   const proof = { statement: { ...statement }, proof: digestOfBytes(bytes), proofBytes: bytes.length };
   const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
-  const message = { order: o.id, chunk, attempt: 0, prover: lower(by.address), proofDigest };
+  const message = { order: o.id, chunk, attempt, prover: lower(by.address), proofDigest };
   return { receipt: await signMessage(by, network, 'Receipt', message), proof };
 }
 
@@ -217,18 +219,36 @@ export async function caseOf(p: SmallProgram, o: SmallOrder, chunk: number, part
     lock: await signMessage(by, network, 'Lock', lock),
     delivery: await deliveryOf(o, chunk, parts.proven, by),
   };
+  return { ...judgedOf(p, o, chunk, parts.proven), document, now: STARTED_AT, toleranceSeconds: 5 };
+}
+
+/** What a validator has besides the documents. */
+function judgedOf(p: SmallProgram, o: SmallOrder, chunk: number, { proof }: SliceProof) {
   return {
     order: o.id,
     chunk,
     attempt: 0,
-    document,
     network,
     values: o.values,
     key: openCaseKey(p.key, 'tiny'),
-    proof: parts.proven.proof,
-    now: STARTED_AT,
-    toleranceSeconds: 5,
+    proof,
     onChain: { state: 'reserved', reserved: o.order.budget, cancelRequested: false, deadline: 0, exitAt: 2 ** 40 },
     maxProofBytes: 1 << 20,
+  } as const;
+}
+
+/** The appeal of a chunk's prover whose proof is not acknowledged, with every signature in order. */
+export async function appealFor(
+  p: SmallProgram,
+  o: SmallOrder,
+  chunk: number,
+  parts: Omit<CaseParts, 'manifest'>,
+): Promise<AppealRequest> {
+  const { by = prover, proven, lock = lockOf(o, chunk, { prover: lower(by.address) }) } = parts;
+  const appeal = {
+    order: await signMessage(requester, network, 'Order', o.order),
+    lock: await signMessage(by, network, 'Lock', lock),
+    delivery: await deliveryOf(o, chunk, proven, by, lock.attempt),
   };
+  return { ...judgedOf(p, o, chunk, proven), appeal };
 }

@@ -32,8 +32,8 @@ import { wrongProof } from './dishonest-provers.js';
 import { type Asked, FakeGateway, identity, jsonOf, metrics, until } from './fake-gateway.js';
 import {
   accountOf,
+  appealFor,
   caseOf,
-  deliveryOf,
   gateway,
   jobOf,
   lockOf,
@@ -602,11 +602,7 @@ describe('epochs', () => {
     const { deadline = nowSeconds() + 2, proven: other } = change;
     const second = other ?? (await proveJob(program, jobOf(program, order, 1)));
     shown = second.proof;
-    appeal = {
-      order: request.document.order,
-      lock: await signMessage(prover, network, 'Lock', lockOf(order, 1, { deadline })),
-      delivery: await deliveryOf(order, 1, second),
-    };
+    ({ appeal } = await appealFor(program, order, 1, { proven: second, lock: lockOf(order, 1, { deadline }) }));
     fake.handler = (asked) => {
       if (asked.path === `/v1/appeals/${order.id}/1/0`) return { json: appeal };
       if (asked.path === `/v1/blobs/${digestOfBytes(shown)}`) return { bytes: shown };
