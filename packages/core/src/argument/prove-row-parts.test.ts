@@ -31,19 +31,19 @@ describe('weights of eight rows as products', () => {
     kernels = await createKernels({ backend: 'reference' });
   });
 
-  /** Compares the parts of every eight rows with the weights themselves; how many eights came apart. */
-  function compare(shape: OracleShape, functionals: readonly { tensor: number; f: Functional }[]): number {
+  /** Compares the parts of every eight rows with the weights themselves; how many parts the eights have that came apart. */
+  function partsOf(shape: OracleShape, functionals: readonly { tensor: number; f: Functional }[]): number[] {
     const oracles: CommittedOracle[] = [{ shape, data: [], word: undefined }];
     const claims = functionals.map(
       ({ tensor, f }): OpeningClaim => ({ terms: [{ oracle: 0, tensor, f }], value: ZERO }),
     );
     const weights = prepareWeights(kernels, oracles, claims, element(5), elements(16, 1000));
     const width = 2 ** shape.logRow;
-    let apart = 0;
+    const found: number[] = [];
     for (let first = 0; first + SIZE <= shape.rows; first += SIZE) {
       const parts = rowParts(kernels, weights, 0, first, SIZE);
       if (!parts) continue;
-      apart++;
+      found.push(parts.length);
       const whole = kernels.alloc(16 * SIZE * width);
       addWeights(kernels, weights, 0, whole, first, SIZE);
       const sum = Array.from({ length: SIZE * width }, (): Ext => ZERO);
@@ -61,7 +61,7 @@ describe('weights of eight rows as products', () => {
         expect(x).toEqual(mul([3, 0, 0, 0], kernels.readExt(whole + 16 * i)));
       });
     }
-    return apart;
+    return found;
   }
 
   it('add up to the weights, gaps included', () => {
@@ -74,8 +74,8 @@ describe('weights of eight rows as products', () => {
       { tensor, f: eqFunctional(shape.layout.tensors[tensor], elements(10, 50), tables) },
     ]);
     expect(shape.logRow).toBe(4);
-    expect(compare(shape, claims.slice(1, 2))).toBeGreaterThan(0);
-    expect(compare(shape, claims)).toBeGreaterThan(0);
+    expect(partsOf(shape, claims.slice(1, 2))).not.toEqual([]);
+    expect(partsOf(shape, claims)).not.toEqual([]);
   });
 
   it('are left alone where rows are weighed as one', () => {
@@ -85,8 +85,8 @@ describe('weights of eight rows as products', () => {
       coef: element(1),
       blocks: [{ axes: [0, 1], values: Vector.of(extVector(elements(1024, 7))) }],
     };
-    expect(compare(shape, [{ tensor: 0, f: one }])).toBe(0);
-    expect(compare(shape, [{ tensor: 0, f: product(dims, 3) }])).toBe(8);
+    expect(partsOf(shape, [{ tensor: 0, f: one }])).toEqual([]);
+    expect(partsOf(shape, [{ tensor: 0, f: product(dims, 3) }])).toHaveLength(8);
   });
 
   it('have no part where a functional weighs nothing', () => {
@@ -94,6 +94,23 @@ describe('weights of eight rows as products', () => {
     const shape = oracleShape([dims], false, preset, 0);
     const lead = Vector.of(extVector(elements(64, 9)).fill(0, 32));
     const f: Functional = { ...product(dims, 3), blocks: [{ axes: [0], values: lead }, product(dims, 3).blocks[1]] };
-    expect(compare(shape, [{ tensor: 0, f }])).toBe(8);
+    expect(partsOf(shape, [{ tensor: 0, f }])).toHaveLength(8);
+  });
+
+  it('are one where tensors are weighed by multiples of the same', () => {
+    const dims = [2, 8];
+    const shape = oracleShape(new Array(8).fill(dims), false, preset, 0);
+    const alike = (tensor: number): Functional => {
+      const f = product(dims, 3);
+      const scaled = elements(8, 103).map((x) => mul(x, element(40 + tensor)));
+      return { coef: element(tensor), blocks: [f.blocks[0], { axes: [1], values: Vector.of(extVector(scaled)) }] };
+    };
+    const claims = Array.from({ length: 8 }, (_, tensor) => ({ tensor, f: alike(tensor) }));
+    expect(partsOf(shape, claims)).toEqual([1]);
+    expect(partsOf(shape, [...claims, { tensor: 5, f: product(dims, 3) }])).toEqual([1]);
+    // The last of its entries is another.
+    const nearly = extVector([...elements(7, 103), element(1)]);
+    const odd = { ...product(dims, 3), blocks: [product(dims, 3).blocks[0], { axes: [1], values: Vector.of(nearly) }] };
+    expect(partsOf(shape, [...claims.slice(1), { tensor: 0, f: odd }])).toEqual([2]);
   });
 });

@@ -1,11 +1,22 @@
 /**
  * The weights of some rows of an oracle, taken apart in products: a functional in product form weighs the rows of a large
  * tensor by one vector, and the columns by another that all of its rows share. Σ F·W is then, row by row, an inner
- * product with that one vector, and neither W nor products of F and W at other points are made.
+ * product with that one vector, and neither W nor products of F and W at other points are made. Parts of one tensor
+ * (boxes of constants) stand in rows of their own, and are weighed by multiples of one vector where it is eq: they are one part.
  */
-import { type Ext, equal, inv, mul, ONE, ZERO } from '../field/qm31.js';
+import { add, type Ext, equal, inv, mul, ONE, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import { addCells, fillGaps, leadOf, overlaps, rowOfHigh, type Term, type Weights } from './prove-weights.js';
+import type { Piece } from './layout.js';
+import {
+  addCells,
+  factorsOf,
+  fillGaps,
+  leadOf,
+  overlaps,
+  rowOfHigh,
+  type Term,
+  type Weights,
+} from './prove-weights.js';
 
 const EXT_BYTES = 16;
 
@@ -39,32 +50,74 @@ export function rowParts(
   size: number,
 ): RowPart[] | undefined {
   const width = 2 ** weights.shapes[oracle].logRow;
-  const parts: RowPart[] = [];
+  const columns = new Map<string, Column[]>();
   let cost = 0;
   let dense = denseCost(size) * size * width;
   for (const term of weights.terms[oracle]) {
+    if (equal(term.coef, ZERO)) continue;
     for (const { piece, start, cells } of overlaps(term, first * width, size * width)) {
       const row = Math.floor(start / width) - first;
       const length = Math.min(cells, width);
       const lead = leadOfRows(kernels, term, leadOf(term, piece, start), { row, count: cells / length, width, size });
       if (!lead) return undefined;
+      dense += TERM_COST * cells;
       if (lead.factors.every((x) => equal(x, ZERO))) continue;
       const from = start % width;
       // The column factors are those of the first row that has any.
       const { factors, pivot } = lead;
-      const at = start + pivot * width;
-      parts.push({
-        lead: factors,
-        from,
-        length,
-        add: (dst, scale) => addCells(kernels, term, piece, at, length, dst, mul(scale, term.coef)),
-      });
+      const column = { term, piece, at: start + pivot * width, from, length, lead: factors };
+      const alike = columns.get(`${from} ${length}`) ?? [];
+      if (alike.some((other) => joins(kernels, other, column))) continue;
+      alike.push(column);
+      columns.set(`${from} ${length}`, alike);
       cost += partCost(size) * length;
-      dense += TERM_COST * cells;
     }
   }
   const gaps = gapParts(kernels, weights, oracle, first, size);
-  return cost + partCost(size) * width * gaps.length <= dense ? [...parts, ...gaps] : undefined;
+  if (cost + partCost(size) * width * gaps.length > dense) return undefined;
+  const parts = [...columns.values()].flat().map(({ term, piece, at, from, length, lead }) => ({
+    lead,
+    from,
+    length,
+    add: (dst: Ptr, scale: Ext) => addCells(kernels, term, piece, at, length, dst, mul(scale, term.coef)),
+  }));
+  return [...parts, ...gaps];
+}
+
+/** What a term weighs in some columns: the cells [at, at + length) of a piece, times `lead` in the rows of the block. */
+interface Column {
+  readonly term: Term;
+  readonly piece: Piece;
+  readonly at: number;
+  readonly from: number;
+  readonly length: number;
+  readonly lead: Ext[];
+}
+
+/** Adds `other` to a part of the same columns where its weights are a multiple of that one's. @returns whether they are */
+function joins(kernels: Kernels, part: Column, other: Column): boolean {
+  const [a, b] = [part, other].map(({ term, piece, at, length }) => factorsOf(term, piece, at, length));
+  if (a.n !== b.n) return false;
+  const inners = ratioOf(kernels, a.inner, b.inner, a.n);
+  const leads = inners && ratioOf(kernels, a.lead, b.lead, a.m);
+  if (!inners || !leads) return false;
+  const ratio = mul(mul(leads, inners), mul(other.term.coef, inv(part.term.coef)));
+  other.lead.forEach((x, i) => {
+    part.lead[i] = add(part.lead[i], mul(ratio, x));
+  });
+  return true;
+}
+
+/** The factor that makes `n` elements at `a`, of which one is not zero, those at `b`; undefined where there is none. */
+function ratioOf(kernels: Kernels, a: Ptr, b: Ptr, n: number): Ext | undefined {
+  if (n > MAX_COMPARED) return undefined;
+  const entry = (from: Ptr, i: number): Ext => kernels.readExt(from + EXT_BYTES * i);
+  let some = 0;
+  while (some < n && equal(entry(a, some), ZERO)) some++;
+  if (some === n) return undefined;
+  const ratio = mul(entry(b, some), inv(entry(a, some)));
+  for (let i = 0; i < n; i++) if (!equal(entry(b, i), mul(ratio, entry(a, i)))) return undefined;
+  return ratio;
 }
 
 /**

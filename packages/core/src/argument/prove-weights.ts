@@ -191,7 +191,23 @@ export function overlaps(
 export const leadOf = (t: Term, piece: Piece, cell: number): number =>
   piece.row * t.perRow + Math.floor((cell - piece.offset) / t.innerLength);
 
-/** dst[i] += coef·lead·inner for the cells [start, start + cells) of a piece; all powers of two. */
+/** The factors of a term on the cells [start, start + cells) of a piece, all powers of two: cell i·n + j is lead[i]·inner[j]. */
+export function factorsOf(
+  t: Term,
+  piece: Piece,
+  start: number,
+  cells: number,
+): { readonly lead: Ptr; readonly m: number; readonly inner: Ptr; readonly n: number } {
+  const n = Math.min(t.innerLength, cells);
+  return {
+    lead: t.lead + EXT_BYTES * leadOf(t, piece, start),
+    m: cells / n,
+    inner: t.inner + EXT_BYTES * ((start - piece.offset) % t.innerLength),
+    n,
+  };
+}
+
+/** dst[i] += coef·lead·inner for those cells. */
 export function addCells(
   kernels: Kernels,
   t: Term,
@@ -201,10 +217,7 @@ export function addCells(
   dst: Ptr,
   coef: Ext,
 ): void {
-  const lead = t.lead + EXT_BYTES * leadOf(t, piece, start);
-  const inner = t.inner + EXT_BYTES * ((start - piece.offset) % t.innerLength);
-  const n = Math.min(t.innerLength, cells);
-  const m = cells / n;
+  const { lead, m, inner, n } = factorsOf(t, piece, start, cells);
   // A single column is written as one long row.
   if (n === 1) kernels.outerAdd(dst, m, inner, 1, lead, m, coef);
   else kernels.outerAdd(dst, n, lead, m, inner, n, coef);
