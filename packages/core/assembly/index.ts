@@ -9,3 +9,4 @@ export {
 } from './fractions';
 export { gather8, gather16, gather32 } from './gather';
 export { fits16, packWords, packPairs, packRows, matmulWords, matmulPairs, matmulColumns } from './matmul';
+export { readRows8, readRows16, readRows32, readPanels8, readPanels16, readPanels32 } from './matmul';

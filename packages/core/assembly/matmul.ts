@@ -92,6 +92,137 @@ export function packRows(from: u32, to: u32, slot: u32, dst: usize, a: usize, k:
   }
 }
 
+/** Rows of a block: a cache line of the source has so many 16-bit numbers, where rows here are columns there. */
+const ROWS: u32 = 32;
+/** Entries of a row that are written before those of the next row of the block: a cache line of pairs. */
+const ENTRIES: u32 = 32;
+
+/** The number at an offset that is loaded from `offset`. */
+// @ts-ignore: decorator
+@inline function read<T>(p: usize, offset: usize): i32 { return <i32>load<T>(p + <usize>load<u32>(offset) * sizeof<T>()); }
+
+/** Two numbers of 16 bits. */
+// @ts-ignore: decorator
+@inline function pair(x: i32, y: i32): u32 { return (<u32>x & 0xffff) | (<u32>y << 16); }
+
+/** Blocks [from, to) of the rows of A [m][k], packed as by packRows: a[i][l] = src[outer[i] + inner[l]]. */
+// @ts-ignore: decorator
+@inline function readRows<T>(
+  from: u32, to: u32, dst: usize, src: usize, outer: usize, inner: usize, m: u32, k: u32,
+): void {
+  const row = <usize>((k + 1) >> 1) << 2;
+  for (let block = from; block < to; block++) {
+    const first = block * ROWS;
+    const last = min<u32>(first + ROWS, m);
+    for (let tile: u32 = 0; tile < k; tile += ENTRIES) {
+      const end = inner + (<usize>min<u32>(tile + ENTRIES, k) << 2);
+      for (let i = first; i < last; i++) {
+        const p = src + <usize>load<u32>(outer + (<usize>i << 2)) * sizeof<T>();
+        let at = dst + <usize>i * row + (<usize>tile << 1);
+        let o = inner + (<usize>tile << 2);
+        for (; o + 8 <= end; o += 8) {
+          store<u32>(at, pair(read<T>(p, o), read<T>(p, o + 4)));
+          at += 4;
+        }
+        if (o < end) store<u32>(at, pair(read<T>(p, o), 0));
+      }
+    }
+  }
+}
+
+export function readRows8(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, m: u32, k: u32,
+): void {
+  readRows<i8>(from, to, dst, src, outer, inner, m, k);
+}
+
+export function readRows16(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, m: u32, k: u32,
+): void {
+  readRows<i16>(from, to, dst, src, outer, inner, m, k);
+}
+
+export function readRows32(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, m: u32, k: u32,
+): void {
+  readRows<i32>(from, to, dst, src, outer, inner, m, k);
+}
+
+/** Whether four offsets follow one another. */
+// @ts-ignore: decorator
+@inline function follow(offsets: usize): bool {
+  const x = load<u32>(offsets);
+  return load<u32>(offsets, 4) == x + 1 && load<u32>(offsets, 8) == x + 2 && load<u32>(offsets, 12) == x + 3;
+}
+
+/** Pairs of four 32-bit numbers at p and four at q. */
+// @ts-ignore: decorator
+@inline function pairs4(p: usize, q: usize): v128 {
+  return v128.or(v128.and(v128.load(p), i32x4.splat(0xffff)), i32x4.shl(v128.load(q), 16));
+}
+
+/** Panels [from, to) of B [k][n], packed as by packPairs: b[l][j] = src[inner[l] + outer[j]]. */
+// @ts-ignore: decorator
+@inline function readPanels<T>(
+  from: u32, to: u32, dst: usize, src: usize, outer: usize, inner: usize, k: u32, n: u32,
+): void {
+  const pairs = (k + 1) >> 1;
+  const end = inner + (<usize>k << 2);
+  let at = dst + ((<usize>from * <usize>pairs) << 5);
+  for (let panel = from; panel < to; panel++) {
+    const columns = min<u32>(n - panel * PANEL, PANEL);
+    const offsets = outer + ((<usize>panel * <usize>PANEL) << 2);
+    let o = inner;
+    if (sizeof<T>() == 4 && columns == PANEL && follow(offsets) && follow(offsets + 16)) {
+      const p = src + (<usize>load<u32>(offsets) << 2);
+      const q = src + (<usize>load<u32>(offsets, 16) << 2);
+      for (; o + 8 <= end; o += 8) {
+        const x = <usize>load<u32>(o) << 2;
+        const y = <usize>load<u32>(o, 4) << 2;
+        v128.store(at, pairs4(p + x, p + y));
+        v128.store(at, pairs4(q + x, q + y), 16);
+        at += 32;
+      }
+      if (o < end) {
+        const x = <usize>load<u32>(o) << 2;
+        v128.store(at, v128.and(v128.load(p + x), i32x4.splat(0xffff)));
+        v128.store(at, v128.and(v128.load(q + x), i32x4.splat(0xffff)), 16);
+        at += 32;
+      }
+      continue;
+    }
+    const bytes = <usize>columns << 2;
+    for (; o < end; o += 8) {
+      const paired = o + 8 <= end;
+      const p = src + <usize>load<u32>(o) * sizeof<T>();
+      const q = paired ? src + <usize>load<u32>(o, 4) * sizeof<T>() : p;
+      if (columns < PANEL) memory.fill(at, 0, 32);
+      for (let c: usize = 0; c < bytes; c += 4) {
+        store<u32>(at + c, pair(read<T>(p, offsets + c), paired ? read<T>(q, offsets + c) : 0));
+      }
+      at += 32;
+    }
+  }
+}
+
+export function readPanels8(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, k: u32, n: u32,
+): void {
+  readPanels<i8>(from, to, dst, src, outer, inner, k, n);
+}
+
+export function readPanels16(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, k: u32, n: u32,
+): void {
+  readPanels<i16>(from, to, dst, src, outer, inner, k, n);
+}
+
+export function readPanels32(
+  from: u32, to: u32, slot: u32, dst: usize, src: usize, outer: usize, inner: usize, k: u32, n: u32,
+): void {
+  readPanels<i32>(from, to, dst, src, outer, inner, k, n);
+}
+
 /** Stores the first `columns` of eight words. */
 function storeRow(dst: usize, low: v128, high: v128, columns: u32): void {
   if (columns == PANEL) {

@@ -37,6 +37,13 @@ export class Arena {
   }
 
   alloc(bytes: number): Ptr {
+    const { fresh } = this;
+    const ptr = this.take(bytes);
+    if (ptr < fresh) this.memory.clear(ptr, Math.min(this.top, fresh) - ptr);
+    return ptr;
+  }
+
+  take(bytes: number): Ptr {
     const ptr = this.top;
     const end = ptr + Math.ceil(bytes / 16) * 16;
     if (end > this.bytes.length) {
@@ -50,7 +57,6 @@ export class Arena {
       this.bytes = new Uint8Array(this.memory.buffer);
       this.words = new Uint32Array(this.memory.buffer);
     }
-    if (ptr < this.fresh) this.memory.clear(ptr, Math.min(end, this.fresh) - ptr);
     this.fresh = Math.max(this.fresh, end);
     this.top = end;
     return ptr;

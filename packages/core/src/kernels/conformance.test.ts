@@ -605,6 +605,84 @@ describe('kernels on every backend', () => {
     }
   });
 
+  it('matmulRead, at any offsets', () => {
+    const arrays = { 1: Int8Array, 2: Int16Array, 4: Int32Array };
+    const follow = (i: number) => i;
+    const fours = (i: number) => i + 3 * (i >> 2);
+    const apart = (i: number) => 2 * i;
+    const back = (i: number) => 2000 - 7 * i;
+    for (const [widthA, widthB, wide] of [
+      [1, 4, false],
+      [2, 4, false],
+      [4, 2, false],
+      [4, 1, false],
+      [4, 4, false],
+      [1, 4, true],
+      [4, 4, true],
+    ] as const) {
+      for (const [m, k, n] of [
+        [0, 3, 3],
+        [3, 0, 3],
+        [3, 3, 0],
+        [1, 1, 1],
+        [2, 7, 33],
+        [4, 4, 8],
+        [9, 31, 4],
+        [33, 34, 66],
+        [70, 129, 100],
+      ]) {
+        for (const places of [follow, fours, apart, back]) {
+          const next = random(m + n);
+          const number = (): number => (wide ? next() | 0 : (next() << 16) >> 16);
+          const a = new arrays[widthA](5000).map(number);
+          const b = new arrays[widthB](5000).map(number);
+          same(`${widthA} and ${widthB} bytes, ${wide}, ${m} × ${k} × ${n}, ${places}`, (kernels) => {
+            const matrix = (data: Int8Array | Int16Array | Int32Array, rows: number, width: 1 | 2 | 4) => {
+              const src = kernels.alloc(data.byteLength);
+              kernels.u8(src, data.byteLength).set(new Uint8Array(data.buffer));
+              const outer = put(
+                kernels,
+                Array.from({ length: rows }, (_, i) => places(i)),
+              );
+              const inner = put(
+                kernels,
+                Array.from({ length: k }, (_, l) => 11 * l),
+              );
+              return { src, width, fits16: width < 4 || kernels.fits16(src, data.length), outer, inner };
+            };
+            const dst = kernels.alloc(4 * m * n);
+            kernels.matmulRead(dst, matrix(a, m, widthA), matrix(b, n, widthB), m, k, n);
+            const out = kernels.i32(dst, m * n);
+            for (const [i, j] of m * n > 0
+              ? [
+                  [0, 0],
+                  [m - 1, n - 1],
+                ]
+              : []) {
+              let sum = 0;
+              for (let l = 0; l < k; l++) sum += Math.imul(a[places(i) + 11 * l], b[places(j) + 11 * l]);
+              expect(out[i * n + j]).toBe(sum | 0);
+            }
+            return out;
+          });
+        }
+      }
+    }
+  });
+
+  it('take memory that may hold what was there', () => {
+    for (const k of [reference, ...others.map((o) => o.kernels)]) {
+      const mark = k.mark();
+      const a = k.take(40);
+      k.u8(a, 40).fill(255);
+      k.release(mark);
+      expect(k.take(40)).toBe(a);
+      k.release(mark);
+      expect([...k.u8(k.alloc(40), 40)]).toEqual(new Array(40).fill(0));
+      k.release(mark);
+    }
+  });
+
   it('work on after close, on one thread', async () => {
     const k = await createKernels({ threads: 2 });
     await k.close();

@@ -34,12 +34,26 @@ export interface LeafPart {
   readonly last: boolean;
 }
 
+/** A matrix whose entry (i, l) is src[outer[i] + inner[l]]. */
+export interface ReadMatrix {
+  /** Signed integers of `width` bytes. */
+  readonly src: Ptr;
+  readonly width: Width;
+  /** All numbers of the source that are read lie in [-2^15, 2^15). */
+  readonly fits16: boolean;
+  /** Offsets, u32. */
+  readonly outer: Ptr;
+  readonly inner: Ptr;
+}
+
 export interface Kernels {
   readonly name: 'reference' | 'wasm';
   readonly threads: number;
 
   /** `bytes` of zeroed memory. Throws ProvingError('out-of-memory') beyond the memory's limit. */
   alloc(bytes: number): Ptr;
+  /** The same, of whatever numbers, all of which are written before they are read: that costs nothing. */
+  take(bytes: number): Ptr;
   /** The state of the allocator; `release(mark())` frees all that was allocated since. */
   mark(): number;
   release(mark: number): void;
@@ -153,4 +167,8 @@ export interface Kernels {
   gather(dst: Ptr, src: Ptr, width: Width, rowOffsets: Ptr, rows: number, colOffsets: Ptr, cols: number): void;
   /** dst[m][n] = Σ_k a[m][k]·b[k][n], signed, modulo 2^32. */
   matmulInt(dst: Ptr, a: Ptr, b: Ptr, m: number, k: number, n: number): void;
+  /** Whether n signed words lie in [-2^15, 2^15). */
+  fits16(src: Ptr, n: number): boolean;
+  /** The same product of matrices that are read where they are: dst[i][j] = Σ_l a(i, l)·b(j, l), l < k. */
+  matmulRead(dst: Ptr, a: ReadMatrix, b: ReadMatrix, m: number, k: number, n: number): void;
 }

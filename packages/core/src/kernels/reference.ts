@@ -2,7 +2,7 @@
 import { hash, hashPair } from '../base/blake3.js';
 import { ZERO } from '../field/qm31.js';
 import { Arena } from './arena.js';
-import type { Kernels, Ptr } from './kernels.js';
+import type { Kernels, Ptr, ReadMatrix } from './kernels.js';
 import { get, getBase } from './reference/arithmetic.js';
 import * as code from './reference/code.js';
 import * as fractions from './reference/fractions.js';
@@ -43,6 +43,7 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
     name: 'reference',
     threads: 1,
     alloc: (bytes) => memory.alloc(bytes),
+    take: (bytes) => memory.take(bytes),
     mark: () => memory.mark(),
     release: (mark) => memory.release(mark),
     get peakBytes() {
@@ -174,6 +175,24 @@ export function createReferenceKernels(maxMemoryBytes = MAX_BYTES): Kernels {
       for (let i = 0; i < m; i++) {
         out.fill(0, i * n, (i + 1) * n);
         for (let l = 0; l < k; l++) for (let j = 0; j < n; j++) out[i * n + j] += Math.imul(x[i * k + l], y[l * n + j]);
+      }
+    },
+    fits16: (src, n) => memory.i32(src, n).every((x) => x >= -(2 ** 15) && x < 2 ** 15),
+    matmulRead: (dst, a, b, m, k, n) => {
+      const out = memory.i32(dst, m * n);
+      const entries = ({ src, width, outer, inner }: ReadMatrix, rows: number): ((i: number, l: number) => number) => {
+        const [row, column] = [memory.u32(outer, rows), memory.u32(inner, k)];
+        const last = (offsets: Uint32Array): number => offsets.reduce((most, x) => Math.max(most, x), 0);
+        const from = memory.integers(src, last(row) + last(column) + 1, width);
+        return (i, l) => from[row[i] + column[l]];
+      };
+      const [x, y] = [entries(a, m), entries(b, n)];
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          for (let l = 0; l < k; l++) sum = (sum + Math.imul(x(i, l), y(j, l))) | 0;
+          out[i * n + j] = sum;
+        }
       }
     },
   };

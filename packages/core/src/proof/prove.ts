@@ -67,16 +67,24 @@ export function multiplicities(relation: Relation, values: Values): Int32Array[]
   for (const l of relation.lookups) {
     const table = relation.tables[l.table];
     const lo = table.kind === 'range' ? 0 : table.lo;
-    const count = counts[l.table];
-    for (const x of values.get(l.columns[0])) {
-      if (x < lo || x - lo >= count.length) {
-        const { name } = relation.values[l.columns[0]];
-        throw new ProvingError('out-of-table', `${name} holds ${x}, which is no row of its table`);
-      }
-      count[x - lo]++;
-    }
+    const data = asInt32(values.get(l.columns[0]));
+    const missed = countRows(counts[l.table], data, lo);
+    if (missed === data.length) continue;
+    const { name } = relation.values[l.columns[0]];
+    throw new ProvingError('out-of-table', `${name} holds ${data[missed]}, which is no row of its table`);
   }
   return counts;
+}
+
+/** Adds 1 to count[x - lo] for every number x; the first that is no row, or how many there are. */
+function countRows(count: Int32Array, data: Int32Array, lo: number): number {
+  const rows = count.length;
+  for (let i = 0; i < data.length; i++) {
+    const row = data[i] - lo;
+    if (row < 0 || row >= rows) return i;
+    count[row]++;
+  }
+  return data.length;
 }
 
 /** What a prover is busy with; everything between is `other`. */
@@ -215,7 +223,7 @@ function lookupFractions(
   const { cells, tensors } = tree.layout;
   const room = Math.max(4, paddedLength(cells));
   const p = kernels.alloc(4 * room);
-  const q = kernels.alloc(16 * room);
+  const q = kernels.take(16 * room);
   const mark = kernels.mark();
   const inputs = kernels.alloc(4 * cells);
   const outputs = kernels.alloc(4 * cells);

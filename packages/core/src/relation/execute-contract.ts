@@ -1,12 +1,14 @@
 /** Contractions and readings in integers, modulo 2^32: exact, as the results fit 32 bits. */
+import { stridesOf } from '../base/dims.js';
 import type { Integers } from '../base/integers.js';
 import { Arrays } from './arrays.js';
+import { addProducts, addRun, copyRun, loopsOver, offsetsOf, widened } from './loops.js';
 import type { AxisIndex, Value } from './relation.js';
 import { sizeOf } from './relation.js';
 
 export type ContractValue = Extract<Value, { kind: 'contract' }>;
 
-/** Computes a contraction into `out`, which is zero; what it needs meanwhile it takes of `arrays`. */
+/** Computes a contraction: writes all of `out`. What it needs meanwhile it takes of `arrays`. */
 export type Contract = (
   out: Int32Array,
   v: ContractValue,
@@ -21,6 +23,17 @@ export type Contract = (
 export interface FlatReading {
   readonly start: number;
   readonly steps: readonly number[];
+  /** What is read where an index could leave the tensor: the tensor with zeros around it. */
+  readonly padding?: Padding;
+}
+
+/** A tensor with zeros around it. */
+export interface Padding {
+  /** Of the tensor, and of it with the zeros. */
+  readonly dims: readonly number[];
+  readonly padded: readonly number[];
+  /** Zeros before the tensor, by axis. */
+  readonly before: readonly number[];
 }
 
 /**
@@ -37,101 +50,61 @@ export function contractInto(
   arrays = new Arrays(0),
 ): void {
   const sizes = [...v.dims, ...v.sums];
-  const left = flatten(a, dimsA, v.axesA, sizes, arrays);
-  const right = flatten(b, dimsB, v.axesB, sizes, arrays);
-  // The innermost loop is the last output index; sums run outside it, so that both are read in order.
-  const rank = v.dims.length;
-  const inner = rank > 0 ? v.dims[rank - 1] : 1;
-  const stepA = rank > 0 ? left.reading.steps[rank - 1] : 0;
-  const stepB = rank > 0 ? right.reading.steps[rank - 1] : 0;
-  const outer = v.dims.slice(0, -1);
-  const order = [...outer.map((_, i) => i), ...v.sums.map((_, i) => rank + i)];
-  const counter = order.map(() => 0);
-  let offsetA = left.reading.start;
-  let offsetB = right.reading.start;
-  const rows = sizeOf(outer);
-  const sums = sizeOf(v.sums);
-  const x = left.data;
-  const y = right.data;
-  for (let row = 0; row < rows; row++) {
-    const to = row * inner;
-    for (let k = 0; k < sums; k++) {
-      if (stepB === 0) {
-        const w = y[offsetB];
-        if (w !== 0) for (let i = 0, p = offsetA; i < inner; i++, p += stepA) out[to + i] += Math.imul(w, x[p]);
-      } else if (stepA === 0) {
-        const w = x[offsetA];
-        if (w !== 0) for (let i = 0, p = offsetB; i < inner; i++, p += stepB) out[to + i] += Math.imul(w, y[p]);
-      } else {
-        for (let i = 0, p = offsetA, q = offsetB; i < inner; i++, p += stepA, q += stepB) {
-          out[to + i] += Math.imul(x[p], y[q]);
-        }
-      }
-      for (let j = order.length - 1; j >= 0; j--) {
-        const index = order[j];
-        counter[j]++;
-        offsetA += left.reading.steps[index];
-        offsetB += right.reading.steps[index];
-        if (counter[j] < sizes[index]) break;
-        offsetA -= left.reading.steps[index] * counter[j];
-        offsetB -= right.reading.steps[index] * counter[j];
-        counter[j] = 0;
-      }
-    }
-  }
-  if (x !== a) arrays.give(x as Int32Array);
-  if (y !== b) arrays.give(y as Int32Array);
+  const left = flatReading(dimsA, v.axesA, sizes);
+  const right = flatReading(dimsB, v.axesB, sizes);
+  out.fill(0);
+  widened(a, arrays, (x) => {
+    withPadding(x, left, arrays, (padded) => {
+      widened(b, arrays, (y) => {
+        withPadding(y, right, arrays, (other) => addContraction(out, v, padded, left, other, right));
+      });
+    });
+  });
 }
 
-/** out[i] += coef·Σ_k src[axes(i, k)], k over `sums`, modulo 2^32. */
-export function addReading(
+/** out[i] += Σ_k x[left(i, k)]·y[right(i, k)]. */
+function addContraction(
   out: Int32Array,
-  outDims: readonly number[],
-  sums: readonly number[],
-  coef: number,
-  src: Integers,
-  srcDims: readonly number[],
-  axes: readonly AxisIndex[],
-  arrays: Arrays,
+  v: ContractValue,
+  x: Int32Array,
+  left: FlatReading,
+  y: Int32Array,
+  right: FlatReading,
 ): void {
-  const sizes = [...outDims, ...sums];
-  const { data, reading } = flatten(src, srcDims, axes, sizes, arrays);
-  const rank = outDims.length;
-  const inner = rank > 0 ? outDims[rank - 1] : 1;
-  const step = rank > 0 ? reading.steps[rank - 1] : 0;
-  const outer = outDims.slice(0, -1);
-  const order = [...outer.map((_, i) => i), ...sums.map((_, i) => rank + i)];
-  const counter = order.map(() => 0);
-  let offset = reading.start;
-  const rows = sizeOf(outer);
-  const terms = sizeOf(sums);
-  for (let row = 0; row < rows; row++) {
-    const to = row * inner;
-    for (let k = 0; k < terms; k++) {
-      if (coef === 1) for (let i = 0, p = offset; i < inner; i++, p += step) out[to + i] += data[p];
-      else for (let i = 0, p = offset; i < inner; i++, p += step) out[to + i] += Math.imul(coef, data[p]);
-      for (let j = order.length - 1; j >= 0; j--) {
-        const index = order[j];
-        counter[j]++;
-        offset += reading.steps[index];
-        if (counter[j] < sizes[index]) break;
-        offset -= reading.steps[index] * counter[j];
-        counter[j] = 0;
-      }
+  const rank = v.dims.length;
+  const sumsX = offsetsOf(left.steps.slice(rank), v.sums);
+  const sumsY = offsetsOf(right.steps.slice(rank), v.sums);
+  // The innermost loop is along the output; sums run outside it, so that all is read in order.
+  const { sizes, steps } = loopsOver(v.dims, [left.steps.slice(0, rank), right.steps.slice(0, rank)]);
+  const outer = sizes.slice(0, -1);
+  const rowsX = offsetsOf(steps[0], outer);
+  const rowsY = offsetsOf(steps[1], outer);
+  const n = sizes[outer.length];
+  const stepX = steps[0][outer.length];
+  const stepY = steps[1][outer.length];
+  for (let row = 0; row < rowsX.length; row++) {
+    const to = row * n;
+    const fromX = left.start + rowsX[row];
+    const fromY = right.start + rowsY[row];
+    for (let k = 0; k < sumsX.length; k++) {
+      const p = fromX + sumsX[k];
+      const q = fromY + sumsY[k];
+      if (stepY === 0) {
+        if (y[q] !== 0) addRun(out, to, n, x, p, stepX, y[q]);
+      } else if (stepX === 0) {
+        if (x[p] !== 0) addRun(out, to, n, y, q, stepY, x[p]);
+      } else addProducts(out, to, n, x, p, stepX, y, q, stepY);
     }
   }
-  if (data !== src) arrays.give(data as Int32Array);
 }
 
-/** Makes every reading of the tensor a flat one, padding with zeros where it reads outside: in another array of `arrays`. */
-export function flatten(
-  data: Integers,
+/** The reading of a tensor as a flat one: of a padded tensor where it reads outside. */
+export function flatReading(
   dims: readonly number[],
   axes: readonly AxisIndex[],
   sizes: readonly number[],
-  arrays: Arrays,
-): { data: Integers; reading: FlatReading } {
-  const lows: number[] = [];
+): FlatReading {
+  const before: number[] = [];
   const padded: number[] = [];
   let outside = false;
   axes.forEach((a, k) => {
@@ -142,31 +115,49 @@ export function flatten(
       if (reach < 0) lo += reach;
       else hi += reach;
     }
-    lows[k] = Math.min(0, lo);
-    padded[k] = Math.max(dims[k], hi + 1) - lows[k];
+    before[k] = Math.max(0, -lo);
+    padded[k] = before[k] + Math.max(dims[k], hi + 1);
     if (padded[k] !== dims[k]) outside = true;
   });
-  const strides = padded.map((_, k) => sizeOf(padded.slice(k + 1)));
-  let source = data;
-  if (outside) {
-    const copy = arrays.zeros(sizeOf(padded));
-    source = copy;
-    const run = dims.length > 0 ? dims[dims.length - 1] : 1;
-    const rows = data.length / run;
-    const counter = dims.slice(0, -1).map(() => 0);
-    for (let r = 0; r < rows; r++) {
-      let offset = -(lows[dims.length - 1] ?? 0);
-      for (let k = 0; k < counter.length; k++) offset += (counter[k] - lows[k]) * strides[k];
-      copy.set(data.subarray(r * run, (r + 1) * run), offset);
-      for (let k = counter.length - 1; k >= 0; k--) {
-        counter[k] = counter[k] + 1 < dims[k] ? counter[k] + 1 : 0;
-        if (counter[k] > 0) break;
-      }
-    }
+  const strides = stridesOf(padded);
+  const steps = sizes.map(() => 0);
+  let start = 0;
+  axes.forEach((a, k) => {
+    start += strides[k] * (a.start + before[k]);
+    for (const t of a.terms) steps[t.index] += strides[k] * t.step;
+  });
+  return outside ? { start, steps, padding: { dims, padded, before } } : { start, steps };
+}
+
+/** Calls `visit` with what a reading is of: the tensor, or a padded one, which is taken of `arrays` for it. */
+export function withPadding<T>(
+  data: Int32Array,
+  { padding }: FlatReading,
+  arrays: Arrays,
+  visit: (data: Int32Array) => T,
+): T {
+  if (!padding) return visit(data);
+  const copy = arrays.zeros(sizeOf(padding.padded));
+  padInto(copy, data, padding);
+  try {
+    return visit(copy);
+  } finally {
+    arrays.give(copy);
   }
-  const steps = sizes.map((_, i) =>
-    axes.reduce((s, a, k) => s + strides[k] * a.terms.reduce((n, t) => (t.index === i ? n + t.step : n), 0), 0),
-  );
-  const start = axes.reduce((s, a, k) => s + strides[k] * (a.start - lows[k]), 0);
-  return { data: source, reading: { start, steps } };
+}
+
+/** Copies a tensor to the middle of zeros. */
+export function padInto(out: Int32Array, data: Int32Array, { dims, padded, before }: Padding): void {
+  const strides = stridesOf(padded);
+  const first = strides.reduce((n, s, k) => n + s * before[k], 0);
+  // Rows of axes that nothing is put around are copied as one.
+  const { sizes, steps } = loopsOver(dims, [strides]);
+  const outer = sizes.slice(0, -1);
+  const rows = offsetsOf(steps[0], outer);
+  const n = sizes[outer.length];
+  const step = steps[0][outer.length];
+  for (let row = 0; row < rows.length; row++) {
+    if (n === 1 || step === 1) copyRun(out, first + rows[row], n, data, row * n);
+    else for (let i = 0, to = first + rows[row]; i < n; i++, to += step) out[to] = data[row * n + i];
+  }
 }

@@ -5,9 +5,12 @@
 import { InvariantError, ProvingError } from '../base/errors.js';
 import type { Integers } from '../base/integers.js';
 import { Arrays } from './arrays.js';
-import { addReading, type Contract, contractInto } from './execute-contract.js';
+import { type Contract, contractInto } from './execute-contract.js';
+import { linearInto } from './execute-linear.js';
+import { checkRange } from './in-range.js';
 import { isSame, lastReaders } from './last-readers.js';
-import type { AxisIndex, Generator, LinearMap, Relation, Value, ValueId } from './relation.js';
+import { CHUNK, floorQuotients, limbs, lookUp, quotients, squareRoots, widened } from './loops.js';
+import type { Generator, Relation, Table, Value, ValueId } from './relation.js';
 import { sizeOf } from './relation.js';
 
 /** Values by number; those that are constants, or stand for one, in the arrays that were given for them. */
@@ -39,44 +42,21 @@ export function execute<Constants extends Integers = Int32Array>(
   const get = (id: ValueId): Int32Array | Constants => values[id];
   /** What was taken and not given back, each once. */
   const taken = new Set<Int32Array | Constants>();
-  const held = (array: Int32Array): Int32Array => {
-    taken.add(array);
-    return array;
-  };
   const last = wanted && lastReaders(relation, wanted);
   relation.values.forEach((v, id) => {
     const size = sizeOf(v.dims);
-    switch (v.kind) {
-      case 'input':
-        values[id] = inputs[relation.inputs.indexOf(id)];
-        break;
-      case 'constant':
-        values[id] = constants.get(id) as Constants;
-        break;
-      case 'witness':
-        values[id] = v.gen.kind === 'copy' ? get(v.gen.src) : held(generate(relation, v.gen, v.name, get, pool));
-        break;
-      case 'linear': {
-        if (isSame(v)) {
-          values[id] = get(v.terms[0].src);
-          break;
-        }
-        const sum = held(pool.zeros(size));
-        if (v.offset !== 0) sum.fill(v.offset);
-        for (const t of v.terms) addMapped(sum, v.dims, get(t.src), relation.values[t.src].dims, t.map, t.coef, pool);
-        values[id] = sum;
-        break;
-      }
-      case 'contract': {
-        const out = held(pool.zeros(size));
-        contract(out, v, get(v.a), relation.values[v.a].dims, get(v.b), relation.values[v.b].dims, pool);
-        values[id] = out;
-        break;
-      }
+    const given = givenNumbers(relation, v, id, constants, inputs, get);
+    if (given) {
+      if (given.numbers?.length !== size) throw new InvariantError(`size of ${v.name}`);
+      values[id] = given.numbers;
+      if (v.kind === 'constant') checkConstant(v, given.numbers, pool);
+      else if (!given.from || !isWithin(given.from, v)) checkAll(v, given.numbers, pool);
+    } else {
+      const out = pool.take(size);
+      taken.add(out);
+      values[id] = out;
+      compute(out, relation, v, get, contract, pool);
     }
-    if (values[id]?.length !== size) throw new InvariantError(`size of ${v.name}`);
-    if (v.kind !== 'constant' || inRange.get(v) !== values[id]) checkRange(values[id], v.lo, v.hi, v.name);
-    if (v.kind === 'constant') inRange.set(v, values[id]);
     for (const done of last?.get(id) ?? []) {
       if (taken.delete(values[done])) pool.give(values[done] as Int32Array);
     }
@@ -87,8 +67,51 @@ export function execute<Constants extends Integers = Int32Array>(
   return executed(kept, taken, arrays);
 }
 
+/** Numbers that are there already. */
+interface Given<Constants extends Integers> {
+  readonly numbers: Int32Array | Constants | undefined;
+  /** The value that has them, where there is one. */
+  readonly from?: Value;
+}
+
+/** undefined where the value is computed. */
+function givenNumbers<Constants extends Integers>(
+  relation: Relation,
+  v: Value,
+  id: ValueId,
+  constants: ReadonlyMap<ValueId, Constants>,
+  inputs: readonly Int32Array[],
+  get: (id: ValueId) => Int32Array | Constants,
+): Given<Constants> | undefined {
+  const of = (src: ValueId): Given<Constants> => ({ numbers: get(src), from: relation.values[src] });
+  if (v.kind === 'input') return { numbers: inputs[relation.inputs.indexOf(id)] };
+  if (v.kind === 'constant') return { numbers: constants.get(id) };
+  if (v.kind === 'witness' && v.gen.kind === 'copy') return of(v.gen.src);
+  return v.kind === 'linear' && isSame(v) ? of(v.terms[0].src) : undefined;
+}
+
+/** Whether all numbers that one value may have are in the other's interval. */
+const isWithin = (a: Value, b: Value): boolean => a.lo >= b.lo && a.hi <= b.hi;
+
 /** The numbers that a constant had when they were looked at: they do not change, and are many. */
 const inRange = new WeakMap<Value, Integers>();
+
+function checkConstant(v: Value, numbers: Integers, arrays: Arrays): void {
+  if (inRange.get(v) === numbers) return;
+  checkAll(v, numbers, arrays);
+  inRange.set(v, numbers);
+}
+
+function checkAll(v: Value, numbers: Integers, arrays: Arrays): void {
+  if (numbers instanceof Int32Array) {
+    checkRange(v, numbers, 0, numbers.length);
+    return;
+  }
+  // Constants may be so many that at 32 bits they are not there as a whole.
+  for (let from = 0; from < numbers.length; from += CHUNK) {
+    widened(numbers.subarray(from, from + CHUNK), arrays, (some) => checkRange(v, some, 0, some.length));
+  }
+}
 
 /** Holds these values, and no other memory of the execution. */
 function executed<Constants extends Integers>(
@@ -104,127 +127,88 @@ function executed<Constants extends Integers>(
   };
 }
 
-function checkRange(data: Integers, lo: number, hi: number, name: string): void {
-  // As one comparison without a sign, of four numbers at a time: this reads every number of the inference once more.
-  const from = Math.max(lo, -(2 ** 31)) | 0;
-  const width = (Math.min(hi, 2 ** 31 - 1) - from) >>> 0;
-  const outside = (x: number): boolean => (x - from) >>> 0 > width;
-  const whole = data.length - (data.length % 4);
-  let at = 0;
-  while (
-    at < whole &&
-    !(outside(data[at]) || outside(data[at + 1]) || outside(data[at + 2]) || outside(data[at + 3]))
-  ) {
-    at += 4;
-  }
-  for (; at < data.length; at++) {
-    if (!outside(data[at])) continue;
-    throw new ProvingError(
-      'out-of-range',
-      `${name} holds ${data[at]}, outside the range [${lo}, ${hi}] that the program was made for`,
-      'compile again, calibrated with inputs like this one (--calibrate)',
-    );
-  }
+/** Writes all numbers of a value, which are in its interval. */
+function compute(
+  out: Int32Array,
+  relation: Relation,
+  v: Value,
+  get: (id: ValueId) => Integers,
+  contract: Contract,
+  arrays: Arrays,
+): void {
+  const { values } = relation;
+  if (v.kind === 'linear') {
+    const sources = v.terms.map((t) => ({ data: get(t.src), dims: values[t.src].dims }));
+    linearInto(out, v, sources, arrays);
+  } else if (v.kind === 'contract') {
+    contract(out, v, get(v.a), values[v.a].dims, get(v.b), values[v.b].dims, arrays);
+    checkRange(v, out, 0, out.length);
+  } else if (v.kind === 'witness') generate(out, relation, v, v.gen, get, arrays);
 }
 
 function generate(
+  out: Int32Array,
   relation: Relation,
-  gen: Exclude<Generator, { kind: 'copy' }>,
-  name: string,
+  v: Value,
+  gen: Generator,
   get: (id: ValueId) => Integers,
   arrays: Arrays,
-): Int32Array {
-  const each = (src: Integers, f: (x: number, i: number) => number): Int32Array => {
-    const out = arrays.take(src.length);
-    for (let i = 0; i < src.length; i++) out[i] = f(src[i], i);
-    return out;
-  };
-  switch (gen.kind) {
-    case 'quotient': {
-      // Without z + 2^(shift-1), which may not fit 32 bits: rounded up where the highest bit that goes is set.
-      const { shift } = gen;
-      const src = get(gen.src);
-      const out = arrays.take(src.length);
-      for (let i = 0; i < src.length; i++) out[i] = (src[i] >> shift) + ((src[i] >> (shift - 1)) & 1);
-      return out;
-    }
-    case 'table': {
-      const table = relation.tables[gen.table];
-      if (table.kind !== 'function') throw new InvariantError(`table of ${name}`);
-      const output = get(table.output);
-      const src = get(gen.src);
-      const out = arrays.take(src.length);
-      for (let i = 0; i < src.length; i++) {
-        const row = src[i] - table.lo;
-        if (row < 0 || row >= output.length) {
-          throw new ProvingError(
-            'out-of-range',
-            `${relation.values[gen.src].name} holds ${src[i]}, outside the table [${table.lo}, ${table.lo + output.length - 1}]`,
-            'compile again, calibrated with inputs like this one (--calibrate)',
-          );
-        }
-        out[i] = output[row];
-      }
-      return out;
-    }
-    case 'divide': {
-      const den = get(gen.den);
-      return each(get(gen.num), (x, i) => Math.floor(x / den[i]));
-    }
-    case 'limb': {
-      const divisor = 2 ** gen.shift;
-      const modulus = 2 ** gen.bits;
-      return each(get(gen.src), (x) => Math.floor(x / divisor) % modulus);
-    }
-    case 'sqrt':
-      return each(get(gen.src), (x) => Math.floor(Math.sqrt(x)));
-  }
-}
-
-/** out += coef·map(src), modulo 2^32 (exact, as every value fits 32 bits). */
-function addMapped(
-  out: Int32Array,
-  outDims: readonly number[],
-  src: Integers,
-  srcDims: readonly number[],
-  map: LinearMap,
-  coef: number,
-  arrays: Arrays,
 ): void {
-  if (map.kind === 'reshape' || (map.kind === 'affine' && isIdentity(map, outDims, srcDims))) {
-    for (let i = 0; i < out.length; i++) out[i] += Math.imul(coef, src[i]);
-    return;
-  }
-  if (map.kind === 'gather') {
-    const after = sizeOf(outDims.slice(map.axis + 1));
-    const n = map.index.length;
-    for (let i = 0; i < out.length; i++) {
-      const k = Math.floor(i / after) % n;
-      const j = map.index[k];
-      if (j < 0) continue;
-      const before = Math.floor(i / (after * n));
-      out[i] += Math.imul(coef, src[(before * srcDims[map.axis] + j) * after + (i % after)]);
+  /** Some cells at a time, which are looked at while they are near. */
+  const fill = (some: (from: number, to: number) => void): void => {
+    for (let from = 0; from < out.length; from += CHUNK) {
+      const to = Math.min(out.length, from + CHUNK);
+      some(from, to);
+      checkRange(v, out, from, to);
     }
-    return;
+  };
+  const read = (id: ValueId, visit: (src: Int32Array) => void): void => widened(get(id), arrays, visit);
+  switch (gen.kind) {
+    case 'quotient':
+      read(gen.src, (src) => fill((from, to) => quotients(out, src, from, to, gen.shift)));
+      break;
+    case 'table':
+      read(gen.src, (src) => {
+        const table = functionTable(relation, gen.table, v);
+        const { name } = relation.values[gen.src];
+        read(table.output, (output) => fill((from, to) => lookUpAll(out, src, output, table.lo, from, to, name)));
+      });
+      break;
+    case 'divide':
+      read(gen.num, (num) => read(gen.den, (den) => fill((from, to) => floorQuotients(out, num, den, from, to))));
+      break;
+    case 'limb':
+      read(gen.src, (src) => fill((from, to) => limbs(out, src, from, to, gen.shift, gen.bits)));
+      break;
+    case 'sqrt':
+      read(gen.src, (src) => fill((from, to) => squareRoots(out, src, from, to)));
+      break;
+    case 'copy':
+      throw new InvariantError(`${v.name} is not computed`);
   }
-  addReading(out, outDims, map.sums, coef, src, srcDims, map.axes, arrays);
 }
 
-function isIdentity(
-  map: { axes: readonly AxisIndex[]; sums: readonly number[] },
-  out: readonly number[],
-  src: readonly number[],
-): boolean {
-  return (
-    map.sums.length === 0 &&
-    src.length === out.length &&
-    map.axes.every(
-      (a, i) =>
-        src[i] === out[i] &&
-        a.start === 0 &&
-        (src[i] === 1
-          ? a.terms.every((t) => t.index === i)
-          : a.terms.length === 1 && a.terms[0].index === i && a.terms[0].step === 1),
-    )
+function functionTable({ tables }: Relation, id: number, { name }: Value): Extract<Table, { kind: 'function' }> {
+  const table = tables[id];
+  if (table.kind !== 'function') throw new InvariantError(`table of ${name}`);
+  return table;
+}
+
+/** @throws ProvingError('out-of-range') where a number of the source, called `name`, is no row of the table */
+function lookUpAll(
+  out: Int32Array,
+  src: Int32Array,
+  table: Int32Array,
+  lo: number,
+  from: number,
+  to: number,
+  name: string,
+): void {
+  const at = lookUp(out, src, table, lo, from, to);
+  if (at === to) return;
+  throw new ProvingError(
+    'out-of-range',
+    `${name} holds ${src[at]}, outside the table [${lo}, ${lo + table.length - 1}]`,
+    'compile again, calibrated with inputs like this one (--calibrate)',
   );
 }

@@ -6,7 +6,7 @@ import type { Kernels, LeafPart, Ptr } from '../kernels.js';
 import { Encoder } from './code.js';
 import { GRAIN, grainOf } from './grains.js';
 import { CONSTANTS } from './layout.js';
-import { matmulInt } from './matmul.js';
+import { matmulInt, matmulRead } from './matmul.js';
 import type { WasmFunction } from './platform.js';
 import type { Pool } from './pool.js';
 
@@ -35,12 +35,20 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
     const [first, last] = [Number(part.first), Number(part.last)];
     pool.run('hashLeaves', count, grainOf(GRAIN_BLOCKS, Math.ceil(bytes / 64)), dst, src, bytes, stride, first, last);
   };
+  const gather: Kernels['gather'] = (dst, src, width, rowOffsets, rows, colOffsets, cols) => {
+    const blocks = Math.ceil(rows / GATHERED_ROWS);
+    const grain = grainOf(GRAIN_WORDS, GATHERED_ROWS * cols);
+    pool.run(`gather${8 * width}`, blocks, grain, dst, src, rowOffsets, rows, colOffsets, cols);
+  };
+  const product: Kernels['matmulInt'] = (dst, a, b, m, k, n) =>
+    matmulInt(pool, arena, functions.fits16, dst, a, b, m, k, n);
   return {
     name: 'wasm',
     get threads() {
       return pool.threads;
     },
     alloc: (bytes) => arena.alloc(bytes),
+    take: (bytes) => arena.take(bytes),
     mark: () => arena.mark(),
     release: (mark) => arena.release(mark),
     get peakBytes() {
@@ -164,11 +172,9 @@ export function wasmKernels(functions: Readonly<Record<string, WasmFunction>>, a
       }
     },
 
-    gather: (dst, src, width, rowOffsets, rows, colOffsets, cols) => {
-      const blocks = Math.ceil(rows / GATHERED_ROWS);
-      const grain = grainOf(GRAIN_WORDS, GATHERED_ROWS * cols);
-      pool.run(`gather${8 * width}`, blocks, grain, dst, src, rowOffsets, rows, colOffsets, cols);
-    },
-    matmulInt: (dst, a, b, m, k, n) => matmulInt(pool, arena, functions.fits16, dst, a, b, m, k, n),
+    gather,
+    matmulInt: product,
+    fits16: (src, n) => functions.fits16(src, n) === 1,
+    matmulRead: (dst, a, b, m, k, n) => matmulRead(pool, arena, { gather, matmulInt: product }, dst, a, b, m, k, n),
   };
 }
