@@ -26,6 +26,15 @@ export function setExt(v: ExtVector, i: number, x: Ext): void {
   v[o + 3] = x[3];
 }
 
+/** Entries from which on a copy by a view of them is worth the view. */
+const MANY = 64;
+
+/** v[i + k] = w[j + k], k < n. */
+export function copyEntries(v: ExtVector, i: number, w: ExtVector, j: number, n = 1): void {
+  if (n >= MANY) v.set(w.subarray(4 * j, 4 * (j + n)), 4 * i);
+  else for (let o = 4 * i, from = 4 * j, end = o + 4 * n; o < end; o++, from++) v[o] = w[from];
+}
+
 /** v[i] += w[j]. */
 export function addEntry(v: ExtVector, i: number, w: ExtVector, j: number): void {
   for (let o = 4 * i, from = 4 * j, end = o + 4; o < end; o++, from++) {

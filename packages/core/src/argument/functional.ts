@@ -10,7 +10,16 @@ import { invariant } from '../base/errors.js';
 import { add, type Ext, mul, ONE, ZERO } from '../field/qm31.js';
 import { sizeOf } from '../relation/relation.js';
 import type { EqTables } from './eq-tables.js';
-import { dotSigned, type ExtVector, extVector, getExt, lengthOf, mulInteger, outer } from './ext-vector.js';
+import {
+  copyEntries,
+  dotSigned,
+  type ExtVector,
+  extVector,
+  getExt,
+  lengthOf,
+  mulInteger,
+  outer,
+} from './ext-vector.js';
 import { Vector } from './vector.js';
 
 export interface Block {
@@ -83,7 +92,7 @@ export function restrictedTo(
       const counter = part.map(() => 0);
       for (let i = 0; i < out.length; i += 4) {
         const at = counter.reduce((o, c, k) => o + (starts[b.axes[k]] + c) * strides[k], 0);
-        out.set(from[0].entries.subarray(4 * at, 4 * at + 4), i);
+        copyEntries(out, i / 4, from[0].entries, at);
         for (let k = part.length - 1; k >= 0; k--) {
           counter[k] = counter[k] + 1 < part[k] ? counter[k] + 1 : 0;
           if (counter[k] > 0) break;
@@ -137,7 +146,7 @@ export function denseOver(blocks: readonly Block[], axes: readonly number[], dim
   const counter = axes.map(() => 0);
   let from = 0;
   for (let i = 0; i < n; i++) {
-    out.set(dense.subarray(4 * from, 4 * from + 4), 4 * i);
+    copyEntries(out, i, dense, from);
     for (let j = axes.length - 1; j >= 0; j--) {
       const step = stride.get(axes[j]) as number;
       counter[j]++;

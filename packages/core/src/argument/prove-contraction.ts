@@ -7,7 +7,7 @@ import { add, type Ext, mul, mulBase, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { AxisIndex } from '../relation/relation.js';
 import type { ContractionProver, ContractionShape, ContractValue } from './contraction.js';
-import { type ExtVector, getExt, ones, outer, setExt } from './ext-vector.js';
+import { copyEntries, type ExtVector, getExt, ones, outer, setExt } from './ext-vector.js';
 import { denseOver } from './functional.js';
 import type { Weights } from './pull-back.js';
 
@@ -125,10 +125,10 @@ function jointTable(
 }
 
 function loadBase(kernels: Kernels, data: Integers, dims: readonly number[]): Held {
-  const ptr = kernels.alloc(4 * data.length);
+  const ptr = kernels.take(4 * data.length);
   const width = widthOf(data);
   const mark = kernels.mark();
-  const at = width === 4 ? ptr : kernels.alloc(width * data.length);
+  const at = width === 4 ? ptr : kernels.take(width * data.length);
   kernels.integers(at, data.length, width).set(data);
   kernels.canonical(ptr, at, data.length, width);
   kernels.release(mark);
@@ -146,11 +146,11 @@ function contractAxis(
   outAxis: number,
 ): Held {
   const sums = weights.length / 4;
-  const f = kernels.alloc(4 * weights.length);
+  const f = kernels.take(4 * weights.length);
   kernels.u32(f, weights.length).set(weights);
   const outer = sizeOf(held.dims.slice(0, k));
   const inner = sizeOf(held.dims.slice(k + 1));
-  const dst = kernels.alloc(EXT_BYTES * outer * outAxis * inner);
+  const dst = kernels.take(EXT_BYTES * outer * outAxis * inner);
   const shape = { outer, axis: held.dims[k], outAxis, inner, sums, start, stepSum, stepOut };
   if (held.base) kernels.contractAxisBase(dst, held.ptr, f, shape);
   else kernels.contractAxis(dst, held.ptr, f, shape);
@@ -309,7 +309,7 @@ function weightTable(kernels: Kernels, out: Ptr, shape: ContractionShape, coef: 
   const inner = factors.slice(cut).reduce(outer, ones(1));
   const mark = kernels.mark();
   const [a, b] = [lead, inner].map((v) => {
-    const ptr = kernels.alloc(4 * v.length);
+    const ptr = kernels.take(4 * v.length);
     kernels.u32(ptr, v.length).set(v);
     return ptr;
   });
@@ -325,7 +325,7 @@ function padded(values: ExtVector, sizes: readonly number[], logs: readonly numb
   for (let i = 0; i < values.length; i += 4) {
     let to = 0;
     for (let k = 0; k < sizes.length; k++) to = to * 2 ** logs[k] + counter[k];
-    out.set(values.subarray(i, i + 4), 4 * to);
+    copyEntries(out, to, values, i / 4);
     for (let k = sizes.length - 1; k >= 0; k--) {
       counter[k] = counter[k] + 1 < sizes[k] ? counter[k] + 1 : 0;
       if (counter[k] > 0) break;

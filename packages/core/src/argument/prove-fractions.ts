@@ -35,8 +35,8 @@ export function fractionProver(kernels: Kernels, depth: number, leaves: Layer): 
     const below = layers[k + 1];
     const length = Math.ceil(below.length / 2);
     const room = paddedLength(length);
-    const p = kernels.alloc(EXT_BYTES * room);
-    const q = kernels.alloc(EXT_BYTES * room);
+    const p = kernels.take(EXT_BYTES * room);
+    const q = kernels.take(EXT_BYTES * room);
     if (k + 1 === depth) kernels.fractionUpBase(p, q, below.p, below.q, length);
     else kernels.fractionUp(p, q, below.p, below.q, length);
     padFractions(kernels, p, q, length, room);
@@ -51,8 +51,8 @@ export function fractionProver(kernels: Kernels, depth: number, leaves: Layer): 
   let rest: Ext[] = [];
   // eq(rest, ·) is the product of two tables, of the upper and the lower half of the variables.
   const half = 2 ** Math.ceil(Math.max(0, depth - 2) / 2);
-  const eqLow = kernels.alloc(EXT_BYTES * half);
-  const eqHigh = kernels.alloc(EXT_BYTES * half);
+  const eqLow = kernels.take(EXT_BYTES * half);
+  const eqHigh = kernels.take(EXT_BYTES * half);
   return {
     top() {
       return firstPair(kernels, layers[1], depth === 1);

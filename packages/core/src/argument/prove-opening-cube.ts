@@ -75,7 +75,7 @@ export function openCube(
   const kept = new Map(
     blocks.map((b): [number, Row] => {
       const log = Math.max(...b.rows.map((r) => r?.log ?? 0));
-      return [b.index, { f: kernels.alloc(EXT_BYTES * 2 ** log), w: kernels.alloc(EXT_BYTES * 2 ** log), log }];
+      return [b.index, { f: kernels.take(EXT_BYTES * 2 ** log), w: kernels.alloc(EXT_BYTES * 2 ** log), log }];
     }),
   );
   const mark = kernels.mark();
@@ -232,7 +232,7 @@ function combine(kernels: Kernels, dst: Ptr, rows: readonly Ptr[], rhos: readonl
   }
   const [lo, hi] = halves(rows).map((half) => {
     if (isNone(half)) return 0;
-    const to = kernels.alloc(EXT_BYTES * n);
+    const to = kernels.take(EXT_BYTES * n);
     combine(kernels, to, half, rhos.slice(0, -1), n);
     return to;
   });
@@ -249,7 +249,7 @@ function foldRows(kernels: Kernels, dst: Ptr, rows: readonly Ptr[], n: number, r
     level = Array.from({ length: pairs }, (_, i) => {
       const [lo, hi] = [level[2 * i], level[2 * i + 1]];
       if (lo === 0 && hi === 0 && pairs > 1) return 0;
-      const to = pairs === 1 ? dst : kernels.alloc(EXT_BYTES * n);
+      const to = pairs === 1 ? dst : kernels.take(EXT_BYTES * n);
       kernels.fold(to, lo, hi, n, rho);
       return to;
     });

@@ -52,8 +52,8 @@ export function openingProver(
       const hi = rows.get(2 * pair + 1);
       const log = Math.max(lo?.log ?? 0, hi?.log ?? 0);
       const reuse = lo && lo.log === log ? lo : undefined;
-      const f = reuse ? reuse.f : kernels.alloc(EXT_BYTES * 2 ** log);
-      const w = reuse ? reuse.w : kernels.alloc(EXT_BYTES * 2 ** log);
+      const f = reuse ? reuse.f : kernels.take(EXT_BYTES * 2 ** log);
+      const w = reuse ? reuse.w : kernels.take(EXT_BYTES * 2 ** log);
       for (const [from, to] of segments([lo?.log, hi?.log])) {
         const part = (row: Row | undefined, ptr: 'f' | 'w'): Ptr =>
           row && from < 2 ** row.log ? row[ptr] + EXT_BYTES * from : 0;
@@ -104,10 +104,10 @@ export function openingProver(
       const { f, log } = only();
       const length = 2 ** (log + LOG_BLOWUP);
       const groups = length / 2 ** LOG_ARITY;
-      const leaves = kernels.alloc(EXT_BYTES * length);
-      const tree = kernels.alloc(64 * groups);
+      const leaves = kernels.take(EXT_BYTES * length);
+      const tree = kernels.take(64 * groups);
       const mark = kernels.mark();
-      const word = kernels.alloc(EXT_BYTES * length);
+      const word = kernels.take(EXT_BYTES * length);
       kernels.encode(word, f, log, 4);
       kernels.gatherGroups(leaves, word, groups, 2 ** LOG_ARITY);
       kernels.release(mark);

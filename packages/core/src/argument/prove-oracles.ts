@@ -56,12 +56,12 @@ export interface OracleData {
  */
 export function commitTree(kernels: Kernels, parts: readonly OracleData[], anew = false): CommittedTree {
   const leaves = treeLeaves(parts.map((p) => p.shape));
-  const nodes = kernels.alloc(64 * leaves);
+  const nodes = kernels.take(64 * leaves);
   const digests = nodes + 32 * leaves;
   const oracles = parts.map((part, k) => {
     if (k === 0 && 2 ** logWord(part.shape) === leaves) return commitOracle(kernels, part, digests, anew);
     const mark = kernels.mark();
-    const own = kernels.alloc(32 * leaves);
+    const own = kernels.take(32 * leaves);
     const oracle = commitOracle(kernels, part, own, anew);
     repeat(kernels, own, 2 ** logWord(part.shape), leaves);
     if (k === 0) kernels.u8(digests, 32 * leaves).set(kernels.u8(own, 32 * leaves));
@@ -87,7 +87,7 @@ function commitOracle(kernels: Kernels, part: OracleData, digests: Ptr, anew: bo
   if (kept?.store.write(kept.root, leaves * (32 + 4 * stride), stored())) return { shape, data, word: undefined, kept };
   kernels.release(before);
   if (before + 4 * leaves * stride <= HELD_BYTES) {
-    const word = kernels.alloc(4 * leaves * stride);
+    const word = kernels.take(4 * leaves * stride);
     const mark = kernels.mark();
     encodeRows(kernels, word, shape, messages(kernels, shape, data), shape.rows);
     kernels.release(mark);
@@ -122,8 +122,8 @@ function hashPiece(kernels: Kernels, digests: Ptr, shape: OracleShape, { word, f
 export function chainedRoot(kernels: Kernels, digests: readonly Uint8Array[]): Uint8Array {
   const mark = kernels.mark();
   const leaves = Math.max(...digests.map((d) => d.length)) / 32;
-  const nodes = kernels.alloc(64 * leaves);
-  const own = kernels.alloc(32 * leaves);
+  const nodes = kernels.take(64 * leaves);
+  const own = kernels.take(32 * leaves);
   digests.forEach((d, k) => {
     const to = k === 0 ? nodes + 32 * leaves : own;
     kernels.u8(to, d.length).set(d);
@@ -145,7 +145,7 @@ function repeat(kernels: Kernels, digests: Ptr, period: number, count: number): 
 /** into[i] = H(into[i] ‖ next[i]). */
 function chain(kernels: Kernels, into: Ptr, next: Ptr, count: number): void {
   const mark = kernels.mark();
-  const pairs = kernels.alloc(64 * count);
+  const pairs = kernels.take(64 * count);
   const [a, b, out] = [kernels.u32(into, 8 * count), kernels.u32(next, 8 * count), kernels.u32(pairs, 16 * count)];
   for (let i = 0; i < count; i++) {
     for (let k = 0; k < 8; k++) {
@@ -220,7 +220,7 @@ function* encodePieces(kernels: Kernels, shape: OracleShape, data: readonly Inte
   for (let from = 0; from < shape.rows; from += most) {
     const mark = kernels.mark();
     const count = Math.min(most, shape.rows - from);
-    const word = kernels.alloc(4 * 2 ** logWord(shape) * strideOf(count));
+    const word = kernels.take(4 * 2 ** logWord(shape) * strideOf(count));
     const inner = kernels.mark();
     encodeRows(kernels, word, shape, messages(kernels, shape, data, from, count), count);
     kernels.release(inner);
@@ -232,7 +232,9 @@ function* encodePieces(kernels: Kernels, shape: OracleShape, data: readonly Inte
 /** Code words of `count` rows from `rows` on, position-major. */
 function encodeRows(kernels: Kernels, word: Ptr, shape: OracleShape, rows: Ptr, count: number): void {
   const stride = strideOf(count);
-  const message = kernels.alloc(4 * stride * 2 ** shape.logRow);
+  const bytes = 4 * stride * 2 ** shape.logRow;
+  // Columns beyond the rows are zero.
+  const message = stride === count ? kernels.take(bytes) : kernels.alloc(bytes);
   kernels.transpose(message, rows, count, 2 ** shape.logRow, stride);
   kernels.encode(word, message, shape.logRow, stride);
 }

@@ -2,9 +2,11 @@
  * The weights W of an opening, made row by row: they are four times as large as what is committed, and never held as a
  * whole.
  */
+import { stridesOf } from '../base/dims.js';
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
-import type { ExtVector } from './ext-vector.js';
+import { offsetsOf } from '../relation/loops.js';
+import { copyEntries } from './ext-vector.js';
 import { denseOver, type Functional } from './functional.js';
 import type { Piece, TensorLayout } from './layout.js';
 import { merged } from './merge-functionals.js';
@@ -121,8 +123,8 @@ function prepareGaps(kernels: Kernels, shape: OracleShape, point: readonly Ext[]
   // The lower table is no longer than a row.
   const logLow = Math.min(shape.logRow, Math.floor(point.length / 2));
   const cut = point.length - logLow;
-  const high = kernels.alloc(EXT_BYTES * 2 ** cut);
-  const low = kernels.alloc(EXT_BYTES * 2 ** logLow);
+  const high = kernels.take(EXT_BYTES * 2 ** cut);
+  const low = kernels.take(EXT_BYTES * 2 ** logLow);
   kernels.eqTable(high, point.slice(0, cut), scale);
   kernels.eqTable(low, point.slice(cut), ONE);
   return { runs, low, logLow, high };
@@ -133,7 +135,7 @@ export function fillGaps(kernels: Kernels, gaps: Gaps | undefined, dst: Ptr, row
   const inside = gaps?.runs[row] ?? [];
   if (!gaps || inside.length === 0) return;
   const mark = kernels.mark();
-  const at = kernels.alloc(4 * inside.length);
+  const at = kernels.take(4 * inside.length);
   kernels.u32(at, inside.length).set(inside);
   kernels.eqRuns(dst, at, inside.length / 2, gaps.low, gaps.logLow, rowOfHigh(gaps, row, logRow));
   kernels.release(mark);
@@ -248,41 +250,32 @@ function holdFactor(kernels: Kernels, t: TensorLayout, f: Functional, from: numb
   const blocks = f.blocks.filter((b) => b.values !== Vector.one && b.axes.some((x) => x >= from && x < to));
   const [only] = blocks;
   const point = blocks.length === 1 && only.axes.length === 1 ? only.values.eqPoint : undefined;
-  if (!point || 2 ** point.length < FEW_ENTRIES) return hold(kernels, paddedDense(t, f, from, to));
-  const ptr = kernels.alloc(EXT_BYTES * 2 ** point.length);
+  if (!point || 2 ** point.length < FEW_ENTRIES) return holdPadded(kernels, t, f, from, to);
+  const ptr = kernels.take(EXT_BYTES * 2 ** point.length);
   kernels.eqTable(ptr, point, ONE);
   const { length } = only.values;
   kernels.u32(ptr + EXT_BYTES * length, 4 * (2 ** point.length - length)).fill(0);
   return ptr;
 }
 
-/** The functional's factor on axes [from, to), with the padding of the layout filled with zeros. */
-function paddedDense(t: TensorLayout, f: Functional, from: number, to: number): ExtVector {
+/** The same of any blocks, entry by entry. */
+function holdPadded(kernels: Kernels, t: TensorLayout, f: Functional, from: number, to: number): Ptr {
   const axes = t.dims.map((_, i) => i).slice(from, to);
   const dense = denseOver(
     f.blocks.filter((b) => b.axes.some((x) => x >= from && x < to)),
     axes,
     t.dims,
   );
+  const sizes = axes.map((i) => t.dims[i]);
   const padded = axes.map((i) => (i === t.lead ? t.dims[i] : 2 ** t.logs[i]));
-  if (axes.every((i, k) => padded[k] === t.dims[i])) return dense;
-  const out = new Uint32Array(4 * product(padded));
-  const counter = axes.map(() => 0);
-  const n = dense.length / 4;
-  for (let i = 0; i < n; i++) {
-    let o = 0;
-    for (let k = 0; k < axes.length; k++) o = o * padded[k] + counter[k];
-    for (let c = 0; c < 4; c++) out[4 * o + c] = dense[4 * i + c];
-    for (let k = axes.length - 1; k >= 0; k--) {
-      counter[k] = counter[k] + 1 < t.dims[axes[k]] ? counter[k] + 1 : 0;
-      if (counter[k] > 0) break;
-    }
-  }
-  return out;
-}
-
-function hold(kernels: Kernels, v: ExtVector): Ptr {
-  const ptr = kernels.alloc(4 * v.length);
-  kernels.u32(ptr, v.length).set(v);
+  const ptr = kernels.alloc(EXT_BYTES * product(padded));
+  const out = kernels.u32(ptr, 4 * product(padded));
+  // Axes of which nothing is padded are copied as one with those before.
+  let whole = axes.length;
+  while (whole > 0 && padded[whole - 1] === sizes[whole - 1]) whole--;
+  const outer = Math.max(0, whole - 1);
+  const rows = offsetsOf(stridesOf(padded).slice(0, outer), sizes.slice(0, outer));
+  const run = dense.length / 4 / rows.length;
+  for (let r = 0; r < rows.length; r++) copyEntries(out, rows[r], dense, run * r, run);
   return ptr;
 }
