@@ -61,35 +61,29 @@ const numbers = (n: number) => {
 /** A term over `dims` with its source. */
 const termOf = (dims: readonly number[]) => {
   const coef = fc.integer({ min: -5, max: 5 });
-  const affine = fc
-    .tuple(dimsOf(3), dimsOf(2))
-    .chain(([own, sums]) =>
-      fc
-        .tuple(coef, numbers(sizeOf(own)), fc.tuple(...own.map(() => axisOf(dims.length + sums.length))))
-        .map(([c, data, axes]) => ({
-          term: { src: 0, coef: c, map: { kind: 'affine', sums, axes } } as LinearTerm,
-          data,
-          dims: own,
-        })),
-    );
-  const reshape = fc
-    .tuple(coef, numbers(sizeOf(dims)))
-    .map(([c, data]) => ({
-      term: { src: 0, coef: c, map: { kind: 'reshape' } } as LinearTerm,
-      data,
-      dims: [sizeOf(dims)],
-    }));
+  const affine = fc.tuple(dimsOf(3), dimsOf(2)).chain(([own, sums]) =>
+    fc
+      .tuple(coef, numbers(sizeOf(own)), fc.tuple(...own.map(() => axisOf(dims.length + sums.length))))
+      .map(([c, data, axes]) => ({
+        term: { src: 0, coef: c, map: { kind: 'affine', sums, axes } } as LinearTerm,
+        data,
+        dims: own,
+      })),
+  );
+  const reshape = fc.tuple(coef, numbers(sizeOf(dims))).map(([c, data]) => ({
+    term: { src: 0, coef: c, map: { kind: 'reshape' } } as LinearTerm,
+    data,
+    dims: [sizeOf(dims)],
+  }));
   if (dims.length === 0) return fc.oneof(affine, reshape);
   const gather = fc.tuple(fc.nat(dims.length - 1), fc.integer({ min: 1, max: 4 })).chain(([axis, length]) => {
     const own = dims.map((d, i) => (i === axis ? length : d));
     const index = fc.array(fc.integer({ min: -1, max: length - 1 }), { minLength: dims[axis], maxLength: dims[axis] });
-    return fc
-      .tuple(coef, numbers(sizeOf(own)), index)
-      .map(([c, data, found]) => ({
-        term: { src: 0, coef: c, map: { kind: 'gather', axis, index: found } } as LinearTerm,
-        data,
-        dims: own,
-      }));
+    return fc.tuple(coef, numbers(sizeOf(own)), index).map(([c, data, found]) => ({
+      term: { src: 0, coef: c, map: { kind: 'gather', axis, index: found } } as LinearTerm,
+      data,
+      dims: own,
+    }));
   });
   return fc.oneof(affine, reshape, gather);
 };

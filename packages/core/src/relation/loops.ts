@@ -115,16 +115,20 @@ export function addProducts(
   for (let i = to; i < end; i++, p += stepX, q += stepY) out[i] += Math.imul(x[p], y[q]);
 }
 
-/** out[to + i] = src[from + i], i < n: short runs one by one, as a view of each would cost more. */
+/** From so many numbers on, a copy by a view of them is worth the view. */
+const MANY = 256;
+
+/** out[to + i] = src[from + i], i < n. */
 export function copyRun(out: Int32Array, to: number, n: number, src: Integers, from: number): void {
-  if (n >= FEW_TO_COPY || !(src instanceof Int32Array)) {
-    out.set(src.subarray(from, from + n), to);
-    return;
-  }
-  for (let i = to, p = from, end = to + n; i < end; i++, p++) out[i] = src[p];
+  if (n >= MANY) out.set(src.subarray(from, from + n), to);
+  else if (src instanceof Int32Array) for (let i = to, p = from, end = to + n; i < end; i++, p++) out[i] = src[p];
+  else copyNarrow(out, to, n, src, from);
 }
 
-const FEW_TO_COPY = 256;
+/** Apart, so that the loop above sees one type only. */
+function copyNarrow(out: Int32Array, to: number, n: number, src: Integers, from: number): void {
+  for (let i = to, p = from, end = to + n; i < end; i++, p++) out[i] = src[p];
+}
 
 /** out[i] = floor((src[i] + 2^(shift-1)) / 2^shift), from <= i < to, for 1 <= shift <= 30. */
 export function quotients(out: Int32Array, src: Int32Array, from: number, to: number, shift: number): void {
