@@ -63,12 +63,16 @@ export interface EvmLedgerOptions {
   readonly account?: Account;
   /** How often the chain is asked for a receipt; 100 ms is right for a local chain. */
   readonly pollingMs?: number;
-  /** How long stakes and parameters may be remembered. */
+  /** How long stakes and parameters may be remembered: 3 s and 30 s where nothing is said. */
   readonly cacheMs?: number;
   readonly confirmMs?: number;
   /** In place of the platform's `fetch`. */
   readonly fetch?: typeof fetch;
 }
+
+const STAKES_MS = 3_000;
+/** A change of a parameter is announced days before: that nodes see it some seconds apart is nothing. */
+const PARAMETERS_MS = 30_000;
 
 interface Cached<T> {
   readonly value: Promise<T>;
@@ -85,7 +89,8 @@ interface Reservation {
 /** @throws LedgerError `unreachable`, `no-contracts` */
 export async function connectLedger(options: EvmLedgerOptions): Promise<EvmLedger> {
   const transport = http(options.rpcUrl, {
-    batch: { wait: 2 },
+    // What is asked for in one turn of the event loop goes together; what is asked for alone hardly waits.
+    batch: { wait: 0 },
     retryCount: 2,
     timeout: 10_000,
     ...(options.fetch ? { fetchFn: options.fetch } : {}),
@@ -123,6 +128,7 @@ export class EvmLedger implements Ledger {
   readonly contracts: NetworkAddresses;
   readonly #cache = new Map<string, Cached<unknown>>();
   readonly #cacheMs: number;
+  readonly #parametersMs: number;
   readonly #queue: SendQueue | undefined;
   #reserving: Reservation[] = [];
   #reserveLoop: Promise<void> | undefined;
@@ -135,7 +141,8 @@ export class EvmLedger implements Ledger {
   ) {
     this.contracts = options.contracts;
     this.network = { chainId, market: options.contracts.market, settlement: options.contracts.settlement };
-    this.#cacheMs = options.cacheMs ?? 3_000;
+    this.#cacheMs = options.cacheMs ?? STAKES_MS;
+    this.#parametersMs = options.cacheMs ?? PARAMETERS_MS;
     this.#queue = wallet && new SendQueue(publicClient, wallet, options.confirmMs ?? 120_000);
   }
 
@@ -145,7 +152,7 @@ export class EvmLedger implements Ledger {
   }
 
   /** Remembered for a moment: what is asked for every chunk changes with blocks at most. */
-  #cached<T>(key: string, read: () => Promise<T>): Promise<T> {
+  #cached<T>(key: string, read: () => Promise<T>, forMs = this.#cacheMs): Promise<T> {
     const now = Date.now();
     const known = this.#cache.get(key);
     if (known && known.untilMs > now) return known.value as Promise<T>;
@@ -154,7 +161,7 @@ export class EvmLedger implements Ledger {
       this.#cache.delete(key);
       throw ledgerError(error, key);
     });
-    this.#cache.set(key, { value, untilMs: now + this.#cacheMs });
+    this.#cache.set(key, { value, untilMs: now + forMs });
     return value;
   }
 
@@ -180,7 +187,11 @@ export class EvmLedger implements Ledger {
         ? this.publicClient.readContract({ ...common, functionName: 'get', args: [key] })
         : this.publicClient.readContract({ ...common, functionName: 'getAt', args: [key, BigInt(at)] });
     };
-    const values = await Promise.all(names.map((name) => this.#cached(`parameter ${name} ${at}`, () => read(name))));
+    // Of a time that the chain has not reached the answer may still change.
+    const ms = at === undefined ? this.#parametersMs : this.#cacheMs;
+    const values = await Promise.all(
+      names.map((name) => this.#cached(`parameter ${name} ${at}`, () => read(name), ms)),
+    );
     return Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<N, bigint>;
   }
 

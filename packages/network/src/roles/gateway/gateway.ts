@@ -24,7 +24,6 @@ import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
 import { sweep } from './sweep.js';
 
-const POLICY_MS = 30_000;
 const SWEEP_MS = 60_000;
 const DELEGATE_MS = 5_000;
 const AT_ONCE = 16;
@@ -71,7 +70,6 @@ export function createGateway(options: GatewayOptions): Gateway {
   const room = new DiskRoom(options.blobLocation.directory, settings.minFreeBytes);
   const due = new Map<Hex, number>();
   const running = new Set<Hex>();
-  let policy: { readonly value: ReturnType<typeof marketPolicy>; readonly untilMs: number } | undefined;
   let loop: Promise<void> | undefined;
   let stopping = false;
   let wakeLoop: () => void = () => {};
@@ -85,17 +83,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     sql,
     blobs,
     settings,
-    policy() {
-      const now = Date.now();
-      if (!policy || policy.untilMs < now) {
-        const value = marketPolicy(ledger);
-        policy = { value, untilMs: now + POLICY_MS };
-        value.catch(() => {
-          policy = undefined;
-        });
-      }
-      return policy.value;
-    },
+    policy: () => marketPolicy(ledger),
     timing: () => networkTiming(ledger),
     judging: () => judgingPolicy(ledger),
     provers: () => proverPolicy(ledger),
