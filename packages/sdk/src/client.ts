@@ -2,8 +2,9 @@
 import type { NetworkAddresses } from '@dsperse/contracts';
 import type { Tensor } from '@dsperse/core/graph';
 import { quantizeInputs } from '@dsperse/core/program';
-import { decodeKey, fingerprintOf, InputError, type PublicValues } from '@dsperse/core/verify';
+import { fingerprintOf, InputError, type PublicValues } from '@dsperse/core/verify';
 import {
+  digestOfBytes,
   type Order,
   type OrderView,
   orderViewSchema,
@@ -21,6 +22,7 @@ import { type Balances, balancesOf, deposit, forceExit, placeDirect, requestCanc
 import { electorateOf } from './electorate.js';
 import { fetchBlob, fetchKey, findProgram, type PublishableProgram, publishProgram } from './gateway-blobs.js';
 import { type ExpectedNetwork, type GatewayIdentity, meetGateway } from './gateway-identity.js';
+import { openedKeys } from './opened-keys.js';
 import { cancelOrder, OrderHandle, viewOrder } from './order-handle.js';
 import { draftOrder, type OrderTerms, type PriceTerms, sealOrder } from './order-terms.js';
 import { type ActivationSource, type OrderInHand, openSavedOrder } from './saved-order.js';
@@ -253,7 +255,8 @@ export class Client {
 
   private async integersOf(fingerprint: string, input: OrderInput): Promise<PublicValues> {
     if ('integers' in input) return input.integers;
-    const key = decodeKey(await this.key(fingerprint));
+    const bytes = await this.key(fingerprint);
+    const key = openedKeys.decode(bytes, digestOfBytes(bytes));
     return quantizeInputs(key, input.tensors, { clamp: input.clamp }).integers;
   }
 

@@ -13,6 +13,7 @@ import { type NodeClient, TransportError } from '@dsperse/network/transport';
 import type { Hex } from 'viem';
 import type { Electorate } from './certificate-chunk.js';
 import type { GatewayIdentity } from './gateway-identity.js';
+import { openedKeys } from './opened-keys.js';
 import { collectResult, EarlyMaterial, hasEnded, type OrderResult } from './order-result.js';
 import { type OrderInHand, type SavedOrder, saveOrder } from './saved-order.js';
 
@@ -136,12 +137,23 @@ export class OrderHandle {
     const { http, gateway, key, electorate } = this.context;
     const { signal } = options;
     const early = new EarlyMaterial(http, this.order, signal);
+    // Fixed when the order was reserved: the chain is asked while others work.
+    let judges: Promise<Electorate | undefined> | undefined;
     const onEvent = (event: OrderEvent) => {
       early.hear(event);
+      if (event.kind === 'committed') judges ??= electorate(this.id);
+      // What fails here fails again when it is needed.
+      if (event.kind === 'chunked')
+        key().then(
+          (bytes) => openedKeys.warm(bytes),
+          () => undefined,
+        );
       options.onEvent?.(event);
     };
     const view = await this.ended({ ...options, onEvent });
-    return collectResult(http, gateway, this.order, view, key, signal, early, () => electorate(this.id));
+    return collectResult(http, gateway, this.order, view, key, signal, early, async () => {
+      return (await judges) ?? electorate(this.id);
+    });
   }
 
   /** undefined while the gateway is away: it may be restarted meanwhile. */

@@ -3,8 +3,6 @@
  * a gateway says is believed. Total: it answers on any input and throws on none.
  */
 import {
-  decodeKey,
-  fingerprintOf,
   fromHex,
   type PublicValues,
   type RunVerdict,
@@ -29,6 +27,7 @@ import {
 import type { Address, Hex } from 'viem';
 import { demand, Found, same } from './certificate-check.js';
 import { type CertifiedChunk, checkDelivery, type Electorate, weighVerdicts } from './certificate-chunk.js';
+import { openedKeys } from './opened-keys.js';
 
 export interface CertificateEvidence {
   /** As the gateway serves it: a `Certificate`, or its JSON. */
@@ -156,10 +155,11 @@ async function checkOrder(network: NetworkId, certificate: Certificate, evidence
 
 function openKey(certificate: Certificate, { keyBytes, fingerprint }: CertificateEvidence): VerifierKey {
   if (!keyBytes) throw new Found('undecided', 'missing-artifact', 'key');
-  demand(fingerprintOf(keyBytes) === fingerprint, 'fingerprint', 'key');
-  demand(digestOfBytes(keyBytes) === certificate.key, 'key-digest', 'key');
+  const digest = digestOfBytes(keyBytes);
+  demand(openedKeys.fingerprintOf(keyBytes, digest) === fingerprint, 'fingerprint', 'key');
+  demand(digest === certificate.key, 'key-digest', 'key');
   try {
-    return decodeKey(keyBytes);
+    return openedKeys.decode(keyBytes, digest);
   } catch (error) {
     // The key is the one that is trusted: that it cannot be read is no one's lie.
     throw new Found('undecided', (error as { code?: string }).code ?? 'unreadable-key', 'key');
