@@ -3,7 +3,7 @@
  * gateway on the database (a lease keeps them apart), and again after a crash at any line.
  */
 import { unitBoundary } from '@dsperse/core/verify';
-import type { Hex } from 'viem';
+import type { Address, Hex } from 'viem';
 import { LedgerError } from '../../chain/ledger.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
 import { decodeBundle, signMessage, toJson } from '../../messages/index.js';
@@ -24,9 +24,27 @@ const LEASE_MS = 15_000;
 /** How often the reserve of an order that runs is looked up: a chain may lose its last blocks. */
 const RESERVE_CHECK_MS = 5_000;
 
+/** The order was not begun, or by another gateway: what was computed of it is not needed here. */
+class NotBegun extends Error {
+  override readonly name = 'NotBegun';
+}
+
+/** What an inference that started before the order is told of it. */
+interface Beginning {
+  /** @param at in seconds */
+  begun(at: number): void;
+  /** Changes nothing where it has begun. */
+  failed(): void;
+}
+
+/** Requesters that are remembered of those whose orders were not begun. */
+const UNBEGUN = 1_024;
+
 export class OrderRunner {
   /** Orders whose inference runs in this process. */
   readonly #inferring = new Set<Hex>();
+  /** Requesters with an order whose inference started before it was begun: no second one starts so early. */
+  readonly #early = new Set<Address>();
   /** When the chain was last seen to hold the reserve. */
   readonly #reserveSeenMs = new Map<Hex, number>();
   /** Leases of this gateway: one that is far from its end need not be written again. */
@@ -83,6 +101,16 @@ export class OrderRunner {
     const { g } = this;
     if (order.cancelled) return this.#end(order, 'cancelled', 'cancelled before it was reserved');
     if (order.deadline * 1000 <= g.nowMs()) return this.#end(order, 'expired', 'it could not be reserved in time');
+    const early = this.#inferEarly(order);
+    try {
+      return await this.#reserveAndBegin(order, early);
+    } finally {
+      early?.failed();
+    }
+  }
+
+  async #reserveAndBegin(order: OrderRow, early: Beginning | undefined): Promise<number | undefined> {
+    const { g } = this;
     try {
       await g.ledger.reserve(order.signed);
     } catch (error) {
@@ -99,21 +127,22 @@ export class OrderRunner {
       );
       if (changed > 0) await tellOrder(tx, 'reserved', order.id, now, { price: order.budget });
     });
-    return this.#begin(order);
+    return this.#begin(order, early);
   }
 
-  async #begin(order: OrderRow): Promise<number | undefined> {
+  async #begin(order: OrderRow, early?: Beginning): Promise<number | undefined> {
     const { g } = this;
     const program = await findProgram(g, order.fingerprint);
     if (!program) return this.#end(order, 'failed', 'the program is not published any more');
     const chunks = await chunksOf(g, program);
     const now = g.nowMs();
-    await g.sql.transaction(async (tx) => {
+    const startedAt = Math.floor(now / 1000);
+    const isOurs = await g.sql.transaction(async (tx) => {
       const changed = await tx.execute(
         `update orders set state = 'running', started_at = $2 where id = $1 and state = 'reserved'`,
-        [order.id, Math.floor(now / 1000)],
+        [order.id, startedAt],
       );
-      if (changed === 0) return;
+      if (changed === 0) return false;
       for (const c of chunks) {
         await tx.execute(
           `insert into chunks (order_id, idx, slices, work_units, state) values ($1, $2, $3, $4, 'waiting')`,
@@ -121,7 +150,10 @@ export class OrderRunner {
         );
       }
       await tellOrder(tx, 'chunked', order.id, now, { detail: `${chunks.length} chunks` });
+      return true;
     });
+    this.#early.delete(order.requester);
+    if (isOurs) early?.begun(startedAt);
     return now;
   }
 
@@ -218,13 +250,40 @@ export class OrderRunner {
     return undefined;
   }
 
+  /**
+   * While the chain takes the reserve, one order of a requester is computed already. Whoever has orders that come to nothing
+   * wastes one inference.
+   */
+  #inferEarly(order: OrderRow): Beginning | undefined {
+    if (this.#inferring.has(order.id) || this.#early.has(order.requester)) return undefined;
+    if (this.#early.size >= UNBEGUN) this.#early.clear();
+    this.#early.add(order.requester);
+    let begun!: Beginning['begun'];
+    let failed!: Beginning['failed'];
+    const startedAt = new Promise<number>((resolve, reject) => {
+      begun = resolve;
+      failed = () => reject(new NotBegun('the order was not begun'));
+    });
+    startedAt.catch(() => undefined);
+    this.#infer(order, startedAt);
+    return { begun, failed };
+  }
+
   /** Starts the inference of an order unless it runs already. */
-  #infer(order: OrderRow): void {
+  #infer(order: OrderRow, startedAt = Promise.resolve(order.startedAt as number)): void {
     const { g } = this;
     if (this.#inferring.has(order.id)) return;
     this.#inferring.add(order.id);
-    this.#inferOnce(order)
+    this.#inferOnce(order, startedAt)
       .catch(async (error: unknown) => {
+        // What is wrong with an order that was not begun here is found again by whoever begins it.
+        if (
+          await startedAt.then(
+            () => false,
+            () => true,
+          )
+        )
+          return;
         if (error instanceof ActivationError && error.code !== 'worker-died') {
           await this.#end(order, 'failed', `${error.code}: ${error.message}`);
         } else {
@@ -241,11 +300,12 @@ export class OrderRunner {
       });
   }
 
-  async #inferOnce(order: OrderRow): Promise<void> {
+  /** @param startedAt in seconds, once the order has begun: nothing is told of it before */
+  async #inferOnce(order: OrderRow, startedAt: Promise<number>): Promise<void> {
     const { g, pool } = this;
     const program = await findProgram(g, order.fingerprint);
     if (!program) throw new ActivationError('unknown-program', 'the program is not published any more');
-    const chunks = await loadChunks(g.sql, order.id);
+    const chunks = await (order.startedAt === undefined ? chunksOf(g, program) : loadChunks(g.sql, order.id));
     const given = order.activationsDigest && decodeBundle(await getPrivate(g, order.activationsDigest));
     const job = {
       secret: order.secret,
@@ -257,8 +317,9 @@ export class OrderRunner {
       }),
     };
     const packages = program.slices.map((s) => s.package);
-    const { commitments, values } = await pool.run(job, packages, {
+    const running = pool.run(job, packages, {
       chunk: async (index, bundle) => {
+        await startedAt;
         const digest = await putPrivate(g, order.id, bundle);
         await g.sql.execute('update chunks set boundary_digest = $3 where order_id = $1 and idx = $2', [
           order.id,
@@ -268,10 +329,14 @@ export class OrderRunner {
         g.wake(order.id);
       },
     });
+    // What it says of an order that was not begun is nothing.
+    running.catch(() => undefined);
+    const began = await startedAt;
+    const { commitments, values } = await running;
     const manifest = {
       order: order.id,
       fingerprint: order.fingerprint,
-      startedAt: order.startedAt as number,
+      startedAt: began,
       chunks: chunks.map(({ index, slices, workUnits }) => ({ index, slices: [...slices], workUnits })),
       commitments,
     };
