@@ -260,6 +260,22 @@ describe('verdicts', () => {
     expect(fake.times('GET', `/v1/blobs/${proof}`)).toBe(2);
   });
 
+  it('rest on the case that comes with its event, which is checked like one that was asked for', async () => {
+    const path = `/v1/chunks/${order.id}/0/0`;
+    const { seal, ...rest } = request.document;
+    const key = { kind: 'verify', order: order.id, chunk: 0, attempt: 0 } as const;
+    duties = [{ ...key, case: { ...rest, seal: { ...seal, signature: request.document.lock.signature } } }];
+    await start();
+    await until(
+      () => logged.some(({ msg, code }) => msg === 'abstained' && code === 'manifest-seal'),
+      'the abstention',
+    );
+    expect(commits).toEqual([]);
+    duties = [{ ...key, case: request.document }];
+    await until(() => commits.length === 1, 'the commitment');
+    expect(fake.times('GET', path)).toBe(0);
+  });
+
   it('on a wrong proof are rejections', async () => {
     const wrong = await wrongProof((job) => proveJob(program, job))(jobOf(program, order, 0), never);
     request = await caseOf(program, order, 0, { proven: wrong });

@@ -227,22 +227,6 @@ export type Delivery = z.infer<typeof deliverySchema>;
 
 // ——— validators
 
-const chunkKey = { order: bytes32Schema, chunk: count, attempt: count };
-export const dutySchema = z.discriminatedUnion('kind', [
-  /** `proof`: so that it can be fetched with the case, which alone says what it is. */
-  z.strictObject({ kind: z.literal('verify'), ...chunkKey, proof: digestSchema.optional() }),
-  z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
-  z.strictObject({ kind: z.literal('epoch'), epoch: count }),
-  /** Settled here: weights are to be revealed that were committed to in it, and committed to for the next. */
-  z.strictObject({ kind: z.literal('weights'), epoch: count }),
-  /** Of a prover whose proof no gateway of the order acknowledges. */
-  z.strictObject({ kind: z.literal('appeal'), ...chunkKey }),
-  /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
-  z.strictObject({ kind: z.literal('document'), epoch: count }),
-]);
-export type Duty = z.infer<typeof dutySchema>;
-export const dutiesSchema = z.strictObject({ duties: z.array(dutySchema) });
-
 /** All that a verdict on a chunk rests on, besides the proofs and the public values. */
 export const caseSchema = z.strictObject({
   order: signedSchema('Order'),
@@ -254,6 +238,27 @@ export const caseSchema = z.strictObject({
   delivery: deliverySchema,
 });
 export type CaseDocument = z.infer<typeof caseSchema>;
+
+const chunkKey = { order: bytes32Schema, chunk: count, attempt: count };
+export const dutySchema = z.discriminatedUnion('kind', [
+  /** `proof`: so that it can be fetched with the case, which alone says what it is; or the case itself. */
+  z.strictObject({
+    kind: z.literal('verify'),
+    ...chunkKey,
+    proof: digestSchema.optional(),
+    case: caseSchema.optional(),
+  }),
+  z.strictObject({ kind: z.literal('reveal'), ...chunkKey }),
+  z.strictObject({ kind: z.literal('epoch'), epoch: count }),
+  /** Settled here: weights are to be revealed that were committed to in it, and committed to for the next. */
+  z.strictObject({ kind: z.literal('weights'), epoch: count }),
+  /** Of a prover whose proof no gateway of the order acknowledges. */
+  z.strictObject({ kind: z.literal('appeal'), ...chunkKey }),
+  /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
+  z.strictObject({ kind: z.literal('document'), epoch: count }),
+]);
+export type Duty = z.infer<typeof dutySchema>;
+export const dutiesSchema = z.strictObject({ duties: z.array(dutySchema) });
 
 /** What a prover shows of its work, where no gateway of the order acknowledges it. */
 export const appealSchema = z.strictObject({

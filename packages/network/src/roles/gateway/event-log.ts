@@ -78,8 +78,16 @@ export async function toldTo(
   return (await isAsked(g, validator, key, everyone)) ? { ...event, data: key } : undefined;
 }
 
+interface EventRow {
+  readonly seq: number;
+  readonly kind: string;
+  readonly data: unknown;
+}
+
 export class EventLog {
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** Of a topic what is being read: followers that were woken together read it once. */
+  readonly #reading = new Map<string, { readonly after: number; readonly rows: Promise<EventRow[]> }>();
   #stopListening: (() => Promise<void>) | undefined;
 
   /** @param onEvent told the kind of every event that a follower is given */
@@ -101,7 +109,25 @@ export class EventLog {
   }
 
   #wake(topic: string): void {
+    // What is being read may be from before the event: whoever joins now would miss it.
+    this.#reading.delete(topic);
     for (const wake of this.#waiting.get(topic) ?? []) wake();
+  }
+
+  #read(topic: string, after: number): Promise<EventRow[]> {
+    const running = this.#reading.get(topic);
+    if (running?.after === after) return running.rows;
+    const rows = this.sql.query<EventRow>(
+      'select seq, kind, data from events where topic = $1 and seq > $2 order by seq limit $3',
+      [topic, after, PAGE],
+    );
+    const reading = { after, rows };
+    this.#reading.set(topic, reading);
+    const done = () => {
+      if (this.#reading.get(topic) === reading) this.#reading.delete(topic);
+    };
+    rows.then(done, done);
+    return rows;
   }
 
   /** The number of the last event. */
@@ -133,10 +159,7 @@ export class EventLog {
     try {
       while (!signal.aborted) {
         woken = false;
-        const rows = await this.sql.query<{ seq: number; kind: string; data: unknown }>(
-          'select seq, kind, data from events where topic = $1 and seq > $2 order by seq limit $3',
-          [topic, last, PAGE],
-        );
+        const rows = await this.#read(topic, last);
         for (const { seq, kind, data } of rows) {
           last = seq;
           const event = await shown({ id: String(seq), event: kind, data });

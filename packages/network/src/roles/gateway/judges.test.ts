@@ -15,7 +15,7 @@ import { putEndpoint } from './operators.js';
 import { loadAttempt, loadChunk } from './order-rows.js';
 import { gatewayRoutes } from './routes.js';
 import { MIGRATIONS } from './schema.js';
-import { dutiesOf, takeCommits, takeVerdicts } from './take-verdicts.js';
+import { dutiesOf, takeCommits, takeVerdicts, withCase } from './take-verdicts.js';
 
 const SEATS = 4;
 const word = (k: number): Hex => `0x${k.toString(16).padStart(64, '0')}`;
@@ -294,4 +294,31 @@ test('a validator that lost its stake meanwhile judges what was reserved before,
   expect(await isHeard('/v1/verdicts', stranger)).toBe('not-a-validator');
   await sql.execute(`update orders set state = 'delivered'`);
   expect(await isHeard('/v1/verdicts', gone)).toBe('not-a-validator');
+});
+
+test('a proof is announced with its case, until it has ended', async () => {
+  const address = word(9).slice(0, 42) as Hex;
+  const message = {
+    ...{ requester: address, gateway: address, fingerprint: word(1), inputCommitment: word(2), priceMin: '1' },
+    ...{ priceMax: '1', rampSeconds: 1, budget: '1', deadline: 2_000, salt: word(3) },
+  };
+  const { signature } = lock;
+  const manifest = { order: key.order, fingerprint: '0'.repeat(64), startedAt: 1, chunks: [], commitments: {} };
+  await sql.execute('update orders set signed = $1, manifest = $2, seal = $3', [
+    json({ message, signature }),
+    json(manifest),
+    json({ message: { order: key.order, digest: word(4), gateway: address }, signature }),
+  ]);
+  const event = { id: '1', event: 'verify', data: { ...key, proof: proof.proof } };
+  const [told, again] = await Promise.all([withCase(g(), event), withCase(g(), event)]);
+  expect(told).toMatchObject({ ...event, data: { ...event.data, case: { manifest, delivery: { proof } } } });
+  expect(again).toEqual(told);
+  const many = Object.fromEntries(Array.from({ length: 257 }, (_, k) => [`t${k}`, '1'.repeat(64)]));
+  await sql.execute(`update orders set manifest = jsonb_set(manifest, '{commitments}', $1)`, [json(many)]);
+  expect(await withCase(g(), event)).toEqual(event);
+  await sql.execute(`update orders set manifest = $1`, [json(manifest)]);
+  await sql.execute(`update attempts set outcome = 'accepted'`);
+  expect(await withCase(g(), event)).toEqual(event);
+  await sql.script('delete from orders');
+  expect(await withCase(g(), event)).toEqual(event);
 });

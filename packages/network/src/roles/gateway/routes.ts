@@ -52,6 +52,7 @@ import {
   takeCommits,
   takeVerdicts,
   valuesFor,
+  withCase,
 } from './take-verdicts.js';
 import { takeWeightCommit, takeWeightReveal } from './take-weights.js';
 import { boundaryFor, takeDelivery, takeLock, takeRelease } from './take-work.js';
@@ -391,7 +392,10 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
         const seen = keptSeen(g, address, signal);
         // Without stake it has no part in epochs and weights.
         const isTold = (kind: string) => isActive || kind === 'verify' || kind === 'reveal';
-        const told = async (e: ServerEvent) => (isTold(e.event) ? toldTo(g, address, e) : undefined);
+        const told = async (e: ServerEvent) => {
+          const event = isTold(e.event) ? await toldTo(g, address, e) : undefined;
+          return event?.event === 'verify' ? withCase(g, event) : event;
+        };
         return log.follow(topicOf.validators, await startOf(log, lastEventId), seen, told);
       },
     }),

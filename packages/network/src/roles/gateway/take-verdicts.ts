@@ -14,13 +14,14 @@ import {
 } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { seal } from '../../transport/seal/seal.js';
+import type { ServerEvent } from '../../transport/server/event-stream.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { appealDuties } from './appeals.js';
 import { delegationOf } from './delegations.js';
 import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
-import { isAsked, isQuorum, judgesRunningOrder } from './judges.js';
+import { type AttemptKey, isAsked, isQuorum, judgesRunningOrder } from './judges.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
 import { lastSettledEpoch } from './take-weights.js';
@@ -74,8 +75,13 @@ export async function dutiesOf(g: GatewayContext, validator: Address, isActive =
   return [...duties, ...epochs.map(({ epoch }): Duty => ({ kind: 'epoch', epoch })), weights];
 }
 
-/** All that a verdict rests on. */
-export async function caseOf(g: GatewayContext, order: Hex, index: number, attempt: number): Promise<CaseDocument> {
+interface ReadCase {
+  readonly document: CaseDocument;
+  /** Whether the attempt is still to be judged. */
+  readonly isOpen: boolean;
+}
+
+async function readCase(g: GatewayContext, order: Hex, index: number, attempt: number): Promise<ReadCase> {
   const [o, a] = await Promise.all([loadOrder(g.sql, order), loadAttempt(g.sql, order, index, attempt)]);
   if (!o?.manifest || !o.seal || !a?.delivery) {
     throw new Refusal(404, 'unknown-case', 'there is no such proof to judge', 'GET /v1/duties lists what there is');
@@ -84,7 +90,35 @@ export async function caseOf(g: GatewayContext, order: Hex, index: number, attem
   const [named, by] = [signed.message.gateway, seal.message.gateway];
   const delegation = named.toLowerCase() === by.toLowerCase() ? undefined : await delegationOf(g, named, by);
   const given = delegation ? { delegation } : {};
-  return { order: signed, manifest, seal, ...given, lock: a.lock, delivery: a.delivery };
+  const document = { order: signed, manifest, seal, ...given, lock: a.lock, delivery: a.delivery };
+  return { document, isOpen: a.outcome === undefined };
+}
+
+/** All that a verdict rests on. @throws Refusal `unknown-case` */
+export async function caseOf(g: GatewayContext, order: Hex, index: number, attempt: number): Promise<CaseDocument> {
+  return (await readCase(g, order, index, attempt)).document;
+}
+
+/** Of each database, cases that are being read: all validators are told of a proof at the same time. */
+const reading = new WeakMap<GatewayContext['sql'], Map<string, Promise<ReadCase | undefined>>>();
+/** Tensors between chunks of a case that goes with its event: larger ones are asked for. */
+const TOLD_TENSORS = 256;
+
+/** The event that a proof is to be verified, with the case, so that nobody need ask for it; without where it has ended. */
+export async function withCase(g: GatewayContext, event: ServerEvent): Promise<ServerEvent> {
+  const { order, chunk, attempt } = event.data as AttemptKey;
+  const all = reading.get(g.sql) ?? new Map<string, Promise<ReadCase | undefined>>();
+  reading.set(g.sql, all);
+  const name = `${order} ${chunk} ${attempt}`;
+  const read =
+    all.get(name) ??
+    readCase(g, order, chunk, attempt)
+      .catch(() => undefined)
+      .finally(() => all.delete(name));
+  all.set(name, read);
+  const found = await read;
+  const isTold = found?.isOpen && Object.keys(found.document.manifest.commitments).length <= TOLD_TENSORS;
+  return isTold ? { ...event, data: { ...(event.data as object), case: found.document } } : event;
 }
 
 /** The public values of an order, sealed to one validator. */
@@ -152,7 +186,7 @@ export async function takeVerdicts(
         'reveal what you committed to',
       );
     }
-    await g.sql.execute(
+    const added = await g.sql.execute(
       `insert into verdicts (order_id, idx, attempt, validator, accepted, signed)
        select order_id, idx, attempt, $4, $5, $6 from attempts
        where order_id = $1 and idx = $2 and attempt = $3
@@ -161,12 +195,17 @@ export async function takeVerdicts(
       [v.order, v.chunk, v.attempt, sender, v.accepted, json(toJson(signed))],
     );
     const { order, chunk, attempt } = v;
-    const [taken] = await g.sql.query(
-      'select 1 from verdicts where order_id = $1 and idx = $2 and attempt = $3 and validator = $4',
-      [order, chunk, attempt, sender],
-    );
-    if (!taken) late.push({ order, chunk, attempt });
+    if (added === 0 && !(await hasVerdict(g, v))) late.push({ order, chunk, attempt });
     if (!v.accepted || (await isQuorum(g, 'verdicts', v))) g.wake(v.order);
   }
   return late.length > 0 ? { late } : {};
+}
+
+/** Whether the verdict of this validator was taken before. */
+async function hasVerdict(g: GatewayContext, { order, chunk, attempt, validator }: VerdictMessage): Promise<boolean> {
+  const [taken] = await g.sql.query(
+    'select 1 from verdicts where order_id = $1 and idx = $2 and attempt = $3 and validator = $4',
+    [order, chunk, attempt, validator],
+  );
+  return taken !== undefined;
 }

@@ -49,10 +49,12 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     g.timing(),
     g.policy(),
   ]);
-  await g.sql.transaction(async (tx) => {
+  const { order, chunk, canary } = await g.sql.transaction(async (tx) => {
     const held = await loadAttempt(tx, lock.order, lock.chunk, lock.attempt);
-    if (held && held.prover === sender && held.lock.signature === signed.signature) return;
-    const chunk = await loadChunk(tx, lock.order, lock.chunk);
+    const [order, chunk] = [await loadOrder(tx, lock.order), await loadChunk(tx, lock.order, lock.chunk)];
+    if (held && held.prover === sender && held.lock.signature === signed.signature) {
+      return { order, chunk, canary: held.canary };
+    }
     if (chunk?.state !== 'offered' || chunk.offeredTo !== sender || chunk.attempt !== lock.attempt) throw notYours();
     const { offer } = chunk;
     if (!offer || offer.standsUntilMs + lockGraceSeconds * 1000 < now) throw notYours();
@@ -60,10 +62,10 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     if (!same)
       throw new Refusal(409, 'other-terms', 'the lock has other terms than the offer', 'sign the offer as it is');
     // The clock may have been set back since, or be another gateway's: no lock is before its offer or its order.
-    const order = await loadOrder(tx, lock.order);
     const startedAt = order?.startedAt ?? 0;
     const seconds = verifySeconds + 2 * commitSeconds;
     const isOne = order && isCanary(`0x${order.secret}`, lock, canaryBps) && hasTimeForCanary(order, lock, seconds);
+    const canary = isOne ? canarySalt(order.secret, lock) : undefined;
     const lockedMs = Math.max(now, offer.standsUntilMs - g.settings.offerMs, startedAt * 1000);
     await tx.execute(
       `insert into attempts (order_id, idx, attempt, prover, lock, locked_ms, price, collateral, deadline, work_units, canary)
@@ -79,7 +81,7 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
         lock.collateral,
         lock.deadline,
         chunk.workUnits,
-        isOne ? canarySalt(order.secret, lock) : null,
+        canary ?? null,
       ],
     );
     await tx.execute(`update chunks set state = 'locked', offer_until_ms = null where order_id = $1 and idx = $2`, [
@@ -88,14 +90,12 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
     ]);
     const { attempt, price } = lock;
     await tellOrder(tx, 'locked', lock.order, now, { chunk: lock.chunk, attempt, prover: sender, price });
+    return { order, chunk, canary };
   });
-  const order = await loadOrder(g.sql, lock.order);
-  const chunk = await loadChunk(g.sql, lock.order, lock.chunk);
-  const attempt = await loadAttempt(g.sql, lock.order, lock.chunk, lock.attempt);
   const program = order && (await findProgram(g, order.fingerprint));
   if (!order || !chunk || !program) throw notYours();
   const slices = chunk.slices.map((i) => program.slices[i]);
-  return { order: order.signed, slices, ...(attempt?.canary ? { canary: attempt.canary } : {}) };
+  return { order: order.signed, slices, ...(canary ? { canary } : {}) };
 }
 
 /** The boundary values of a chunk, sealed to the prover that holds it. */
@@ -253,10 +253,13 @@ export async function takeDelivery(
        where digest = $1 and kind = 'uploaded' and owner = $3`,
       [proof, order, prover],
     );
-    const [again] = await tx.query(
-      `select 1 from attempts where order_id = $1 and idx = $2 and attempt < $3 and prover = $4 and outcome = 'canary'`,
-      [order, index, receipt.attempt, prover],
-    );
+    const [again] =
+      receipt.attempt === 0
+        ? []
+        : await tx.query(
+            `select 1 from attempts where order_id = $1 and idx = $2 and attempt < $3 and prover = $4 and outcome = 'canary'`,
+            [order, index, receipt.attempt, prover],
+          );
     // The proof behind its canary was there already: that says nothing of its rate.
     if (!again)
       await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 }, rate);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
 import { bytesToHex } from 'viem';
 import { z } from 'zod';
-import type { Ledger } from '../../chain/ledger.js';
+import type { Ledger, OnChainOrder } from '../../chain/ledger.js';
 import { networkTiming } from '../../chain/network-parameters.js';
 import {
   appealSchema,
@@ -85,6 +85,8 @@ const EXAMINED_AT_ONCE = 8;
 const APPEALS_KEPT = 10_000;
 /** Orders whose public values are at hand. */
 const VALUES_KEPT = 4;
+/** How long the reserve of an order is taken to stand: far below what it takes to give it back. */
+const CHAIN_MS = 500;
 /** Commitments that come within this time go in one request. */
 const GATHER_MS = 2;
 /** After an abstention, for what was missing may have come. */
@@ -99,6 +101,11 @@ export function createValidator(options: ValidatorOptions): Service {
     stop: () => validator.stop(),
     health: () => validator.health(),
   };
+}
+
+interface OnChain {
+  readonly atMs: number;
+  readonly found: Promise<readonly [order: OnChainOrder, now: number]>;
 }
 
 type CaseDuty = Extract<Duty, { kind: 'verify' | 'reveal' }>;
@@ -116,6 +123,7 @@ class Validator {
   readonly #abstained = new Map<string, { untilMs: number; tries: number }>();
   readonly #outbox = new Map<GatewayLink, Signed<VerdictCommit>[]>();
   readonly #valuesOf = new Map<string, Promise<TensorBundle>>();
+  readonly #chainOf = new Map<string, OnChain>();
   readonly #pool: VerifyPool | undefined;
   readonly #verify: VerifyCase;
   readonly #verifyAppeal: VerifyAppeal;
@@ -311,7 +319,8 @@ class Validator {
     const key = { order, chunk, attempt };
     const path = `/v1/chunks/${order}/${chunk}/${attempt}`;
     const options = { signal: this.#stopping.signal, maxResponseBytes: CASE_BYTES };
-    const fetchCase = () => link.get(path, caseSchema, options);
+    // Also a case that came with its event is the gateway's word: it is checked like one that was asked for.
+    const fetchCase = async () => duty.case ?? link.get(path, caseSchema, options);
     const earlier = this.#journal.verdict(key);
     if (earlier) {
       const { receipt } = (await fetchCase()).delivery;
@@ -395,11 +404,10 @@ class Validator {
       ]);
       return { document, keyBytes, proof };
     };
-    const [{ document, keyBytes, proof }, onChain, chainNow, values] = await Promise.all([
+    const [{ document, keyBytes, proof }, [onChain, chainNow], values] = await Promise.all([
       fetched(),
       // The case is about another order where its hash is another one: then it is not judged.
-      ledger.order(key.order),
-      ledger.now(),
+      this.#onChain(key),
       this.#values(link, key),
     ]);
     const answer = await this.#verify({
@@ -415,6 +423,23 @@ class Validator {
       maxProofBytes,
     });
     return { answer, document };
+  }
+
+  /** An order as the chain has it, and the chain's time: asked for once for chunks that come together. */
+  #onChain({ order }: CaseKeyParts): OnChain['found'] {
+    const { ledger } = this.options;
+    const now = performance.now();
+    const known = this.#chainOf.get(order);
+    if (known && now - known.atMs < CHAIN_MS) return known.found;
+    const found = Promise.all([ledger.order(order), ledger.now()]);
+    this.#chainOf.delete(order);
+    this.#chainOf.set(order, { atMs: now, found });
+    found.catch(() => this.#chainOf.delete(order));
+    for (const oldest of this.#chainOf.keys()) {
+      if (this.#chainOf.size <= VALUES_KEPT) break;
+      this.#chainOf.delete(oldest);
+    }
+    return found;
   }
 
   /** Those of an order are the same for all of its chunks. */
