@@ -20,6 +20,9 @@ export const blockRows = (rowVars: number): number => (rowVars >= MANY_ROWS ? 2 
 /** Weights of a block of fewer cells are made sooner than it is found out whether they come apart. */
 const FEW_CELLS = 2 ** 16;
 
+/** Columns of dense weights that are folded at once. */
+const FOLDED_COLUMNS = 2 ** 15;
+
 /** One row of F and W, each of 2^log extension elements. */
 export interface Row {
   readonly f: Ptr;
@@ -143,7 +146,13 @@ export function openCube(
         const to = row.w + EXT_BYTES * from;
         const inner = kernels.mark();
         combine(kernels, row.f + EXT_BYTES * from, f, rhos, length);
-        if (w) foldRows(kernels, to, w, length, rhos);
+        // Some columns at a time: what is folded on the way stays near, and little memory is taken for it.
+        for (let at = 0; w && at < length; at += FOLDED_COLUMNS) {
+          const some = w.map((row) => (row === 0 ? 0 : row + EXT_BYTES * at));
+          const level = kernels.mark();
+          foldRows(kernels, to + EXT_BYTES * at, some, Math.min(FOLDED_COLUMNS, length - at), rhos);
+          kernels.release(level);
+        }
         for (const { lead, from: column, add: addTo } of parts) addTo(to + EXT_BYTES * column, sumOf(factors, lead));
         kernels.release(inner);
       });
