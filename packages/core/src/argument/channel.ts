@@ -3,6 +3,7 @@
  * message is made, absorbed and written to the proof; on the verifier's it is read and absorbed. So both sides draw the
  * same challenges after the same messages by construction, and no message can be left out of the transcript.
  */
+import { plainBytes } from '../base/codec.js';
 import { P } from '../field/m31.js';
 import type { Ext } from '../field/qm31.js';
 import { type RejectCode, Rejected } from './rejected.js';
@@ -100,9 +101,11 @@ export class ProverChannel extends Channel {
 
 export class VerifierChannel extends Channel {
   private offset = 0;
+  private readonly proof: Uint8Array;
 
-  constructor(private readonly proof: Uint8Array) {
+  constructor(proof: Uint8Array) {
     super();
+    this.proof = plainBytes(proof);
   }
 
   protected exchange(label: string, count: number): Uint8Array {

@@ -94,12 +94,15 @@ export class Encoder {
 /** Reads what {@link Encoder} wrote; never beyond its bytes, never more items than there are bytes. */
 export class Decoder {
   private at = 0;
+  private readonly data: Uint8Array;
 
   constructor(
-    private readonly data: Uint8Array,
+    data: Uint8Array,
     /** What the bytes are meant to be, for messages. */
     private readonly what: string,
-  ) {}
+  ) {
+    this.data = plainBytes(data);
+  }
 
   broken(why: string): InputError {
     return new InputError('broken-artifact', `not a valid ${this.what}: ${why}`, 'get the file again from its source');
@@ -193,6 +196,10 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+/** The same bytes as no subclass of theirs: parts of Node's buffers are several times as dear as parts of these. */
+export const plainBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** Decodes all of `data`. */
 export function decodeAll<T>(data: Uint8Array, what: string, decode: (d: Decoder) => T): T {
