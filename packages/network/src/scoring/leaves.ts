@@ -54,28 +54,43 @@ export function sortLeaves(leaves: readonly Leaf[]): Leaf[] {
     .map(({ leaf }) => leaf);
 }
 
-function treeOf(leaves: readonly Leaf[]): SimpleMerkleTree {
-  return SimpleMerkleTree.of(leaves.map(hashLeaf));
+interface LeafTree {
+  readonly hashes: readonly Hex[];
+  readonly tree: SimpleMerkleTree;
+}
+
+/** Of lists that are still held: whoever compares a root mostly asks for proofs next. */
+const trees = new WeakMap<readonly Leaf[], LeafTree>();
+
+function treeOf(leaves: readonly Leaf[]): LeafTree {
+  const known = trees.get(leaves);
+  if (known) return known;
+  const hashes = leaves.map(hashLeaf);
+  const found = { hashes, tree: SimpleMerkleTree.of(hashes) };
+  trees.set(leaves, found);
+  return found;
 }
 
 /** The root over the leaves; the zero hash where there are none. */
 export function merkleRoot(leaves: readonly Leaf[]): Hex {
-  return leaves.length === 0 ? zeroHash : (treeOf(leaves).root as Hex);
+  return leaves.length === 0 ? zeroHash : (treeOf(leaves).tree.root as Hex);
 }
 
 /** The proofs of all leaves, in their order. */
 export function leafProofs(leaves: readonly Leaf[]): Hex[][] {
   if (leaves.length === 0) return [];
-  const tree = treeOf(leaves);
+  const { tree } = treeOf(leaves);
   return leaves.map((_, k) => tree.getProof(k) as Hex[]);
 }
 
 /** The proof of one leaf. Throws InputError where it is not among them. */
 export function leafProof(leaves: readonly Leaf[], leaf: Leaf): Hex[] {
-  const hash = hashLeaf(leaf);
-  const k = leaves.findIndex((other) => hashLeaf(other) === hash);
-  if (k < 0) throw new InputError('unknown-leaf', 'the leaf is not part of this epoch', 'take the leaf from the epoch');
-  return treeOf(leaves).getProof(k) as Hex[];
+  const known = leaves.length > 0 ? treeOf(leaves) : undefined;
+  const k = known?.hashes.indexOf(hashLeaf(leaf)) ?? -1;
+  if (!known || k < 0) {
+    throw new InputError('unknown-leaf', 'the leaf is not part of this epoch', 'take the leaf from the epoch');
+  }
+  return known.tree.getProof(k) as Hex[];
 }
 
 export function verifyLeaf(root: Hex, leaf: Leaf, proof: readonly Hex[]): boolean {
