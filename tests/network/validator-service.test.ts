@@ -186,12 +186,16 @@ const stakes = [{ operator: address, account: address, stake: 10n }];
 /** Those of when the order was reserved; `active` are those of now. */
 const electorate = stakes.map(({ operator, stake }) => ({ operator, stake }));
 let active = stakes;
+let looksAtOrder = 0;
 const ledger = {
   network,
   contracts: { treasury: accountOf(20).address },
   now: async () => nowSeconds(),
   parameters: async (names: readonly string[]) => Object.fromEntries(names.map((n) => [n, PARAMETERS[n] ?? 0n])),
-  order: async () => ({ state: 'reserved', reserved: order.order.budget, cancelRequested: false, exitAt: 2 ** 40 }),
+  order: async () => {
+    looksAtOrder++;
+    return { state: 'reserved', reserved: order.order.budget, cancelRequested: false, exitAt: 2 ** 40 };
+  },
   stakeOf: async () => ({ owner: prover.address, toPool: false, active: 100n }),
   validators: async () => active,
   electorate: async () => electorate,
@@ -274,6 +278,21 @@ describe('verdicts', () => {
     duties = [{ ...key, case: request.document }];
     await until(() => commits.length === 1, 'the commitment');
     expect(fake.times('GET', path)).toBe(0);
+  });
+
+  it('on chunks that come together ask the chain once, and again later', async () => {
+    const key = { kind: 'verify', order: order.id, chunk: 0 } as const;
+    const before = looksAtOrder;
+    // There is no case of the second attempt: it is tried again after two seconds.
+    duties = [
+      { ...key, attempt: 0 },
+      { ...key, attempt: 1 },
+    ];
+    await start();
+    await until(() => commits.length === 1, 'the commitment');
+    expect(looksAtOrder).toBe(before + 1);
+    duties = [{ ...key, attempt: 1 }];
+    await until(() => looksAtOrder === before + 2, 'another look');
   });
 
   it('on a wrong proof are rejections', async () => {
