@@ -90,9 +90,10 @@ function start(m: usize): void {
   v128.store(s, i32x4.splat(0x5be0cd19), 112);
 }
 
-/** State words 0 … 7 ← the 32 bytes at each of four places. */
-function resume(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
-  for (let i: usize = 0; i < 32; i += 16) {
+/** Words at `to` ← the `bytes` bytes at each of four places, one place to a lane. */
+// @ts-ignore: decorator
+@inline function loadWords(to: usize, p0: usize, p1: usize, p2: usize, p3: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
     const x = v128.load(p0 + i);
     const y = v128.load(p1 + i);
     const z = v128.load(p2 + i);
@@ -101,31 +102,22 @@ function resume(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
     const zw = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
     const xy2 = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
     const zw2 = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
-    const to = m + STATE + (i << 2);
-    v128.store(to, v128.shuffle<i64>(xy, zw, 0, 2));
-    v128.store(to, v128.shuffle<i64>(xy, zw, 1, 3), 16);
-    v128.store(to, v128.shuffle<i64>(xy2, zw2, 0, 2), 32);
-    v128.store(to, v128.shuffle<i64>(xy2, zw2, 1, 3), 48);
+    const at = to + (i << 2);
+    v128.store(at, v128.shuffle<i64>(xy, zw, 0, 2));
+    v128.store(at, v128.shuffle<i64>(xy, zw, 1, 3), 16);
+    v128.store(at, v128.shuffle<i64>(xy2, zw2, 0, 2), 32);
+    v128.store(at, v128.shuffle<i64>(xy2, zw2, 1, 3), 48);
   }
+}
+
+/** State words 0 … 7 ← the 32 bytes at each of four places. */
+function resume(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
+  loadWords(m + STATE, p0, p1, p2, p3, 32);
 }
 
 /** Message words ← the 64 bytes at each of four places. */
 function loadBlocks(m: usize, p0: usize, p1: usize, p2: usize, p3: usize): void {
-  for (let i: usize = 0; i < 64; i += 16) {
-    const x = v128.load(p0 + i);
-    const y = v128.load(p1 + i);
-    const z = v128.load(p2 + i);
-    const w = v128.load(p3 + i);
-    const xy = v128.shuffle<i32>(x, y, 0, 4, 1, 5);
-    const zw = v128.shuffle<i32>(z, w, 0, 4, 1, 5);
-    const xy2 = v128.shuffle<i32>(x, y, 2, 6, 3, 7);
-    const zw2 = v128.shuffle<i32>(z, w, 2, 6, 3, 7);
-    const to = m + (i << 2);
-    v128.store(to, v128.shuffle<i64>(xy, zw, 0, 2));
-    v128.store(to, v128.shuffle<i64>(xy, zw, 1, 3), 16);
-    v128.store(to, v128.shuffle<i64>(xy2, zw2, 0, 2), 32);
-    v128.store(to, v128.shuffle<i64>(xy2, zw2, 1, 3), 48);
-  }
+  loadWords(m, p0, p1, p2, p3, 64);
 }
 
 /** Writes the first `lanes` digests one after the other. */
