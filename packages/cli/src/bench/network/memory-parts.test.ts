@@ -12,8 +12,9 @@ test('the parts of the memory are read from what metrics say', async () => {
   rows.set({ table: 'orders' }, 3);
   rows.set({ table: 'catalog' }, 40);
   rows.set({ table: 'passes' }, 0);
-  const { heapBytes, externalBytes, ...parts } = partsOf(await metrics.text());
+  const { heapBytes, heapHeldBytes, externalBytes, ...parts } = partsOf(await metrics.text());
   expect(heapBytes).toBeGreaterThan(1e6);
+  expect(heapHeldBytes).toBeGreaterThan(heapBytes as number);
   expect(externalBytes).toBeGreaterThan(0);
   expect(parts).toEqual({
     databaseMemoryBytes: 128,

@@ -3,7 +3,14 @@ import type { MemorySample } from './network-results.js';
 
 export type MemoryParts = Pick<
   MemorySample,
-  'heapBytes' | 'externalBytes' | 'databaseMemoryBytes' | 'inferenceBytes' | 'rows' | 'tableRows' | 'tableBytes'
+  | 'heapBytes'
+  | 'heapHeldBytes'
+  | 'externalBytes'
+  | 'databaseMemoryBytes'
+  | 'inferenceBytes'
+  | 'rows'
+  | 'tableRows'
+  | 'tableBytes'
 >;
 
 const METRICS_MS = 5_000;
@@ -27,6 +34,7 @@ export function partsOf(text: string): MemoryParts {
   };
   return {
     ...one('heapBytes', 'dsperse_nodejs_heap_size_used_bytes'),
+    ...one('heapHeldBytes', 'dsperse_nodejs_heap_size_total_bytes'),
     ...one('externalBytes', 'dsperse_nodejs_external_memory_bytes'),
     ...one('databaseMemoryBytes', 'dsperse_gateway_database_memory_bytes'),
     ...one('inferenceBytes', 'dsperse_gateway_inference_memory_bytes'),

@@ -72,7 +72,9 @@ export interface MemorySample {
   readonly rssBytes: number;
   /** JavaScript objects of the main thread, garbage included. */
   readonly heapBytes?: number;
-  /** Buffers of the main thread outside of its heap. */
+  /** What the heap holds, free places included: it grows with garbage, and is given back late. */
+  readonly heapHeldBytes?: number;
+  /** Outside of the main thread's heap: its buffers, and the memory of the embedded database. */
   readonly externalBytes?: number;
   /** WebAssembly memory of the embedded database: as far as it has grown. */
   readonly databaseMemoryBytes?: number;

@@ -97,9 +97,13 @@ export function memoryTable({ memory }: NetworkResults): string {
 
 /** Code, stacks, what allocators hold, and what no metric tells; less than nothing where parts are reserved and untouched. */
 function besides(s: MemorySample): number | undefined {
-  const { heapBytes, externalBytes, databaseMemoryBytes, inferenceBytes } = s;
-  const parts = [heapBytes, externalBytes, databaseMemoryBytes, inferenceBytes].filter((x) => x !== undefined);
-  return parts.length < 4 ? undefined : s.rssBytes - parts.reduce((sum, x) => sum + x, 0);
+  const parts = [s.heapHeldBytes, s.externalBytes, s.inferenceBytes].filter((x) => x !== undefined);
+  return parts.length < 3 ? undefined : s.rssBytes - parts.reduce((sum, x) => sum + x, 0);
+}
+
+function buffers({ externalBytes, databaseMemoryBytes }: MemorySample): number | undefined {
+  if (externalBytes === undefined || databaseMemoryBytes === undefined) return undefined;
+  return Math.max(externalBytes - databaseMemoryBytes, 0);
 }
 
 function memoryRows(m: MemoryResult): string {
@@ -133,7 +137,8 @@ function memoryRows(m: MemoryResult): string {
     [
       ['resident, median', formatBytes(m.earlyBytes), formatBytes(m.lateBytes)],
       ...figure('JavaScript heap, least', (s) => s.heapBytes, least),
-      ...figure('buffers outside of it, median', (s) => s.externalBytes),
+      ...figure('held for it, garbage and free places included, median', (s) => s.heapHeldBytes),
+      ...figure('buffers outside of it, median', buffers),
       ...figure('WebAssembly memory of the database, most', (s) => s.databaseMemoryBytes, most),
       ...figure('inference thread, median', (s) => s.inferenceBytes),
       ...figure('resident besides all of these, median', besides),

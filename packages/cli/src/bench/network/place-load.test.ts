@@ -60,7 +60,8 @@ test('the table of the memory says what was looked at, of two quarters', () => {
   const parts = more.map((s, i) => ({
     ...s,
     rssBytes: (i + 21) * 1e6,
-    externalBytes: 2e6,
+    heapHeldBytes: 9e6,
+    externalBytes: (i + 2) * 1e6,
     databaseMemoryBytes: i * 1e6,
     inferenceBytes: 1e6,
     rows: 10 * i,
@@ -68,10 +69,11 @@ test('the table of the memory says what was looked at, of two quarters', () => {
   }));
   expect(table(parts).split('\n').slice(3, -1)).toEqual([
     '| JavaScript heap, least | 5.0 MB | 6.0 MB |',
+    '| held for it, garbage and free places included, median | 9.0 MB | 9.0 MB |',
     '| buffers outside of it, median | 2.0 MB | 2.0 MB |',
     '| WebAssembly memory of the database, most | 3.0 MB | 7.0 MB |',
     '| inference thread, median | 1.0 MB | 1.0 MB |',
-    '| resident besides all of these, median | 12 MB | 11 MB |',
+    '| resident besides all of these, median | 9.0 MB | 9.0 MB |',
     '| files of the database, median | 4.0 MB | 4.0 MB |',
     '| rows of its tables after a sweep, median | 25 | 65 |',
     '| table `catalog` with indices, median | 8.0 MB | 8.0 MB |',

@@ -17,7 +17,7 @@ export interface CheckRequest {
   readonly packages: readonly string[];
 }
 
-/** Bytes of the inference thread after its last job: JavaScript objects, buffers outside of them, and the kernels' memory. */
+/** Bytes of the inference thread after its last job: what its heap holds, buffers outside of it, and the kernels' memory. */
 export interface ThreadMemory {
   readonly heap: number;
   readonly external: number;

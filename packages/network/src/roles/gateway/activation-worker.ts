@@ -82,8 +82,9 @@ async function check({ id, key, packages }: CheckRequest): Promise<void> {
 }
 
 function tellMemory(id: number): void {
-  const { heapUsed, external } = process.memoryUsage();
-  tell({ id, kind: 'memory', memory: { heap: heapUsed, external, kernels: kernels.peakBytes } });
+  const { heapTotal, external } = process.memoryUsage();
+  // The kernels' memory is shared between threads, and so not counted as this one's.
+  tell({ id, kind: 'memory', memory: { heap: heapTotal, external, kernels: kernels.peakBytes } });
 }
 
 // One after another: each uses all threads.
