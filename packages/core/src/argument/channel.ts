@@ -4,6 +4,7 @@
  * same challenges after the same messages by construction, and no message can be left out of the transcript.
  */
 import { plainBytes } from '../base/codec.js';
+import { keepShape } from '../base/keep-shape.js';
 import { P } from '../field/m31.js';
 import type { Ext } from '../field/qm31.js';
 import { type RejectCode, Rejected } from './rejected.js';
@@ -52,12 +53,9 @@ export abstract class Channel {
 
   decodeExts(data: Uint8Array, path: string): Ext[] {
     const words = this.decodeWords(data, path);
-    return Array.from({ length: words.length / 4 }, (_, i) => [
-      words[4 * i],
-      words[4 * i + 1],
-      words[4 * i + 2],
-      words[4 * i + 3],
-    ]);
+    const out: Ext[] = [];
+    for (let i = 0; i < words.length; i += 4) out.push([words[i], words[i + 1], words[i + 2], words[i + 3]]);
+    return out;
   }
 
   challenge(label: string): Ext {
@@ -99,6 +97,8 @@ export class ProverChannel extends Channel {
   }
 }
 
+keepShape(new ProverChannel());
+
 export class VerifierChannel extends Channel {
   private offset = 0;
   private readonly proof: Uint8Array;
@@ -119,6 +119,8 @@ export class VerifierChannel extends Channel {
     if (this.offset !== this.proof.length) throw new Rejected('trailing-bytes', 'proof');
   }
 }
+
+keepShape(new VerifierChannel(new Uint8Array(0)));
 
 export function encodeExts(xs: readonly Ext[]): Uint8Array {
   const out = new Uint8Array(16 * xs.length);

@@ -2,6 +2,7 @@
  * Tables eq(point, ·) of one proof. Its challenges come back in many claims: each table is one vector, and what is computed
  * of two vectors is computed once.
  */
+import { keepShape } from '../base/keep-shape.js';
 import { type Ext, mul, ONE } from '../field/qm31.js';
 import { eqVector, getExt } from './ext-vector.js';
 import type { Block } from './functional.js';
@@ -143,3 +144,5 @@ export class EqTables implements KnownTables {
     return this.numbers.size - 1;
   }
 }
+
+keepShape(new EqTables());

@@ -5,27 +5,23 @@
 import { hashPair } from '../base/blake3.js';
 
 /** Number of sibling digests in the multiproof of `leaves` (sorted, distinct) in a tree of `count` leaves. */
-export function siblingCount(leaves: readonly number[], count: number): number {
-  let n = 0;
-  walk(leaves, count, () => {
-    n++;
-  });
-  return n;
-}
+export const siblingCount = (leaves: readonly number[], count: number): number => siblingsOf(leaves, count).length;
 
-/** Calls `missing(level node)` for every sibling that a verifier lacks; nodes are in heap order (root 1). */
-export function walk(leaves: readonly number[], count: number, missing: (node: number) => void): void {
+/** Every sibling that a verifier lacks, level by level; nodes are in heap order (root 1). */
+export function siblingsOf(leaves: readonly number[], count: number): number[] {
+  const missing: number[] = [];
   let nodes = leaves.map((i) => i + count);
   while (nodes[0] > 1) {
     const parents: number[] = [];
     for (let i = 0; i < nodes.length; i++) {
       const sibling = nodes[i] ^ 1;
       if (nodes[i + 1] === sibling) i++;
-      else missing(sibling);
+      else missing.push(sibling);
       parents.push(sibling >>> 1);
     }
     nodes = parents;
   }
+  return missing;
 }
 
 /** The root that the leaves' digests and the siblings lead to. */

@@ -115,10 +115,11 @@ export function opening(
 
 /** The multilinear extension of 2^k values at a point (most significant bit first). */
 function evaluateMessage(message: readonly Ext[], point: readonly Ext[]): Ext {
-  let values = [...message];
+  const values = [...message];
+  let half = values.length;
   for (const x of point) {
-    const half = values.length / 2;
-    values = values.slice(0, half).map((lo, i) => add(lo, mul(x, sub(values[half + i], lo))));
+    half /= 2;
+    for (let i = 0; i < half; i++) values[i] = add(values[i], mul(x, sub(values[half + i], values[i])));
   }
   return values[0];
 }

@@ -119,7 +119,9 @@ export function openingProver(
     },
     message() {
       const { f, log } = only();
-      return Array.from({ length: 2 ** log }, (_, i) => kernels.readExt(f + EXT_BYTES * i));
+      const message: Ext[] = [];
+      for (let i = 0; i < 2 ** log; i++) message.push(kernels.readExt(f + EXT_BYTES * i));
+      return message;
     },
     grind: (seed, bits) => kernels.grind(seed, bits),
     oracleLeaves: (i, leaves) => leafBytes(kernels, oracles[i], leaves),
@@ -127,9 +129,9 @@ export function openingProver(
     foldLeaves(j, leaves) {
       const size = EXT_BYTES * 2 ** LOG_ARITY;
       const out = new Uint8Array(size * leaves.length);
-      leaves.forEach((leaf, i) => {
-        out.set(kernels.u8(folds[j].leaves + size * leaf, size), i * size);
-      });
+      for (let i = 0; i < leaves.length; i++) {
+        out.set(kernels.u8(folds[j].leaves + size * leaves[i], size), i * size);
+      }
       return out;
     },
     foldSiblings: (j, leaves) => siblingBytes(kernels, folds[j].tree, folds[j].groups, leaves),

@@ -95,8 +95,8 @@ describe('cells of a tensor in the stack', () => {
       const [, t] = tensors;
       const data = Int16Array.from({ length: size }, (_, i) => i + 1);
       const whole = new Int16Array(2 ** Math.ceil(Math.log2(cells)));
-      forRuns(t, (cell, position, length, step) => {
-        for (let i = 0; i < length; i++) whole[position + i] = data[cell + step * i];
+      forRuns(t, whole, (all, cell, position, length, step) => {
+        for (let i = 0; i < length; i++) all[position + i] = data[cell + step * i];
       });
       expect(whole.filter((x) => x !== 0).sort()).toEqual(data);
       for (let log = 0; 2 ** log <= whole.length; log++) {

@@ -4,7 +4,7 @@ import { type Integers, widthOf } from '../base/integers.js';
 import type { Kernels, Ptr } from '../kernels/kernels.js';
 import type { ConstantsStore, StoredPart, StoredPiece } from './constants-store.js';
 import type { Stack, TensorLayout } from './layout.js';
-import { siblingCount, walk } from './merkle.js';
+import { siblingsOf } from './merkle.js';
 import { logWord, type OracleShape, treeLeaves } from './oracles.js';
 
 export interface CommittedOracle {
@@ -241,12 +241,14 @@ function encodeRows(kernels: Kernels, word: Ptr, shape: OracleShape, rows: Ptr, 
 
 /**
  * Visits the runs of a tensor's real cells that are contiguous in the stack.
- * @param visit first cell of the tensor, first cell of the stack, length, and the tensor's cells from one to the next
+ * @param visit told `context`, the first cell of the tensor, the first cell of the stack, length, and the tensor's cells
+ *   from one to the next. A function that is made once: engines forget what they compiled of one that is gone
  * @param from runs that end before this cell of the stack, or begin at `to` or later, may be left out
  */
-export function forRuns(
+export function forRuns<C>(
   t: TensorLayout,
-  visit: (cell: number, position: number, length: number, step: number) => void,
+  context: C,
+  visit: (context: C, cell: number, position: number, length: number, step: number) => void,
   from = 0,
   to = Number.POSITIVE_INFINITY,
 ): void {
@@ -260,7 +262,7 @@ export function forRuns(
   const rowStride = cellStrides[t.lead] ?? 1;
   for (const piece of t.pieces) {
     if (inner.length === 0) {
-      visit(t.first + piece.row * rowStride, piece.offset, 2 ** piece.logRows, rowStride);
+      visit(context, t.first + piece.row * rowStride, piece.offset, 2 ** piece.logRows, rowStride);
       continue;
     }
     const size = 2 ** t.logInner;
@@ -271,7 +273,7 @@ export function forRuns(
       let offset = piece.offset + r * size;
       let cell = t.first + (piece.row + r) * rowStride;
       for (let k = 0; k < repeats; k++) {
-        visit(cell, offset, t.dims[innermost], cellStrides[innermost]);
+        visit(context, cell, offset, t.dims[innermost], cellStrides[innermost]);
         for (let j = loops.length - 1; j >= 0; j--) {
           counter[j]++;
           offset += strides[j];
@@ -291,16 +293,25 @@ export function forGaps(layout: Stack, cells: number, visit: (position: number, 
   for (const t of layout.tensors) {
     if (t.dims.every((d, i) => i === t.lead || d === 2 ** t.logs[i])) continue;
     for (const piece of t.pieces) {
-      let next = piece.offset;
-      forRuns({ ...t, pieces: [piece] }, (_, position, length) => {
-        if (position > next) visit(next, position - next);
-        next = position + length;
-      });
+      const before = { next: piece.offset, visit };
+      forRuns({ ...t, pieces: [piece] }, before, visitBefore);
+      const { next } = before;
       const end = piece.offset + 2 ** (piece.logRows + t.logInner);
       if (end > next) visit(next, end - next);
     }
   }
   if (cells > layout.cells) visit(layout.cells, cells - layout.cells);
+}
+
+/** Visits what is between the run before and this one. */
+function visitBefore(
+  before: { next: number; visit: (position: number, length: number) => void },
+  _cell: number,
+  position: number,
+  length: number,
+): void {
+  if (position > before.next) before.visit(before.next, position - before.next);
+  before.next = position + length;
 }
 
 /** Copies what a tensor has of the stack's cells from `first` on to `window`; padding is left as it is. */
@@ -310,19 +321,31 @@ export function fillPadded(window: Integers, t: TensorLayout, data: Integers, fi
     fillTransposed(window, t, data, first);
     return;
   }
-  forRuns(
-    t,
-    (cell, position, length, step) => {
-      const skipped = Math.max(0, first - position);
-      const n = Math.min(length, last - position) - skipped;
-      const from = cell + step * skipped;
-      const to = position + skipped - first;
-      if (n < 8 || step > 1) for (let i = 0; i < n; i++) window[to + i] = data[from + step * i];
-      else window.set(data.subarray(from, from + n), to);
-    },
-    first,
-    last,
-  );
+  forRuns(t, { window, data, first, last }, copyInto, first, last);
+}
+
+/** The stack's cells [first, last), and the numbers of the tensor. */
+interface Filled {
+  readonly window: Integers;
+  readonly data: Integers;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Copies what a run has of the window. */
+function copyInto(
+  { window, data, first, last }: Filled,
+  cell: number,
+  position: number,
+  length: number,
+  step: number,
+): void {
+  const skipped = Math.max(0, first - position);
+  const n = Math.min(length, last - position) - skipped;
+  const from = cell + step * skipped;
+  const to = position + skipped - first;
+  if (n < 8 || step > 1) for (let i = 0; i < n; i++) window[to + i] = data[from + step * i];
+  else window.set(data.subarray(from, from + n), to);
 }
 
 /** Whether neighbours in the stack are far apart in the tensor, and neighbours in the tensor on its leading axis. */
@@ -359,9 +382,9 @@ export function leafBytes(kernels: Kernels, o: CommittedOracle, leaves: readonly
   const out = new Uint8Array(4 * rows * leaves.length);
   /** Copies what `word` holds of rows [from, from + count). */
   const copy = (word: Ptr, from: number, count: number): void => {
-    leaves.forEach((leaf, i) => {
-      out.set(kernels.u8(word + 4 * strideOf(count) * leaf, 4 * count), 4 * (rows * i + from));
-    });
+    for (let i = 0; i < leaves.length; i++) {
+      out.set(kernels.u8(word + 4 * strideOf(count) * leaves[i], 4 * count), 4 * (rows * i + from));
+    }
   };
   if (o.word !== undefined) {
     copy(o.word, 0, rows);
@@ -407,11 +430,8 @@ function readLeaves(
 
 /** The siblings of a multiproof in a tree in heap order. */
 export function siblingBytes(kernels: Kernels, tree: Ptr, count: number, leaves: readonly number[]): Uint8Array {
-  const out = new Uint8Array(32 * siblingCount(leaves, count));
-  let n = 0;
-  walk(leaves, count, (node) => {
-    out.set(kernels.u8(tree + 32 * node, 32), 32 * n);
-    n++;
-  });
+  const siblings = siblingsOf(leaves, count);
+  const out = new Uint8Array(32 * siblings.length);
+  for (let n = 0; n < siblings.length; n++) out.set(kernels.u8(tree + 32 * siblings[n], 32), 32 * n);
   return out;
 }

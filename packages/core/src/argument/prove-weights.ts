@@ -180,13 +180,15 @@ export function overlaps(
   from: number,
   length: number,
 ): { readonly piece: Piece; readonly start: number; readonly cells: number }[] {
-  return t.layout.pieces.flatMap((piece) => {
+  const found: { readonly piece: Piece; readonly start: number; readonly cells: number }[] = [];
+  for (const piece of t.layout.pieces) {
     // Pieces and windows are aligned powers of two: one holds the other, or they are apart.
     const start = Math.max(from, piece.offset);
     const end = piece.offset + 2 ** piece.logRows * t.perRow * t.innerLength;
     const cells = Math.min(from + length, end) - start;
-    return cells > 0 ? [{ piece, start, cells }] : [];
-  });
+    if (cells > 0) found.push({ piece, start, cells });
+  }
+  return found;
 }
 
 /** Number of the entry of `lead` that weighs a cell of a piece. */

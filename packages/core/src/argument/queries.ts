@@ -3,6 +3,7 @@
  * the first fold word's value there; each fold word must fold into the next, the last into the code word of the message.
  */
 import { hash, hashPair } from '../base/blake3.js';
+import { sameBytes } from '../base/codec.js';
 import { domainPoint, encodeExt } from '../field/domain.js';
 import { add as addM31, inv as invM31, mul as mulM31, sub as subM31 } from '../field/m31.js';
 import { add, type Ext, equal, mul, sub, ZERO } from '../field/qm31.js';
@@ -54,11 +55,7 @@ function checkPath(
 ): void {
   const proof = channel.opened(`${path}/path`, 32 * siblingCount(leaves, count), siblings);
   const got = rootOf(leaves, digests, count, proof);
-  channel.check(
-    got.every((b, i) => b === root[i]),
-    'merkle-path',
-    path,
-  );
+  channel.check(sameBytes(got, root), 'merkle-path', path);
 }
 
 /** Reads leaves, one after the other, and hashes each. */
@@ -70,7 +67,8 @@ function readLeaves(
   data: () => Uint8Array,
 ): { readonly bytes: Uint8Array; readonly digests: Uint8Array[] } {
   const bytes = channel.opened(`${path}/leaves`, leafBytes * count, data);
-  const digests = Array.from({ length: count }, (_, i) => hash(bytes.subarray(i * leafBytes, (i + 1) * leafBytes)));
+  const digests: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) digests.push(hash(bytes.subarray(i * leafBytes, (i + 1) * leafBytes)));
   return { bytes, digests };
 }
 

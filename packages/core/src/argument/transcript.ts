@@ -1,4 +1,5 @@
 import { hash } from '../base/blake3.js';
+import { keepShape } from '../base/keep-shape.js';
 import { P } from '../field/m31.js';
 import type { Ext } from '../field/qm31.js';
 
@@ -70,6 +71,8 @@ export class Transcript {
     return hash(message);
   }
 }
+
+keepShape(new Transcript());
 
 /** A little-endian u32. */
 function setLength(bytes: Uint8Array, at: number, length: number): void {

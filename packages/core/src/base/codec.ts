@@ -5,7 +5,9 @@
  * Integers are little-endian base-128 varints, signed ones in zigzag order; strings and byte arrays are prefixed with
  * their length; lists with their count.
  */
+
 import { InputError } from './errors.js';
+import { keepShape } from './keep-shape.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -232,3 +234,6 @@ export function fromHex(s: unknown, length?: number): Uint8Array | undefined {
   if (length !== undefined && s.length !== 2 * length) return undefined;
   return Uint8Array.from({ length: s.length / 2 }, (_, i) => Number.parseInt(s.slice(2 * i, 2 * i + 2), 16));
 }
+
+keepShape(new Encoder(0));
+keepShape(new Decoder(new Uint8Array(0), ''));

@@ -16,6 +16,7 @@ import { Rejected } from '../argument/rejected.js';
 import { concat } from '../argument/transcript.js';
 import { InvariantError, invariant, ProvingError } from '../base/errors.js';
 import { asInt32, type Integers } from '../base/integers.js';
+import { P } from '../field/m31.js';
 import { type Ext, mul, ONE, sub } from '../field/qm31.js';
 import type { Kernels } from '../kernels/kernels.js';
 import type { Relation, ValueId } from '../relation/relation.js';
@@ -265,22 +266,31 @@ function lookupFractions(
   const numerators = kernels.u32(p, room);
   const denominators = kernels.u32(q, 4 * room);
   for (const { t } of lookups) {
-    forRuns(t, (_cell, position, length) => {
-      numerators.fill(1, position, position + length);
-    });
+    forRuns(t, numerators, fillWithOne);
     setPaddingToOne(t, numerators, denominators);
   }
   for (const { number, t } of tables) {
-    const count = counts[number];
-    forRuns(t, (cell, position, length) => {
-      for (let k = 0; k < length; k++) {
-        const m = count[cell + k];
-        numerators[position + k] = m === 0 ? 0 : 0x7fffffff - m;
-      }
-    });
+    forRuns(t, { numerators, count: counts[number] }, fillWithCounts);
   }
   for (let i = cells; i < room; i++) denominators.set(ONE, 4 * i);
   return fractionProver(kernels, tree.depth, { p, q, length: cells });
+}
+
+function fillWithOne(numerators: Uint32Array, _cell: number, position: number, length: number): void {
+  numerators.fill(1, position, position + length);
+}
+
+/** A table's rows are taken away as often as they are looked up. */
+function fillWithCounts(
+  { numerators, count }: { readonly numerators: Uint32Array; readonly count: Int32Array },
+  cell: number,
+  position: number,
+  length: number,
+): void {
+  for (let k = 0; k < length; k++) {
+    const m = count[cell + k];
+    numerators[position + k] = m === 0 ? 0 : P - m;
+  }
 }
 
 /** Cells of a padded tensor that are no cells of it: 0/1. */

@@ -91,13 +91,15 @@ export class Pool {
     const { partials } = this;
     partials.fill(0);
     this.run(name, total, grain, ...args);
-    return Array.from({ length: count }, (_, k) => {
+    const out: Ext[] = [];
+    for (let k = 0; k < count; k++) {
       let sum: Ext = partialAt(partials, 4 * k);
       for (let slot = 1; slot < this.threads; slot++) {
         sum = add(sum, partialAt(partials, (slot * PARTIAL_BYTES) / 4 + 4 * k));
       }
-      return sum;
-    });
+      out.push(sum);
+    }
+    return out;
   }
 
   /** The smallest non-zero first word among the partial results, which start as zeros; 0 if there is none. */
