@@ -10,6 +10,7 @@ import {
   replayedProof,
   stolenProof,
   undisguisedFewerSlices,
+  wrongOutputs,
   wrongProof,
 } from './dishonest-provers.js';
 import {
@@ -114,6 +115,15 @@ describe("the prover's fault", () => {
 
   it('is a proof of other boundary values under the statement of the right ones', async () => {
     expect(await judged(disguisedBoundary(prove))).toMatchObject({ accepted: false, code: 'commitment' });
+  });
+
+  it('is a proof of other outputs than those that it sends and signs for', async () => {
+    const last = await wrongOutputs(prove)(jobOf(program, order, 1), never);
+    const honestCase = await caseOf(program, order, 1, { proven: last });
+    const sent = [...(last.outputs ?? [])].map(([name, values]) => [name, { values, salt: '0'.repeat(64) }] as const);
+    expect(sent.map(([name]) => name)).toEqual(program.outputs);
+    const values = new Map([...order.values, ...sent]);
+    expect(await checkCase({ ...honestCase, values })).toMatchObject({ accepted: false });
   });
 
   it('is a proof of another chunk', async () => {
@@ -236,6 +246,13 @@ describe('what is not the prover’s fault is not judged', () => {
     const { manifest } = honest.document;
     const { outputs } = program.slices[1];
     const commitments = { ...manifest.commitments, [outputs[0]]: 'ab'.repeat(32) };
+    await expectAbstention(await resealed({ ...manifest, commitments }), 'unlinked');
+  });
+
+  it('a manifest that does not say what a tensor between chunks is', async () => {
+    const { manifest } = honest.document;
+    const [inner] = program.slices[1].outputs;
+    const { [inner]: _, ...commitments } = manifest.commitments;
     await expectAbstention(await resealed({ ...manifest, commitments }), 'unlinked');
   });
 

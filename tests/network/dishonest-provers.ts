@@ -11,8 +11,8 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
 export const wrongProof =
   (honest: ProveChunk): ProveChunk =>
   async (job, signal) => {
-    const { statement, proof } = await honest(job, signal);
-    return { statement, proof: flipped(proof, proof.length >> 1) };
+    const proven = await honest(job, signal);
+    return { ...proven, proof: flipped(proven.proof, proven.proof.length >> 1) };
   };
 
 /** Delivers bytes that are no proof at all, and spares itself the work; the statement comes from an honest run. */
@@ -24,21 +24,25 @@ export const noProof =
 export const stolenProof =
   (theirs: ProveChunk, victim: string): ProveChunk =>
   async (job, signal) => {
-    const { statement, proof } = await theirs({ ...job, prover: victim }, signal);
-    return { statement: { ...statement, prover: job.prover }, proof };
+    const proven = await theirs({ ...job, prover: victim }, signal);
+    return { ...proven, statement: { ...proven.statement, prover: job.prover } };
   };
 
 /** Delivers the proof of another order, with this order's nonce written over it. */
 export const replayedProof =
   (honest: ProveChunk, otherNonce = 'ab'.repeat(32)): ProveChunk =>
   async (job, signal) => {
-    const { statement, proof } = await honest({ ...job, nonce: otherNonce }, signal);
-    return { statement: { ...statement, nonce: job.nonce }, proof };
+    const proven = await honest({ ...job, nonce: otherNonce }, signal);
+    return { ...proven, statement: { ...proven.statement, nonce: job.nonce } };
   };
 
-/** A bundle with a salt for every tensor: whoever proves other slices than those of its chunk makes its own. */
-const salted = (job: ProveJob, names: readonly string[]): ProveJob['boundary'] =>
-  new Map([...names.map((name) => [name, { salt: 'cd'.repeat(32) }] as const), ...job.boundary]);
+/** The first slice of a chunk, with a salt for every tensor: whoever proves other slices than its chunk's makes its own. */
+const firstSlice = (job: ProveJob, names: readonly string[]): ProveJob => ({
+  ...job,
+  slices: job.slices.slice(0, 1),
+  boundary: new Map([...names.map((name) => [name, { salt: 'cd'.repeat(32) }] as const), ...job.boundary]),
+  outputs: [],
+});
 
 /**
  * Proves the first slice of its chunk alone, validly, and says that the proof is of all.
@@ -47,16 +51,16 @@ const salted = (job: ProveJob, names: readonly string[]): ProveJob['boundary'] =
 export const fewerSlices =
   (honest: ProveChunk, names: readonly string[]): ProveChunk =>
   async (job, signal) => {
-    const { statement } = await honest(job, signal);
-    const { proof } = await honest({ ...job, slices: job.slices.slice(0, 1), boundary: salted(job, names) }, signal);
-    return { statement, proof };
+    const proven = await honest(job, signal);
+    const { proof } = await honest(firstSlice(job, names), signal);
+    return { ...proven, proof };
   };
 
 /** The same, and says what it is. */
 export const undisguisedFewerSlices =
   (honest: ProveChunk, names: readonly string[]): ProveChunk =>
   (job, signal) =>
-    honest({ ...job, slices: job.slices.slice(0, 1), boundary: salted(job, names) }, signal);
+    honest(firstSlice(job, names), signal);
 
 /** Proves another input than the one that it was given: validly, but linked to nothing. */
 export const swappedBoundary =
@@ -75,8 +79,28 @@ export const swappedBoundary =
 export const disguisedBoundary =
   (honest: ProveChunk): ProveChunk =>
   async (job, signal) => {
-    const { statement } = await honest(job, signal);
-    return { statement, proof: (await swappedBoundary(honest)(job, signal)).proof };
+    const proven = await honest(job, signal);
+    return { ...proven, proof: (await swappedBoundary(honest)(job, signal)).proof };
+  };
+
+/** Proves what it was asked for, and sends outputs of another input, which its statement commits to. */
+export const wrongOutputs =
+  (honest: ProveChunk): ProveChunk =>
+  async (job, signal) => {
+    const proven = await honest(job, signal);
+    const { statement, outputs } = await swappedBoundary(honest)(job, signal);
+    const commitments = { ...proven.statement.commitments };
+    for (const name of outputs?.keys() ?? []) commitments[name] = statement.commitments[name];
+    return { ...proven, statement: { ...proven.statement, commitments }, outputs };
+  };
+
+/** Proves what it was asked for, and sends other outputs, which its statement does not commit to. */
+export const otherOutputs =
+  (honest: ProveChunk): ProveChunk =>
+  async (job, signal) => {
+    const proven = await honest(job, signal);
+    const outputs = new Map([...(proven.outputs ?? [])].map(([name, values]) => [name, values.map((x) => x ^ 1)]));
+    return { ...proven, outputs };
   };
 
 /** Takes the lock and is never heard of again. */

@@ -2,7 +2,8 @@
 import { ENDPOINT_RULES } from '@dsperse/network/chain';
 import { ROLE, signMessage, toJson } from '@dsperse/network/messages';
 import { createMetrics, identityOf, makeEndpoint, silentLogger } from '@dsperse/network/node';
-import type { Hex } from 'viem';
+import { sealingKeys } from '@dsperse/network/transport';
+import { bytesToHex, type Hex } from 'viem';
 import { GatewayLink } from '../../packages/network/src/roles/peer/gateway-link.js';
 import { gateway, network, word } from './small-order.js';
 
@@ -25,6 +26,7 @@ export const refusal = (status: number, code: string): Answer => ({
 export class FakeGateway {
   readonly asked: Asked[] = [];
   readonly announced: unknown[] = [];
+  readonly keys = sealingKeys();
   /** Taken before the routes that every gateway has. */
   handler: Handler = () => undefined;
   #streams = new Set<ReadableStreamDefaultController<Uint8Array>>();
@@ -48,7 +50,7 @@ export class FakeGateway {
         operator: gateway.address.toLowerCase() as Hex,
         roles: ROLE.gateway,
         url: '',
-        encryptionKey: word(1),
+        encryptionKey: bytesToHex(this.keys.publicKey),
         capability: word(2),
         sequence: 1,
         issuedAt: now,

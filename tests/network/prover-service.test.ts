@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSlicePackage } from '@dsperse/core/prove';
+import { publicCommitment } from '@dsperse/core/verify';
 import type { Ledger } from '@dsperse/network/chain';
 import {
   type Appeal,
   appealSchema,
   type Delivery,
+  decodeBundle,
   digestOfBytes,
   encodeBundle,
   isSignedBy,
@@ -17,18 +19,19 @@ import {
   signMessage,
 } from '@dsperse/network/messages';
 import { type Service, silentLogger } from '@dsperse/network/node';
-import { seal } from '@dsperse/network/transport';
+import { open, seal } from '@dsperse/network/transport';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ProveChunk } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { createProver, type ProverSettings } from '../../packages/network/src/roles/prover/prover.js';
 import { checkAppeal } from '../../packages/network/src/roles/validator/check-appeal.js';
 import { checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
-import { vanishing } from './dishonest-provers.js';
+import { otherOutputs, vanishing } from './dishonest-provers.js';
 import { type Asked, FakeGateway, identity, jsonOf, metrics, refusal, until } from './fake-gateway.js';
 import {
   caseOf,
   gateway as gatewayAccount,
   network,
+  outputsOf,
   proveJob,
   prover as proverAccount,
   requester,
@@ -57,6 +60,8 @@ let fake: FakeGateway;
 let services: Service[];
 let offers: Offer[];
 let locks: Signed<Lock>[];
+/** What is offered. */
+let chunk: number;
 let uploads: Map<string, Uint8Array>;
 let deliveries: Delivery[];
 let releases: { attempt: number; reason: string }[];
@@ -66,6 +71,7 @@ beforeEach(() => {
   fake = new FakeGateway();
   fake.handler = answer;
   services = [];
+  chunk = 0;
   offers = [offer()];
   locks = [];
   uploads = new Map();
@@ -78,13 +84,13 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const path = () => `/v1/chunks/${order.id}/0`;
+const path = () => `/v1/chunks/${order.id}/${chunk}`;
 function offer(change: Partial<Offer> = {}): Offer {
-  const { slices, workUnits } = order.manifest.chunks[0];
+  const { slices, workUnits } = order.manifest.chunks[chunk];
   const now = Math.floor(Date.now() / 1000);
   return {
     order: order.id,
-    chunk: 0,
+    chunk,
     attempt: 0,
     fingerprint: program.fingerprint,
     slices,
@@ -121,17 +127,20 @@ async function answer(asked: Asked) {
     const lock = jsonOf(asked) as Signed<Lock>;
     offers = [];
     if (!locks.some((l) => l.signature === lock.signature)) locks.push(lock);
-    const slices = order.manifest.chunks[0].slices.map(sliceDocument);
-    return { json: { order: await signMessage(requester, network, 'Order', order.order), slices } };
+    const slices = order.manifest.chunks[chunk].slices.map(sliceDocument);
+    const names = outputsOf(program, order, chunk);
+    const outputs = names.length > 0 ? { outputs: names } : {};
+    return { json: { order: await signMessage(requester, network, 'Order', order.order), slices, ...outputs } };
   }
   if (at === `/v1/programs/${program.fingerprint}`) {
     return { json: programDocument() };
   }
   if (at === `${path()}/boundary`) {
-    const context = sealingContext.boundary(order.id, 0, proverAccount.address);
+    const context = sealingContext.boundary(order.id, chunk, proverAccount.address);
     const key = identity(KEY).encryptionKey.publicKey;
-    return { bytes: seal(key, encodeBundle(order.boundaryOf(0)), context) };
+    return { bytes: seal(key, encodeBundle(order.boundaryOf(chunk)), context) };
   }
+  if (at.startsWith(`${path()}/0/outputs/`)) return { json: {} };
   if (at === `${path()}/release`) {
     releases.push(jsonOf(asked) as { attempt: number; reason: string });
     offers = [];
@@ -212,6 +221,58 @@ it('takes an offer, and delivers what a validator accepts', async () => {
   expect([...uploads].map(([at, bytes]) => [at, bytes.length])).toEqual([[digest, proofBytes]]);
   const proven = { statement, proof: uploads.get(digest) as Uint8Array };
   expect(await checkCase(await caseOf(program, order, 0, { proven }))).toEqual({ accepted: true });
+});
+
+/** Final outputs as a gateway reads those that were sent to it, one after another. */
+const outputsAt = ({ asked, keys }: FakeGateway) =>
+  asked
+    .filter(({ method, path: at }) => method === 'PUT' && at.includes('/outputs/'))
+    .map(({ path: at, body }) => {
+      expect(at).toBe(`${path()}/0/outputs/${digestOfBytes(body)}`);
+      return decodeBundle(open(keys.secretKey, body, sealingContext.outputs(order.id, 1, 0, proverAccount.address)));
+    });
+
+it('sends outputs that no chunk reads before its receipt, which commits to them', async () => {
+  chunk = 1;
+  offers = [offer()];
+  await start();
+  await until(() => deliveries.length === 1, 'the delivery');
+  const [sent, ...more] = outputsAt(fake);
+  expect(more).toEqual([]);
+  const [name] = program.outputs;
+  expect([...sent.keys()]).toEqual([name]);
+  expect(sent.get(name)?.values).toEqual(program.values.get(name));
+  const { commitments } = deliveries[0].proof.statement;
+  expect(commitments[name]).toBe(publicCommitment(sent.get(name)?.values as Int32Array));
+  const paths = fake.asked.map(({ path: at }) => at);
+  expect(paths.findIndex((at) => at.includes('/outputs/'))).toBeLessThan(paths.indexOf(`${path()}/receipt`));
+});
+
+it('hands outputs, too, to another gateway that has the lock, sealed to that one', async () => {
+  chunk = 1;
+  offers = [offer()];
+  fake.handler = (asked) => (/outputs|receipt/.test(asked.path) ? refusal(503, 'away') : answer(asked));
+  const partner = new FakeGateway();
+  partner.handler = (asked) => {
+    if (asked.path === '/v1/work') return { json: { offers: [], locks } };
+    const isEarly = asked.path.endsWith('/receipt') && outputsAt(partner).length === 0;
+    return isEarly ? refusal(409, 'missing-blobs') : answer(asked);
+  };
+  await start(undefined, {}, [partner]);
+  await until(() => deliveries.length === 1, 'the delivery', 20_000);
+  const [name] = program.outputs;
+  expect(outputsAt(partner).map((sent) => sent.get(name)?.values)).toEqual([program.values.get(name)]);
+});
+
+it('gives a chunk back whose outputs the gateway does not take', async () => {
+  chunk = 1;
+  offers = [offer()];
+  fake.handler = (asked) => (asked.path.endsWith('/receipt') ? refusal(400, 'bad-outputs') : answer(asked));
+  await start(otherOutputs((job) => proveJob(program, job)));
+  await until(() => releases.length === 1, 'the release');
+  const [name] = program.outputs;
+  expect(outputsAt(fake)[0].get(name)?.values).not.toEqual(program.values.get(name));
+  expect(deliveries).toEqual([]);
 });
 
 it('lets an offer below its ask pass at once', async () => {

@@ -3,7 +3,7 @@ import { encodeOnnx, type GraphNode, type Tensor } from '@dsperse/core/graph';
 import { createKernels, type Kernels } from '@dsperse/core/kernels';
 import { compileModel, quantizeInputs } from '@dsperse/core/program';
 import { boundaryCommitments, commitProgram, decodeSlicePackage, deriveSalt, executeSlice } from '@dsperse/core/prove';
-import { type SliceProof, unitBoundary } from '@dsperse/core/verify';
+import { finalOutputs, type SliceProof, unitBoundary } from '@dsperse/core/verify';
 import {
   type BundledTensor,
   type CaseDocument,
@@ -26,6 +26,7 @@ import {
   PreparedChunks as Prepared,
   type PreparedChunks,
   type ProveJob,
+  type ProvenChunk,
   proveChunk,
 } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import type { AppealRequest } from '../../packages/network/src/roles/validator/check-appeal.js';
@@ -104,6 +105,12 @@ export interface SmallOrder {
 const outerOf = (p: SmallProgram, slices: readonly number[]) =>
   unitBoundary({ outputs: p.outputs, slices: p.slices }, slices[0], slices.length);
 
+/** Names of the outputs that the prover of a chunk is asked for. */
+export const outputsOf = (p: SmallProgram, { manifest }: SmallOrder, chunk: number): readonly string[] => {
+  const { slices } = manifest.chunks[chunk];
+  return finalOutputs({ outputs: p.outputs, slices: p.slices }, slices[0], slices.length);
+};
+
 /** Chunk 0 has slices 0 and 1, chunk 1 slice 2. */
 export function smallOrder(p: SmallProgram, change: Partial<Order> = {}): SmallOrder {
   const salt = new Uint8Array(32).fill(9);
@@ -129,16 +136,11 @@ export function smallOrder(p: SmallProgram, change: Partial<Order> = {}): SmallO
     slices,
     workUnits: slices.reduce((n, i) => n + p.slices[i].workUnits, 0),
   }));
-  const outer = new Set(
-    chunks.flatMap(({ slices }) => {
-      const { inputs, outputs } = outerOf(p, slices);
-      return [...inputs, ...outputs];
-    }),
-  );
+  const read = new Set(chunks.flatMap(({ slices }) => outerOf(p, slices).inputs));
   for (const slice of p.slices) {
     const boundary = new Map(
       [...slice.inputs, ...slice.outputs]
-        .filter((name) => outer.has(name))
+        .filter((name) => read.has(name))
         .map((name) => [name, { values: p.values.get(name) as Int32Array, salt: saltOf(name) }]),
     );
     for (const [name, c] of boundaryCommitments(p.kernels, slice, boundary)) commitments[name] = c;
@@ -164,9 +166,10 @@ export const jobOf = (p: SmallProgram, o: SmallOrder, chunk: number, by = prover
   slices: o.manifest.chunks[chunk].slices.map((index) => ({ index, digest: `slice ${index}`, path: '' })),
   key: p.key,
   boundary: o.boundaryOf(chunk),
+  outputs: outputsOf(p, o, chunk),
 });
 
-export const proveJob = (p: SmallProgram, job: ProveJob): Promise<SliceProof> =>
+export const proveJob = (p: SmallProgram, job: ProveJob): Promise<ProvenChunk> =>
   proveChunk(job, p.prepared, async ({ index }) => p.slices[index]);
 
 export const lockOf = (o: SmallOrder, chunk: number, change: Partial<Lock> = {}): Lock => ({

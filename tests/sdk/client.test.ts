@@ -78,11 +78,12 @@ describe('an order', () => {
     await expect(order({ input: { tensors: tooLarge } })).rejects.toMatchObject({ code: 'out-of-range' });
   });
 
-  it('brings its own activations: every boundary tensor, each under a salt of its own', async () => {
+  it('brings its own activations: all that slices read, each under a salt of its own', async () => {
     const readSlice = (index: number) => encodeSlicePackage(program.slices[index]);
     const handle = await order({ activations: 'own', readSlice });
     const bundle = gateway.activationsOf(handle.id);
-    expect([...bundle.keys()].sort()).toEqual([...program.values.keys()].sort());
+    const read = new Set(program.slices.flatMap((slice) => slice.inputs));
+    expect([...bundle.keys()].sort()).toEqual([...read].sort());
     for (const [name, { values }] of bundle) expect(values, name).toEqual(program.values.get(name));
     expect(new Set([...bundle.values()].map((t) => t.salt)).size).toBe(bundle.size);
     const other = (index: number) => encodeSlicePackage(program.slices[(index + 1) % 3]);

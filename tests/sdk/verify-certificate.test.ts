@@ -161,8 +161,15 @@ describe('a gateway that signs what it changes', () => {
       const { [name]: _, ...fewer } = manifest.commitments;
       expect(await resigned({ manifest: { ...manifest, commitments: fewer } })).toMatchObject({ code: 'commitment' });
     }
-    const commitments = { ...manifest.commitments, more: '0'.repeat(64) };
-    expect(await resigned({ manifest: { ...manifest, commitments } })).toMatchObject({ code: 'commitment' });
+    const [output] = program.outputs;
+    for (const [name, commitment] of [
+      ['more', '0'.repeat(64)],
+      // What a final output is the proof alone says.
+      [output, honest.proven[1].statement.commitments[output]],
+    ]) {
+      const commitments = { ...manifest.commitments, [name]: commitment };
+      expect(await resigned({ manifest: { ...manifest, commitments } }), name).toMatchObject({ code: 'commitment' });
+    }
   });
 
   it('cannot change chunks or their work', async () => {

@@ -105,7 +105,7 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
   for (const planned of certificate.manifest.chunks) {
     const mine = certificate.chunks.filter((c) => c.lock.message.chunk === planned.index);
     demand(mine.length === 1, 'missing-chunk', `chunks/${planned.index}`);
-    const context = { network, id, certificate, planned, delivered: mine[0] };
+    const context = { network, id, certificate, key, planned, delivered: mine[0] };
     slices[planned.slices[0]] = await checkDelivery(context, evidence.proofs);
     chunks.push(await weighVerdicts(context, evidence.electorate));
   }
@@ -166,7 +166,7 @@ function openKey(certificate: Certificate, { keyBytes, fingerprint }: Certificat
   }
 }
 
-/** The chunks are all slices of the program, each once and in order, with their work. */
+/** The chunks are all slices of the program, each once and in order, with their work; what they read is committed to. */
 async function checkManifest(
   network: NetworkId,
   id: Hex,
@@ -193,14 +193,9 @@ async function checkManifest(
     demand(chunk.workUnits === workUnits, 'work-units', `manifest/chunks/${i}/workUnits`);
   }
   demand(next === key.slices.length, 'missing-slice', 'manifest/chunks');
-  const boundary = new Set(
-    manifest.chunks.flatMap(({ slices }) => {
-      const { inputs, outputs } = unitBoundary(key, slices[0], slices.length);
-      return [...inputs, ...outputs];
-    }),
-  );
+  const read = new Set(manifest.chunks.flatMap(({ slices }) => unitBoundary(key, slices[0], slices.length).inputs));
   const named = Object.keys(manifest.commitments);
-  demand(named.length === boundary.size && named.every((n) => boundary.has(n)), 'commitment', 'manifest/commitments');
+  demand(named.length === read.size && named.every((n) => read.has(n)), 'commitment', 'manifest/commitments');
 }
 
 /** The order's commitment is to the input that the proofs are about. */

@@ -20,6 +20,8 @@ export type Attack =
   | 'swapped-boundary'
   | 'disguised-boundary'
   | 'wrong-model'
+  | 'wrong-outputs'
+  | 'other-outputs'
   | 'vanish';
 
 /**
@@ -50,6 +52,8 @@ export const attacks = {
   'swapped-boundary': swappedBoundary,
   'disguised-boundary': disguisedBoundary,
   'wrong-model': wrongModel,
+  'wrong-outputs': wrongOutputs,
+  'other-outputs': otherOutputs,
   vanish: vanishing,
 };
 const NAMES = ${JSON.stringify(otherModel.document.slices.flatMap((s) => s.outputs))};

@@ -26,6 +26,7 @@ import {
 import { clearCommitment, merkleCommitment, type OracleShape, type OracleTree } from '../argument/oracles.js';
 import type { Preset } from '../argument/presets.js';
 import { pullMap } from '../argument/pull-back.js';
+import { toHex } from '../base/codec.js';
 import type { Box } from '../base/dims.js';
 import { add, type Ext, equal, mul, ONE, sub, ZERO } from '../field/qm31.js';
 import type { Relation, Value, ValueId } from '../relation/relation.js';
@@ -78,6 +79,9 @@ export interface BoundaryKnowledge {
 
 /** Public tensors are committed without salt: anyone recomputes the commitment. */
 export const NO_SALT = new Uint8Array(32);
+
+/** The commitment of a public tensor: 64 hexadecimal digits. */
+export const publicCommitment = (values: Int32Array): string => toHex(clearCommitment(NO_SALT, values));
 
 export interface SliceProver {
   witnessRoot(): Uint8Array;

@@ -104,11 +104,12 @@ export interface SliceGraph {
   readonly slices: readonly Pick<KeySlice, 'inputs' | 'outputs'>[];
 }
 
+const isReadByOthers = (key: SliceGraph, index: number, count: number, name: string): boolean =>
+  key.slices.some((s, i) => (i < index || i >= index + count) && s.inputs.includes(name));
+
 /** Whether a tensor is a public output or read by a slice other than [index, index + count). */
 export function isReadOutside(key: SliceGraph, index: number, count: number, name: string): boolean {
-  const reads = (s: SliceGraph['slices'][number], i: number) =>
-    (i < index || i >= index + count) && s.inputs.includes(name);
-  return key.outputs.includes(name) || key.slices.some(reads);
+  return key.outputs.includes(name) || isReadByOthers(key, index, count, name);
 }
 
 /** Names of the boundary tensors that one proof of slices [index, index + count) has, in the order of its relation. */
@@ -123,6 +124,10 @@ export function unitBoundary(key: SliceGraph, index: number, count: number): Pic
   }
   return { inputs: [...inputs], outputs: [...made].filter((name) => isReadOutside(key, index, count, name)) };
 }
+
+/** Public outputs that slices [index, index + count) make and no other slice reads: who proves them is the first to know them. */
+export const finalOutputs = (key: SliceGraph, index: number, count: number): readonly string[] =>
+  unitBoundary(key, index, count).outputs.filter((name) => !isReadByOthers(key, index, count, name));
 
 /** The constants of slices: under one root where they are all of the program's, else each under its own. */
 export function unitConstants(

@@ -3,9 +3,11 @@
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError } from '../base/errors.js';
 export type { BoundaryTensor, Precision } from '../program/compiled.js';
+export { publicCommitment } from './slice-protocol.js';
 export type { SliceStatement } from './statement.js';
 export {
   decodeKey,
+  finalOutputs,
   fingerprintOf,
   type KeySlice,
   PROTOCOL_VERSION,

@@ -120,7 +120,7 @@ export const submitSchema = z.strictObject({
   input: z.base64().max(200_000_000),
   /** X25519 key that what is secret of the order is sealed to. */
   replyKey: bytes32Schema,
-  /** Where the requester ran the model itself: a bundle of all boundary tensors with their salts, sealed as the input. */
+  /** Where the requester ran the model itself: a bundle of all tensors that slices read with their salts, sealed as the input. */
   activations: z.base64().max(600_000_000).optional(),
 });
 export type SubmitDocument = z.infer<typeof submitSchema>;
@@ -162,7 +162,7 @@ export const manifestSchema = z.strictObject({
   /** When the price curve starts, in seconds. */
   startedAt: count,
   chunks: z.array(z.strictObject({ index: count, slices: z.array(count).min(1), workUnits: count })).min(1),
-  /** Of every tensor that is public or passes from one chunk to another, by name. */
+  /** Of every tensor that a chunk reads, by name. */
   commitments: z.record(name, hex64Schema),
 });
 export type OrderManifest = z.infer<typeof manifestSchema>;
@@ -192,6 +192,8 @@ export type WorkDocument = z.infer<typeof workSchema>;
 export const lockAnswerSchema = z.strictObject({
   order: signedSchema('Order'),
   slices: z.array(programSliceSchema),
+  /** Public outputs that no other chunk reads: their values are asked for before the receipt. */
+  outputs: z.array(name).min(1).max(256).optional(),
   /** Where a proof is asked for that is broken on purpose, to test validators: the salt of its mark. */
   canary: bytes32Schema.optional(),
 });

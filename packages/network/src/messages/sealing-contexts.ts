@@ -8,6 +8,9 @@ export const sealingContext = {
   /** Boundary values, to the prover of a chunk. */
   boundary: (order: Hex, chunk: number, prover: Address) =>
     `dsperse boundary ${order} ${chunk} ${prover.toLowerCase()}`,
+  /** Public outputs of a chunk, from the prover of this attempt, to the gateway. */
+  outputs: (order: Hex, chunk: number, attempt: number, prover: Address) =>
+    `dsperse outputs ${order} ${chunk} ${attempt} ${prover.toLowerCase()}`,
   /** Public inputs and outputs, to a validator or to the requester. */
   values: (order: Hex, reader: Address) => `dsperse values ${order} ${reader.toLowerCase()}`,
 };

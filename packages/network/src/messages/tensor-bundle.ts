@@ -1,6 +1,6 @@
 /**
  * Integer tensors with their salts, as bytes: what is sealed to provers (boundary values), validators and requesters
- * (public values) and gateways (an input). Length of the header (uint32, little-endian), header as JSON, then the numbers of
+ * (public values) and gateways (an input, outputs). Length of the header (uint32, little-endian), header as JSON, then the numbers of
  * each tensor one after another, little-endian, in the smallest of 1, 2 and 4 bytes that holds them all.
  */
 import { InputError } from '@dsperse/core/verify';
@@ -40,6 +40,13 @@ function widthOf(values: Int32Array | undefined): Width {
     if (x < -128 || x > 127) width = 2;
   }
   return width;
+}
+
+/** The longest bundle of tensors of these lengths, by name. */
+export function mostBundleBytes(lengths: ReadonlyMap<string, number>): number {
+  const described = [...lengths].map(([name, length]) => ({ name, salt: '0'.repeat(64), width: 4, length }));
+  const head = new TextEncoder().encode(JSON.stringify({ tensors: described })).length;
+  return [...lengths.values()].reduce((bytes, length) => bytes + 4 * length, 4 + head);
 }
 
 const VIEWS = { 1: Int8Array, 2: Int16Array, 4: Int32Array };

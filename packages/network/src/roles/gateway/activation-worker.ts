@@ -53,11 +53,16 @@ const tell = (answer: WorkerAnswer, transfer: Uint8Array[] = []) =>
 
 async function run({ id, job, packages }: WorkerRequest): Promise<void> {
   try {
-    const result = await runActivations(job, kernels, arrays, (index) => slicePackage(packages[index]), {
-      async chunk(index, bundle) {
-        tell({ id, kind: 'chunk', index, bundle }, [bundle]);
+    const slice = (index: number) => slicePackage(packages[index]);
+    const result = await runActivations(
+      job,
+      { kernels, arrays, slice },
+      {
+        async chunk(index, bundle) {
+          tell({ id, kind: 'chunk', index, bundle }, [bundle]);
+        },
       },
-    });
+    );
     tell({ id, kind: 'done', ...result });
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };

@@ -6,7 +6,7 @@ import { unitBoundary } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import { LedgerError } from '../../chain/ledger.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
-import { decodeBundle, signMessage, toJson } from '../../messages/index.js';
+import { decodeBundle, type ProgramDocument, signMessage, toJson } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { ActivationError, type ActivationPool } from './activation-pool.js';
 import { tellJudges, tellOrder, tellProver } from './event-log.js';
@@ -18,11 +18,17 @@ import { type AttemptRow, loadAttempts, loadChunks, loadOrder, type OrderRow, or
 import { wasAway } from './outages.js';
 import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
+import { type ActivationListener, type ChunkBoundary, hasInnerTensors, runActivations } from './run-activations.js';
 import { endAttempt } from './take-work.js';
 
 const LEASE_MS = 15_000;
 /** How often the reserve of an order that runs is looked up: a chain may lose its last blocks. */
 const RESERVE_CHECK_MS = 5_000;
+
+const boundariesOf = (
+  program: ProgramDocument,
+  chunks: readonly { readonly slices: readonly number[] }[],
+): ChunkBoundary[] => chunks.map(({ slices }) => ({ slices, ...unitBoundary(program, slices[0], slices.length) }));
 
 /** The order was not begun, or by another gateway: what was computed of it is not needed here. */
 class NotBegun extends Error {
@@ -312,12 +318,10 @@ export class OrderRunner {
       input: decodeBundle(await getPrivate(g, order.inputDigest)),
       ...(given ? { given } : {}),
       outputs: program.outputs,
-      chunks: chunks.map(({ slices }) => {
-        return { slices, ...unitBoundary(program, slices[0], slices.length) };
-      }),
+      chunks: boundariesOf(program, chunks),
     };
     const packages = program.slices.map((s) => s.package);
-    const running = pool.run(job, packages, {
+    const listener: ActivationListener = {
       chunk: async (index, bundle) => {
         await startedAt;
         const digest = await putPrivate(g, order.id, bundle);
@@ -328,7 +332,11 @@ export class OrderRunner {
         ]);
         g.wake(order.id);
       },
-    });
+    };
+    // Where all is known with the input, there is nothing for a thread to do.
+    const running = hasInnerTensors(job.chunks)
+      ? pool.run(job, packages, listener)
+      : runActivations(job, undefined, listener);
     // What it says of an order that was not begun is nothing.
     running.catch(() => undefined);
     const began = await startedAt;

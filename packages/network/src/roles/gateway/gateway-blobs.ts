@@ -4,7 +4,7 @@ import { PROVER_ROLE } from '../../scoring/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { GatewayContext } from './gateway-context.js';
 
-/** `uploaded`: nothing refers to it yet. `private`: boundary values and inputs, never given out as they are. */
+/** `uploaded`: nothing refers to it yet. `private`: boundary values, inputs and outputs, never given out as they are. */
 export type BlobKind = 'uploaded' | 'program' | 'proof' | 'private';
 
 /** Strangers keep nothing here: whoever stores bytes has a stake or a deposit to be known by. @throws Refusal */
@@ -58,9 +58,9 @@ export async function recordBlob(
   );
 }
 
-/** What a requester sent with an order: it counts as the requester's. @throws Refusal `too-large` */
-export async function putSecret(g: GatewayContext, order: Hex, requester: Address, bytes: Uint8Array): Promise<string> {
-  const left = await roomOf(g, requester);
+/** What a requester or a prover sent for an order: it counts as the sender's. @throws Refusal `too-large` */
+export async function putSecret(g: GatewayContext, order: Hex, sender: Address, bytes: Uint8Array): Promise<string> {
+  const left = await roomOf(g, sender);
   if (bytes.length > left) {
     throw new Refusal(
       413,
@@ -70,7 +70,7 @@ export async function putSecret(g: GatewayContext, order: Hex, requester: Addres
     );
   }
   const digest = await g.blobs.put(bytes);
-  await recordBlob(g, digest, 'private', bytes.length, requester, order);
+  await recordBlob(g, digest, 'private', bytes.length, sender, order);
   return digest;
 }
 

@@ -12,11 +12,12 @@ import { endAttempt } from './take-work.js';
 
 const verdictSchema = signedSchema('Verdict');
 
-/** Names of tensors that a statement commits to differently than the manifest. */
+/** Names of tensors that a statement commits to differently than the manifest, which says nothing of final outputs. */
 export function unlinkedTensors(attempt: AttemptRow, manifest: OrderManifest): string[] {
-  return Object.entries(attempt.delivery?.proof.statement.commitments ?? {}).flatMap(([name, commitment]) =>
-    manifest.commitments[name] === commitment ? [] : [name],
-  );
+  return Object.entries(attempt.delivery?.proof.statement.commitments ?? {}).flatMap(([name, commitment]) => {
+    const isOther = Object.hasOwn(manifest.commitments, name) && manifest.commitments[name] !== commitment;
+    return isOther ? [name] : [];
+  });
 }
 
 /** @returns milliseconds since 1970 at which to look again without an event */

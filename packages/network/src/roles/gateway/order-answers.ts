@@ -12,12 +12,12 @@ import {
 } from '../../messages/index.js';
 import { seal } from '../../transport/seal/seal.js';
 import { Refusal } from '../../transport/server/refusal.js';
-import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { standingOffers } from './operators.js';
 import { loadAttempts, loadChunks, loadOrder, type OrderRow } from './order-rows.js';
 import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
+import { withOutputs } from './take-outputs.js';
 
 const verdictSchema = signedSchema('Verdict');
 
@@ -103,7 +103,9 @@ export async function valuesOf(g: GatewayContext, order: OrderRow): Promise<Uint
     throw new Refusal(409, 'not-delivered', `the order is ${order.state}`, 'follow its events');
   }
   const key = new Uint8Array(Buffer.from(order.replyKey.slice(2), 'hex'));
-  return seal(key, await getPrivate(g, order.valuesDigest), sealingContext.values(order.id, order.requester));
+  const accepted = (await loadAttempts(g.sql, order.id)).filter((a) => a.outcome === 'accepted');
+  const bundle = await withOutputs(g, order.valuesDigest, accepted);
+  return seal(key, bundle, sealingContext.values(order.id, order.requester));
 }
 
 /** No further work is given out; what is locked is still taken and paid. */

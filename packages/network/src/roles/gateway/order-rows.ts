@@ -55,6 +55,13 @@ export interface ChunkRow {
   readonly offerUntilMs: number | undefined;
 }
 
+export interface SentOutputs {
+  /** Of their bundle, as the gateway keeps it. */
+  readonly digest: string;
+  /** What these values commit to, by name. */
+  readonly commitments: Readonly<Record<string, string>>;
+}
+
 export interface AttemptRow {
   readonly order: Hex;
   readonly index: number;
@@ -67,6 +74,8 @@ export interface AttemptRow {
   readonly release:
     | { readonly at: number; readonly reason: string; readonly attested: boolean; readonly signature: Hex }
     | undefined;
+  /** Final outputs that the prover sent: of the last it sent before its receipt. */
+  readonly outputs: SentOutputs | undefined;
   readonly delivery: Delivery | undefined;
   readonly acknowledgement: Signed<Acknowledgement> | undefined;
   readonly receivedMs: number | undefined;
@@ -155,6 +164,7 @@ export function attemptRow(r: Raw): AttemptRow {
     price: BigInt(r.price),
     deadline: r.deadline,
     release: absent(r.release),
+    outputs: absent(r.outputs),
     get delivery() {
       return parsed(this, 'delivery', () => maybe(r.delivery, (x) => deliverySchema.parse(x)));
     },

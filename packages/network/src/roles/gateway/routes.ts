@@ -44,6 +44,7 @@ import { attemptRow, chunkRow } from './order-rows.js';
 import { findProgram, listPrograms, publishProgram } from './programs.js';
 import type { EpochRunner } from './run-epochs.js';
 import { submitOrder } from './submit-order.js';
+import { takeOutputs } from './take-outputs.js';
 import {
   caseOf,
   dutiesOf,
@@ -69,6 +70,7 @@ const index = z.coerce.number().int().min(0).max(0xffffffff);
 const orderParams = z.strictObject({ id: bytes32Schema });
 const chunkParams = z.strictObject({ order: bytes32Schema, chunk: index });
 const caseParams = z.strictObject({ order: bytes32Schema, chunk: index, attempt: index });
+const outputsParams = caseParams.extend({ digest: digestSchema });
 const epochParams = z.strictObject({ epoch: index });
 const done = z.strictObject({});
 
@@ -342,6 +344,21 @@ function proverRoutes(g: GatewayContext, log: EventLog): Route[] {
         return {};
       },
     }),
+    uploadRoute({
+      method: 'PUT',
+      path: '/v1/chunks/{order}/{chunk}/{attempt}/outputs/{digest}',
+      auth: 'signed',
+      summary: 'public outputs that no chunk reads, of the one that makes them, sealed to the gateway',
+      answers: 'upload',
+      params: outputsParams,
+      digestOf: ({ digest }) => digest as Digest,
+      limits: { bodyBytes: g.settings.maxBlobBytes, bodyTimeoutMs: 600_000, handlerTimeoutMs: 600_000 },
+      response: done,
+      handle: async ({ sender, params, body }) => {
+        await takeOutputs(g, by(sender), params, body);
+        return {};
+      },
+    }),
     jsonRoute({
       method: 'POST',
       path: '/v1/chunks/{order}/{chunk}/receipt',
@@ -439,11 +456,11 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       method: 'GET',
       path: '/v1/chunks/{order}/{chunk}/{attempt}/values',
       auth: 'signed',
-      summary: 'public values of the order, sealed to the validator',
+      summary: 'public inputs of the order and public outputs of the chunk, sealed to the validator',
       params: caseParams,
       contentType: SEALED,
       answers: 'raw',
-      handle: async ({ sender, params }) => ({ body: await valuesFor(g, await judge(sender), params.order) }),
+      handle: async ({ sender, params }) => ({ body: await valuesFor(g, await judge(sender), params) }),
     }),
     jsonRoute({
       method: 'POST',

@@ -264,4 +264,8 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    id: '0010-outputs',
+    sql: 'alter table attempts add column outputs jsonb;',
+  },
 ];

@@ -18,12 +18,12 @@ import type { ServerEvent } from '../../transport/server/event-stream.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { appealDuties } from './appeals.js';
 import { delegationOf } from './delegations.js';
-import { getPrivate } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
 import { type AttemptKey, isAsked, isQuorum, judgesRunningOrder } from './judges.js';
 import { seeOperator } from './operators.js';
 import { loadAttempt, loadOrder } from './order-rows.js';
+import { withOutputs } from './take-outputs.js';
 import { lastSettledEpoch } from './take-weights.js';
 
 /** Only validators with stake are listened to. @throws Refusal */
@@ -121,13 +121,17 @@ export async function withCase(g: GatewayContext, event: ServerEvent): Promise<S
   return isTold ? { ...event, data: { ...(event.data as object), case: found.document } } : event;
 }
 
-/** The public values of an order, sealed to one validator. */
-export async function valuesFor(g: GatewayContext, validator: Address, order: Hex): Promise<Uint8Array> {
+/** The public values that an attempt is judged by, sealed to one validator. */
+export async function valuesFor(
+  g: GatewayContext,
+  validator: Address,
+  { order, chunk, attempt }: { readonly order: Hex; readonly chunk: number; readonly attempt: number },
+): Promise<Uint8Array> {
   const { record } = await seeOperator(g, validator, 'validator');
-  const o = await loadOrder(g.sql, order);
+  const [o, a] = await Promise.all([loadOrder(g.sql, order), loadAttempt(g.sql, order, chunk, attempt)]);
   if (!o?.valuesDigest) throw new Refusal(404, 'unknown-case', 'the order has no values yet', 'GET /v1/duties');
   const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
-  return seal(key, await getPrivate(g, o.valuesDigest), sealingContext.values(order, validator));
+  return seal(key, await withOutputs(g, o.valuesDigest, a ? [a] : []), sealingContext.values(order, validator));
 }
 
 /** Commitments are taken until the reveal; the first one of a validator counts. */

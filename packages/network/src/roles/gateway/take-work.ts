@@ -1,4 +1,5 @@
 /** What provers tell a gateway: locks, releases, deliveries. */
+import { finalOutputs } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
 import {
@@ -25,18 +26,10 @@ import { learnRate, seeOperator } from './operators.js';
 import { canarySalt, hasTimeForCanary } from './order-canaries.js';
 import { type AttemptRow, loadAttempt, loadChunk, loadOrder } from './order-rows.js';
 import { findProgram } from './programs.js';
+import { heldAttempt, requireOutputs } from './take-outputs.js';
 
 const notYours = () =>
   new Refusal(409, 'no-offer', 'this chunk is not offered to you now', 'GET /v1/work lists what is');
-
-/** The chunk's prover under this attempt. @throws Refusal */
-async function heldAttempt(sql: Sql, order: Hex, index: number, attempt: number, prover: Address): Promise<AttemptRow> {
-  const found = await loadAttempt(sql, order, index, attempt);
-  if (!found || found.prover !== prover) {
-    throw new Refusal(409, 'no-lock', 'you hold no lock on this chunk', 'GET /v1/work lists your locks');
-  }
-  return found;
-}
 
 export async function takeLock(g: GatewayContext, sender: Address, signed: Signed<Lock>): Promise<LockAnswer> {
   const lock = signed.message;
@@ -95,7 +88,13 @@ export async function takeLock(g: GatewayContext, sender: Address, signed: Signe
   const program = order && (await findProgram(g, order.fingerprint));
   if (!order || !chunk || !program) throw notYours();
   const slices = chunk.slices.map((i) => program.slices[i]);
-  return { order: order.signed, slices, ...(canary ? { canary } : {}) };
+  const outputs = finalOutputs(program, chunk.slices[0], chunk.slices.length);
+  return {
+    order: order.signed,
+    slices,
+    ...(outputs.length > 0 ? { outputs: [...outputs] } : {}),
+    ...(canary ? { canary } : {}),
+  };
 }
 
 /** The boundary values of a chunk, sealed to the prover that holds it. */
@@ -207,7 +206,8 @@ export async function takeDelivery(
   }
   const found = await loadOrder(g.sql, order);
   const chunk = await loadChunk(g.sql, order, index);
-  if (!found || !chunk)
+  const program = found && (await findProgram(g, found.fingerprint));
+  if (!found || !chunk || !program)
     throw new Refusal(404, 'unknown-order', 'there is no such chunk', 'GET /v1/work lists your locks');
   checkStatement(delivery.proof, found.fingerprint, order, prover, chunk.slices);
   const { proof } = delivery.proof;
@@ -232,11 +232,12 @@ export async function takeDelivery(
     }
     if ((held.deadline + lockGraceSeconds) * 1000 < now)
       throw new Refusal(409, 'late', 'the deadline of the lock is over', '');
+    requireOutputs(held, delivery.proof, finalOutputs(program, chunk.slices[0], chunk.slices.length));
     // A prover may decline to break its proof: then it is judged like any other.
     const isMarked = held.canary !== undefined && delivery.proof.mark === canaryMark(held.lock.message, held.canary);
-    await tx.execute(
+    const changed = await tx.execute(
       `update attempts set delivery = $4, acknowledgement = $5, received_ms = $6, canary = $7
-       where order_id = $1 and idx = $2 and attempt = $3`,
+       where order_id = $1 and idx = $2 and attempt = $3 and outputs->>'digest' is not distinct from $8`,
       [
         order,
         index,
@@ -245,8 +246,12 @@ export async function takeDelivery(
         json(toJson(acknowledgement)),
         now,
         isMarked ? held.canary : null,
+        held.outputs?.digest ?? null,
       ],
     );
+    // Others came meanwhile than those that the statement was compared with.
+    if (changed === 0)
+      throw new Refusal(409, 'missing-blobs', 'the outputs of the chunk were replaced', 'send them again');
     await tx.execute(`update chunks set state = 'proven' where order_id = $1 and idx = $2`, [order, index]);
     await tx.execute(
       `update blobs set kind = 'proof', order_id = $2

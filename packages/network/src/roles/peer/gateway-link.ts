@@ -1,6 +1,6 @@
 /** A node's connection to one gateway: who it is, who we are to it, and requests that it answers. */
 import { InputError } from '@dsperse/core/verify';
-import { type Address, isAddressEqual } from 'viem';
+import { type Address, hexToBytes, isAddressEqual } from 'viem';
 import { z } from 'zod';
 import {
   type EndpointDocument,
@@ -82,6 +82,13 @@ export class GatewayLink {
 
   get isConnected(): boolean {
     return this.#node !== undefined;
+  }
+
+  /** What is secret is sealed to it. Known once connected, as `call` is. */
+  get encryptionKey(): Uint8Array {
+    const key = this.#node?.endpoint.message.encryptionKey;
+    if (!key) throw new Error(`the gateway ${this.url} is not connected yet`);
+    return hexToBytes(key);
   }
 
   get maxBlobBytes(): number {

@@ -3,6 +3,7 @@ import type { Kernels } from '@dsperse/core/kernels';
 import {
   Arrays,
   type ConstantsStore,
+  executeSlice,
   fromHex,
   InputError,
   joinPackages,
@@ -12,6 +13,7 @@ import {
   packageUnit,
   prepareUnit,
   proveUnit,
+  type SliceExecution,
   type SlicePackage,
 } from '@dsperse/core/prove';
 import { decodeKey, fingerprintOf, type SliceProof } from '@dsperse/core/verify';
@@ -28,10 +30,17 @@ export interface ProveJob {
   readonly key?: Uint8Array;
   /** Values of what the chunk reads, salts of that and of what others read of it. */
   readonly boundary: TensorBundle;
+  /** Names of outputs whose values are asked for. */
+  readonly outputs?: readonly string[];
+}
+
+export interface ProvenChunk extends SliceProof {
+  /** Integers of the outputs that were asked for, by name. */
+  readonly outputs?: ReadonlyMap<string, Int32Array>;
 }
 
 /** Makes the proof of a job. @throws ChunkError */
-export type ProveChunk = (job: ProveJob, signal: AbortSignal) => Promise<SliceProof>;
+export type ProveChunk = (job: ProveJob, signal: AbortSignal) => Promise<ProvenChunk>;
 
 export type ChunkErrorCode =
   | 'boundary-mismatch'
@@ -135,7 +144,7 @@ export async function proveChunk(
   job: ProveJob,
   prepared: PreparedChunks,
   load: (slice: ProveJob['slices'][number]) => Promise<SlicePackage>,
-): Promise<SliceProof> {
+): Promise<ProvenChunk> {
   const nonce = fromHex(job.nonce, 32);
   if (!nonce) throw new InputError('bad-nonce', 'a nonce has 32 bytes', 'give 64 hexadecimal digits');
   const packages: SlicePackage[] = [];
@@ -150,15 +159,19 @@ export async function proveChunk(
     [...job.boundary].map(([name, { values, salt }]) => [name, { values, salt: fromHex(salt, 32) as Uint8Array }]),
   );
   const { kernels } = prepared;
-  const attempt = () => {
+  const inputs = new Map([...boundary].flatMap(([name, { values }]) => (values ? [[name, values] as const] : [])));
+  const attempt = (): ProvenChunk => {
     const name = job.slices.map((s) => s.digest).join();
     const { unit, constants } = prepared.get(name, () => joined(job, packages));
-    return proveUnit(kernels, unit, boundary, {
-      nonce,
-      prover: job.prover,
-      prepared: constants,
-      arrays: prepared.arrays,
-    });
+    const execution = executeSlice(unit, inputs, kernels, prepared.arrays);
+    try {
+      // Copies, as the numbers' memory is given back.
+      const outputs = job.outputs && new Map(job.outputs.map((o) => [o, outputOf(execution, o).slice()]));
+      const proven = proveUnit(kernels, unit, boundary, { nonce, prover: job.prover, prepared: constants, execution });
+      return outputs ? { ...proven, outputs } : proven;
+    } finally {
+      execution.values.release();
+    }
   };
   try {
     return attempt();
@@ -168,6 +181,12 @@ export async function proveChunk(
     prepared.clear();
     return attempt();
   }
+}
+
+function outputOf({ outputs }: SliceExecution, name: string): Int32Array {
+  const values = outputs.get(name);
+  if (!values) throw new ChunkError('failed', `the chunk has no output ${name}`);
+  return values;
 }
 
 /** All slices of the chunk as one. What there is to join, the key says, and the fingerprint whether it is the right key. */

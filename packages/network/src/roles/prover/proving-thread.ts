@@ -1,7 +1,6 @@
 /** Jobs for the proving thread, one at a time. It is started with the first and again when it died or was aborted. */
 import { Worker } from 'node:worker_threads';
-import type { SliceProof } from '@dsperse/core/verify';
-import { ChunkError, type ChunkErrorCode, type ProveJob } from './prove-chunk.js';
+import { ChunkError, type ChunkErrorCode, type ProveJob, type ProvenChunk } from './prove-chunk.js';
 
 export interface ProvingOptions {
   /** Of the kernels. */
@@ -13,13 +12,13 @@ export interface ProvingOptions {
 }
 
 export interface ProvingAnswer {
-  readonly proven?: SliceProof;
+  readonly proven?: ProvenChunk;
   readonly failed?: { readonly code: ChunkErrorCode; readonly message: string };
 }
 
 interface Queued {
   readonly job: ProveJob;
-  readonly resolve: (proven: SliceProof) => void;
+  readonly resolve: (proven: ProvenChunk) => void;
   readonly reject: (error: ChunkError) => void;
 }
 
@@ -37,9 +36,9 @@ export class ProvingThread {
   }
 
   /** @throws ChunkError; `aborted` by the signal also in the midst of proving, `worker-died` may be tried again */
-  prove(job: ProveJob, signal: AbortSignal): Promise<SliceProof> {
+  prove(job: ProveJob, signal: AbortSignal): Promise<ProvenChunk> {
     if (this.#isStopped || signal.aborted) return Promise.reject(new ChunkError('aborted', 'the chunk was given up'));
-    return new Promise<SliceProof>((resolve, reject) => {
+    return new Promise<ProvenChunk>((resolve, reject) => {
       const settle = () => signal.removeEventListener('abort', onAbort);
       const queued: Queued = {
         job,

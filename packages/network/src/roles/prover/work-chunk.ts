@@ -12,6 +12,7 @@ import {
   decodeBundle,
   digestAsBytes32,
   digestOfBytes,
+  encodeBundle,
   hashMessage,
   isSignedBy,
   type Lock,
@@ -28,11 +29,11 @@ import type { Identity, Logger } from '../../node/index.js';
 import { canaryMark } from '../../scoring/index.js';
 import { StoreError } from '../../store/index.js';
 import { backOffMs, pause } from '../../transport/client/back-off.js';
-import { open, TransportError } from '../../transport/index.js';
+import { open, seal, TransportError } from '../../transport/index.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { breakProof } from './break-proof.js';
-import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk } from './prove-chunk.js';
+import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenChunk } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';
 
 export interface ChunkWork {
@@ -51,7 +52,7 @@ export interface ChunkWork {
   readonly onProven: (lock: Lock, workUnits: number, seconds: number) => void;
 }
 
-export type KeptProofs = Map<string, SliceProof>;
+export type KeptProofs = Map<string, ProvenChunk>;
 /** By order and chunk: every attempt proves the same. */
 export const keptKey = ({ order, chunk }: Pick<Lock, 'order' | 'chunk'>): string => `${order} ${chunk}`;
 const KEPT = 16;
@@ -80,6 +81,8 @@ export class LockEnded extends Error {
 
 const BOUNDARY_BYTES = 1 << 30;
 const UPLOAD_TIMEOUT_MS = 10 * 60_000;
+/** Public values need none. */
+const NO_SALT = '0'.repeat(64);
 const RETRY = { firstMs: 300, maxMs: 5_000 };
 const acknowledgementSchema = signedSchema('Acknowledgement') as z.ZodType<Signed<Acknowledgement>>;
 
@@ -125,7 +128,7 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
       work.kept.delete(oldest);
     }
   }
-  const acknowledgement = await handIn(work, held, delivery, given.proof, (signal) =>
+  const acknowledgement = await handIn(work, held, delivery, given, (signal) =>
     appealFor(work, held, answer, proven, signal),
   );
   const a = acknowledgement.message;
@@ -182,7 +185,7 @@ async function checkAnswer(work: ChunkWork, held: HeldChunk, { order, slices }: 
   }
 }
 
-async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): Promise<SliceProof> {
+async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): Promise<ProvenChunk> {
   const { link, signal } = held;
   const lock = held.lock.message;
   const { order, chunk } = lock;
@@ -203,7 +206,8 @@ async function proveHeld(work: ChunkWork, held: HeldChunk, answer: LockAnswer): 
     answer.slices.length > 1 ? keyOf(work, fingerprint, signal) : undefined,
     checkAnswer(work, held, answer),
   ]);
-  const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), key, boundary };
+  const { outputs } = answer;
+  const job = { fingerprint, nonce: order.slice(2), prover: lock.prover.toLowerCase(), key, boundary, outputs };
   return withPackages(
     work,
     answer.slices.map((s) => s.package),
@@ -293,7 +297,7 @@ async function handIn(
   work: ChunkWork,
   held: HeldChunk,
   delivery: Delivery,
-  proof: Uint8Array,
+  { proof, outputs }: ProvenChunk,
   appeal: (signal: AbortSignal) => Promise<void>,
 ): Promise<Signed<Acknowledgement>> {
   const done = new AbortController();
@@ -302,7 +306,10 @@ async function handIn(
   held.signal.addEventListener('abort', end, { once: true });
   if (held.signal.aborted) end();
   const lock = held.lock.message;
-  const upload = (link: GatewayLink) => uploadTo(link, proof, signal);
+  const upload = async (link: GatewayLink) => {
+    const sent = outputs && sendOutputs(link, lock, outputs, signal);
+    await Promise.all([uploadTo(link, proof, signal), sent]);
+  };
   const give = (link: GatewayLink) =>
     link.post(`${chunkPath(lock)}/receipt`, delivery, acknowledgementSchema, { signal, idempotent: true });
   let noteFailure = () => {};
@@ -310,7 +317,7 @@ async function handIn(
     noteFailure = resolve;
   });
   const here = async () => {
-    await persist(signal, () => upload(held.link), noteFailure);
+    await persist(signal, () => ended(() => upload(held.link)), noteFailure);
     held.stage = 'delivering';
     return persist(signal, () => ended(() => give(held.link)), noteFailure);
   };
@@ -344,6 +351,23 @@ function uploadTo(link: GatewayLink, proof: Uint8Array, signal: AbortSignal): Pr
   const digest = digestOfBytes(proof);
   const options = { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS };
   return link.call((client) => client.putBytes(`/v1/blobs/${digest}`, proof, options), signal);
+}
+
+/** Sealed to the gateway that is asked: each has a key of its own. */
+function sendOutputs(
+  link: GatewayLink,
+  lock: Lock,
+  outputs: ReadonlyMap<string, Int32Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const bundle = new Map([...outputs].map(([name, values]) => [name, { values, salt: NO_SALT }]));
+  const context = sealingContext.outputs(lock.order, lock.chunk, lock.attempt, lock.prover);
+  return link.call((client) => {
+    const sealed = seal(link.encryptionKey, encodeBundle(bundle), context);
+    const digest = digestOfBytes(sealed);
+    const path = `${chunkPath(lock)}/${lock.attempt}/outputs/${digest}`;
+    return client.putBytes(path, sealed, { digest, signal, timeoutMs: UPLOAD_TIMEOUT_MS });
+  }, signal);
 }
 
 /**

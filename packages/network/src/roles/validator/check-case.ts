@@ -4,6 +4,7 @@
  */
 import {
   decodeKey,
+  finalOutputs,
   fingerprintOf,
   InputError,
   type SliceStatement,
@@ -67,7 +68,7 @@ export interface CaseRequest {
   readonly network: NetworkId;
   /** The gateway that the case came from, where only its seal counts; any operator's otherwise. */
   readonly gateway?: Hex;
-  /** Public inputs, with the salt of the input's commitment, and outputs. */
+  /** Public inputs, with the salt of the input's commitment, and outputs of the chunk. */
   readonly values: TensorBundle;
   /** Undefined where no gateway has it. */
   readonly key: CaseKey | { readonly unusable: string } | undefined;
@@ -225,12 +226,16 @@ function checkProof(request: CaseRequest, { key, fingerprint }: CaseKey): CaseOu
   if (verdict.verdict === 'rejected') {
     // The gateway chose what goes into one proof: that none can hold it is not the prover's doing.
     if (verdict.code === 'slice-too-large') return abstain('manifest', `manifest/chunks/${request.chunk}/slices`);
-    // Public values come from the gateway: where they are not what the prover signed for, nobody has shown a wrong proof.
+    // Public values come from the gateway, which takes no outputs from a prover but those that its statement commits to: where
+    // they are others, nobody has shown a wrong proof.
     if (isOfPublicValues(key, statement, verdict)) return abstain('values', `proof/${verdict.path}`);
     return reject(verdict.code, `proof/${verdict.path}`);
   }
   const { commitments } = document.manifest;
-  const other = Object.entries(statement.commitments).find(([name, c]) => commitments[name] !== c);
+  // Final outputs are what was proven: no other chunk could contradict it.
+  const final = finalOutputs(key, statement.index, statement.count ?? 1);
+  const linked = Object.entries(statement.commitments).filter(([name]) => !final.includes(name));
+  const other = linked.find(([name, c]) => commitments[name] !== c);
   // The proof holds for other values than the manifest's: whose are wrong cannot be seen from here.
   return other ? abstain('unlinked', `proof/statement/commitments/${other[0]}`) : { accepted: true };
 }

@@ -83,8 +83,8 @@ const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
 const APPEALS_KEPT = 10_000;
-/** Orders whose public values are at hand. */
-const VALUES_KEPT = 4;
+/** Orders that are remembered as the chain has them. */
+const ORDERS_KEPT = 4;
 /** How long the reserve of an order is taken to stand: far below what it takes to give it back. */
 const CHAIN_MS = 500;
 /** Commitments that come within this time go in one request. */
@@ -122,7 +122,6 @@ class Validator {
   readonly #tasks = new Map<string, Promise<void>>();
   readonly #abstained = new Map<string, { untilMs: number; tries: number }>();
   readonly #outbox = new Map<GatewayLink, Signed<VerdictCommit>[]>();
-  readonly #valuesOf = new Map<string, Promise<TensorBundle>>();
   readonly #chainOf = new Map<string, OnChain>();
   readonly #pool: VerifyPool | undefined;
   readonly #verify: VerifyCase;
@@ -275,7 +274,7 @@ class Validator {
     return outcome;
   }
 
-  /** The public values of an order as its own gateway says them, whichever that is; none where none says them. */
+  /** The public values of a case as the order's own gateway says them, whichever that is; none where none says them. */
   async #valuesAnywhere(links: readonly GatewayLink[], key: CaseKeyParts): Promise<TensorBundle> {
     for (const link of links) {
       const values = await this.#values(link, key).catch(() => undefined);
@@ -334,7 +333,6 @@ class Validator {
     const { outcome, seconds } = answer;
     this.#seconds.observe(seconds);
     if ('abstain' in outcome) {
-      this.#valuesOf.delete(order);
       if (outcome.abstain !== 'stopping') this.#abstain(key, outcome.abstain, outcome.path);
       return;
     }
@@ -436,27 +434,13 @@ class Validator {
     this.#chainOf.set(order, { atMs: now, found });
     found.catch(() => this.#chainOf.delete(order));
     for (const oldest of this.#chainOf.keys()) {
-      if (this.#chainOf.size <= VALUES_KEPT) break;
+      if (this.#chainOf.size <= ORDERS_KEPT) break;
       this.#chainOf.delete(oldest);
     }
     return found;
   }
 
-  /** Those of an order are the same for all of its chunks. */
-  #values(link: GatewayLink, key: CaseKeyParts): Promise<TensorBundle> {
-    const known = this.#valuesOf.get(key.order);
-    if (known) return known;
-    const fetched = this.#fetchValues(link, key);
-    this.#valuesOf.set(key.order, fetched);
-    fetched.catch(() => this.#valuesOf.delete(key.order));
-    for (const oldest of this.#valuesOf.keys()) {
-      if (this.#valuesOf.size <= VALUES_KEPT) break;
-      this.#valuesOf.delete(oldest);
-    }
-    return fetched;
-  }
-
-  async #fetchValues(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): Promise<TensorBundle> {
+  async #values(link: GatewayLink, { order, chunk, attempt }: CaseKeyParts): Promise<TensorBundle> {
     const path = `/v1/chunks/${order}/${chunk}/${attempt}/values`;
     const sealed = await link.getBytes(path, VALUES_BYTES, { signal: this.#stopping.signal });
     const { secretKey } = this.options.identity.encryptionKey;
