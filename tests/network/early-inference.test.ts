@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { publicCommitment } from '@dsperse/core/verify';
 import { digestOfBytes, encodeBundle, type ProgramDocument, signMessage, toJson } from '@dsperse/network/messages';
 import type { Hex } from 'viem';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -84,7 +85,7 @@ interface Run {
 }
 
 /** A gateway whose chain and inference answer when they are told to. */
-function start() {
+function start(chunkWorkUnits = 1) {
   const runs: Run[] = [];
   const reserves: { take(): void; refuse(error: Error): void }[] = [];
   const blobs = new Map<string, Uint8Array>([
@@ -97,7 +98,7 @@ function start() {
     network,
     holder: 'this',
     identity: { account: gateway },
-    settings: GATEWAY_DEFAULTS,
+    settings: { ...GATEWAY_DEFAULTS, chunkWorkUnits },
     blobs: {
       get: async (digest: string) => blobs.get(digest),
       put: async (bytes: Uint8Array) => {
@@ -168,6 +169,26 @@ it('tells chunks and manifest once the order has begun, of one inference', async
   expect(await told()).toBe(1);
   await runner.advance(id);
   expect(runs).toHaveLength(1);
+});
+
+it('an order of one chunk has its manifest once it has begun: nothing is inferred', async () => {
+  const id = await addOrder(1);
+  const { runs, reserves, runner } = start(GATEWAY_DEFAULTS.chunkWorkUnits);
+  const advancing = runner.advance(id);
+  await until(() => reserves.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([await stateOf(id), await told()]).toEqual([{ state: 'received', manifest: null }, 0]);
+  reserves[0].take();
+  await advancing;
+  await until(async () => (await stateOf(id)).manifest !== null);
+  const commitments = { x: publicCommitment(program.inputs.get('x') as Int32Array) };
+  expect((await stateOf(id)).manifest).toMatchObject({
+    startedAt: 2_000,
+    chunks: [{ slices: [0, 1, 2] }],
+    commitments,
+  });
+  expect(await told()).toBe(1);
+  expect(runs).toEqual([]);
 });
 
 it('tells nothing of an order that is refused, and computes no other one of its requester so early', async () => {

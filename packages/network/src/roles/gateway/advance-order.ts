@@ -6,7 +6,7 @@ import { unitBoundary } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import { LedgerError } from '../../chain/ledger.js';
 import { canonicalBytes, digestAsBytes32, digestOfBytes } from '../../messages/canonical.js';
-import { decodeBundle, type ProgramDocument, signMessage, toJson } from '../../messages/index.js';
+import { decodeBundle, signMessage, toJson } from '../../messages/index.js';
 import { json } from '../../store/index.js';
 import { ActivationError, type ActivationPool } from './activation-pool.js';
 import { tellJudges, tellOrder, tellProver } from './event-log.js';
@@ -18,17 +18,12 @@ import { type AttemptRow, loadAttempts, loadChunks, loadOrder, type OrderRow, or
 import { wasAway } from './outages.js';
 import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
-import { type ActivationListener, type ChunkBoundary, hasInnerTensors, runActivations } from './run-activations.js';
+import { type ActivationListener, hasInnerTensors, runActivations } from './run-activations.js';
 import { endAttempt } from './take-work.js';
 
 const LEASE_MS = 15_000;
 /** How often the reserve of an order that runs is looked up: a chain may lose its last blocks. */
 const RESERVE_CHECK_MS = 5_000;
-
-const boundariesOf = (
-  program: ProgramDocument,
-  chunks: readonly { readonly slices: readonly number[] }[],
-): ChunkBoundary[] => chunks.map(({ slices }) => ({ slices, ...unitBoundary(program, slices[0], slices.length) }));
 
 /** The order was not begun, or by another gateway: what was computed of it is not needed here. */
 class NotBegun extends Error {
@@ -318,7 +313,9 @@ export class OrderRunner {
       input: decodeBundle(await getPrivate(g, order.inputDigest)),
       ...(given ? { given } : {}),
       outputs: program.outputs,
-      chunks: boundariesOf(program, chunks),
+      chunks: chunks.map(({ slices }) => {
+        return { slices, ...unitBoundary(program, slices[0], slices.length) };
+      }),
     };
     const packages = program.slices.map((s) => s.package);
     const listener: ActivationListener = {
