@@ -51,18 +51,23 @@ export function mostBundleBytes(lengths: ReadonlyMap<string, number>): number {
 
 const VIEWS = { 1: Int8Array, 2: Int16Array, 4: Int32Array };
 
+/** With its length before it. */
+function encodeHeader(tensors: z.infer<typeof header>['tensors']): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify({ tensors }));
+  const bytes = new Uint8Array(4 + text.length);
+  new DataView(bytes.buffer).setUint32(0, text.length, true);
+  bytes.set(text, 4);
+  return bytes;
+}
+
 export function encodeBundle(bundle: TensorBundle): Uint8Array {
   const entries = [...bundle].map(([name, { values, salt }]) => {
     return { name, salt, width: widthOf(values), length: values?.length ?? 0, values };
   });
-  const head = new TextEncoder().encode(
-    JSON.stringify({ tensors: entries.map(({ values: _, ...described }) => described) }),
-  );
-  const total = entries.reduce((n, e) => n + e.width * e.length, 4 + head.length);
-  const bytes = new Uint8Array(total);
-  new DataView(bytes.buffer).setUint32(0, head.length, true);
-  bytes.set(head, 4);
-  let at = 4 + head.length;
+  const head = encodeHeader(entries.map(({ values: _, ...described }) => described));
+  const bytes = new Uint8Array(entries.reduce((n, e) => n + e.width * e.length, head.length));
+  bytes.set(head);
+  let at = head.length;
   for (const { values, width } of entries) {
     if (!values || width === 0) continue;
     const narrow = VIEWS[width].from(values);
@@ -72,25 +77,29 @@ export function encodeBundle(bundle: TensorBundle): Uint8Array {
   return bytes;
 }
 
-/** @throws InputError `bad-bundle` */
-export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
-  const bad = (why: string) => new InputError('bad-bundle', `not a bundle of tensors: ${why}`, 'send it again');
+const bad = (why: string) => new InputError('bad-bundle', `not a bundle of tensors: ${why}`, 'send it again');
+
+/** The tensors that a header describes, and where their numbers begin. @throws InputError `bad-bundle` */
+function readHeader(bytes: Uint8Array): { readonly tensors: z.infer<typeof header>['tensors']; readonly end: number } {
   if (bytes.length < 4) throw bad('it is too short');
-  const headBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  if (headBytes > MAX_HEADER_BYTES || 4 + headBytes > bytes.length) throw bad('its header is too long');
-  let parsed: z.infer<typeof header>;
+  const end = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (end - 4 > MAX_HEADER_BYTES || end > bytes.length) throw bad('its header is too long');
   try {
-    parsed = header.parse(
-      JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(4, 4 + headBytes))),
-    );
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(4, end));
+    return { tensors: header.parse(JSON.parse(text)).tensors, end };
   } catch (cause) {
     throw new InputError('bad-bundle', 'not a bundle of tensors: its header is malformed', 'send it again', undefined, {
       cause,
     });
   }
+}
+
+/** @throws InputError `bad-bundle` */
+export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
+  const { tensors, end: from } = readHeader(bytes);
   const out = new Map<string, BundledTensor>();
-  let at = 4 + headBytes;
-  for (const { name, salt, width, length } of parsed.tensors) {
+  let at = from;
+  for (const { name, salt, width, length } of tensors) {
     if (out.has(name)) throw bad(`${name} comes twice`);
     const end = at + width * length;
     if (end > bytes.length) throw bad('it is cut off');
@@ -101,4 +110,19 @@ export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
   }
   if (at !== bytes.length) throw bad('bytes are left over');
   return out;
+}
+
+/** One bundle of the tensors of several, whose names are all different; the numbers stay as they are. @throws InputError `bad-bundle` */
+export function joinBundles(bundles: readonly Uint8Array[]): Uint8Array {
+  const parts = bundles.map((bytes) => ({ bytes, ...readHeader(bytes) }));
+  const numbers = parts.map(({ bytes, end }) => bytes.subarray(end));
+  const head = encodeHeader(parts.flatMap(({ tensors }) => tensors));
+  const joined = new Uint8Array(numbers.reduce((n, part) => n + part.length, head.length));
+  joined.set(head);
+  let at = head.length;
+  for (const part of numbers) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }

@@ -7,10 +7,10 @@ import { deriveSalt, toHex } from '@dsperse/core/prove';
 import { finalOutputs, publicCommitment } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import {
-  type BundledTensor,
   type ChunkProof,
   decodeBundle,
   encodeBundle,
+  joinBundles,
   mostBundleBytes,
   sealingContext,
   type TensorBundle,
@@ -154,6 +154,5 @@ export function requireOutputs(
 export async function withOutputs(g: GatewayContext, digest: string, of: readonly AttemptRow[]): Promise<Uint8Array> {
   const sent = of.flatMap(({ outputs }) => (outputs ? [outputs.digest] : []));
   const [values, ...bundles] = await Promise.all([digest, ...sent].map((d) => getPrivate(g, d)));
-  if (bundles.length === 0) return values;
-  return encodeBundle(new Map([values, ...bundles].flatMap((b): [string, BundledTensor][] => [...decodeBundle(b)])));
+  return bundles.length === 0 ? values : joinBundles([values, ...bundles]);
 }

@@ -2,7 +2,8 @@
 
 /** ChaCha20-Poly1305 with the tag behind the ciphertext. `decrypt` throws where the tag is wrong. */
 export interface Aead {
-  encrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** @param box filled with ciphertext and tag: 16 bytes longer than the plaintext */
+  encrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array, box: Uint8Array): void;
   decrypt(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, ciphertext: Uint8Array): Uint8Array;
 }
 
@@ -12,14 +13,12 @@ const options = { authTagLength: TAG_BYTES };
 
 export function aeadBy({ createCipheriv, createDecipheriv }: typeof import('node:crypto')): Aead {
   return {
-    encrypt(key, nonce, associated, plaintext) {
+    encrypt(key, nonce, associated, plaintext, box) {
       const cipher = createCipheriv(CIPHER, key, nonce, options);
       cipher.setAAD(associated, { plaintextLength: plaintext.length });
-      const box = new Uint8Array(plaintext.length + TAG_BYTES);
       box.set(cipher.update(plaintext));
       cipher.final();
       box.set(cipher.getAuthTag(), plaintext.length);
-      return box;
     },
     decrypt(key, nonce, associated, ciphertext) {
       const end = ciphertext.length - TAG_BYTES;

@@ -26,9 +26,12 @@ test('both ciphers give the same bytes', () => {
   const args = [new Uint8Array(32).fill(7), new Uint8Array(12).fill(9), new Uint8Array(33).fill(1)] as const;
   for (const length of [0, 1, 15, 16, 17, 64, 65, 1000]) {
     const plaintext = new Uint8Array(length).fill(3);
-    expect(Buffer.from(nodeAead.encrypt(...args, plaintext))).toEqual(
-      Buffer.from(portableAead.encrypt(...args, plaintext)),
-    );
+    const [one, other] = [nodeAead, portableAead].map((aead) => {
+      const box = new Uint8Array(length + 16);
+      aead.encrypt(...args, plaintext, box);
+      return box;
+    });
+    expect(Buffer.from(one)).toEqual(Buffer.from(other));
   }
 });
 

@@ -22,7 +22,9 @@ import { keyExchange } from './key-exchange.js';
 
 /** Plain TypeScript: the same bytes as by OpenSSL, a third as fast. */
 export const portableAead: Aead = {
-  encrypt: (key, nonce, associated, plaintext) => chacha20poly1305(key, nonce, associated).encrypt(plaintext),
+  encrypt(key, nonce, associated, plaintext, box) {
+    chacha20poly1305(key, nonce, associated).encrypt(plaintext, box);
+  },
   decrypt: (key, nonce, associated, ciphertext) => chacha20poly1305(key, nonce, associated).decrypt(ciphertext),
 };
 const platformAead: Aead = nodeCrypto ? aeadBy(nodeCrypto) : portableAead;
@@ -76,7 +78,10 @@ export function seal(
   }
   const header = concatBytes(Uint8Array.of(VERSION), ephemeral);
   const { key, nonce } = keyAndNonce(shared, ephemeral, recipientPublicKey, context);
-  return concatBytes(header, aead.encrypt(key, nonce, header, plaintext));
+  const sealed = new Uint8Array(plaintext.length + SEAL_OVERHEAD_BYTES);
+  sealed.set(header);
+  aead.encrypt(key, nonce, header, plaintext, sealed.subarray(HEADER_BYTES));
+  return sealed;
 }
 
 /** Throws InputError `not-openable`, the same whatever is wrong: version, length, key, context or bytes. */
