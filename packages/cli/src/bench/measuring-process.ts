@@ -22,8 +22,13 @@ export class MeasuringProcess {
   /** Why it was stopped. */
   private stopped: ProvingError | undefined;
 
-  constructor(private readonly limits: Limits) {
+  /** @param engine options of Node's */
+  constructor(
+    private readonly limits: Limits,
+    engine: readonly string[] = [],
+  ) {
     this.child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), {
+      execArgv: [...process.execArgv, ...engine],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child.on('error', () => undefined);

@@ -11,7 +11,7 @@ const DSPERSE = fileURLToPath(new URL('../../bin/dsperse.js', import.meta.url));
  * Nothing is collected before the heap has so many MB. What a node passes on counts as its heap: else an engine that sees little
  * of its own in it collects all of it several times for an order, on several threads, and forgets compiled code each time.
  */
-const HEAP_FLAGS = ['--initial-old-space-size=128'];
+export const HEAP_FLAGS = ['--initial-old-space-size=128'];
 /** What the config file of a node of this network says; the surroundings are those of other nodes. */
 const OWN_SETTINGS = [
   'dataDirectory',

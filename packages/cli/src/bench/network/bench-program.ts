@@ -17,7 +17,7 @@ export interface BenchProgram {
 }
 
 const LIMITS = { deadline: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
-export const measuringProcess = (): MeasuringProcess => new MeasuringProcess(LIMITS);
+export const measuringProcess = (engine?: readonly string[]): MeasuringProcess => new MeasuringProcess(LIMITS, engine);
 
 export async function compileProgram(model: string, directory: string, slices: SlicePlanName): Promise<BenchProgram> {
   const compiler = measuringProcess();

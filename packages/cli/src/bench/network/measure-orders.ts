@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { GATEWAY } from '@dsperse/network/local';
 import { chunkSlices } from '@dsperse/network/market';
+import { HEAP_FLAGS } from '../../local-network/child-node.js';
 import { median, spread } from '../spread.js';
 import { placeOrder, startBenchNetwork, UNLIMITED } from './bench-network.js';
 import { type BenchProgram, measuringProcess } from './bench-program.js';
@@ -40,7 +41,8 @@ export async function measureOrders(plan: OrdersPlan): Promise<OrderTimes> {
   // One chunk for each prover.
   const targetWorkUnits = Math.max(1_000_000, Math.ceil(program.workUnits / plan.provers));
   const threads = availableParallelism();
-  const alone = measuringProcess();
+  // With the same engine as provers have.
+  const alone = measuringProcess(HEAP_FLAGS);
   let network: Awaited<ReturnType<typeof startBenchNetwork>> | undefined;
   try {
     // The same proofs as those of the order.
