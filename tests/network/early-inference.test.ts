@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publicCommitment } from '@dsperse/core/verify';
-import { digestOfBytes, encodeBundle, type ProgramDocument, signMessage, toJson } from '@dsperse/network/messages';
+import { digestOfBytes, encodeBundle, signMessage, toJson } from '@dsperse/network/messages';
 import type { Hex } from 'viem';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ActivationPool } from '../../packages/network/src/roles/gateway/activation-pool.js';
@@ -12,7 +12,16 @@ import { GATEWAY_DEFAULTS, type GatewayContext } from '../../packages/network/sr
 import type { ActivationListener } from '../../packages/network/src/roles/gateway/run-activations.js';
 import { MIGRATIONS } from '../../packages/network/src/roles/gateway/schema.js';
 import { json, migrate, openSql, type SqlStore } from '../../packages/network/src/store/index.js';
-import { gateway, network, requester, type SmallProgram, smallOrder, smallProgram, word } from './small-order.js';
+import {
+  documentOf,
+  gateway,
+  network,
+  requester,
+  type SmallProgram,
+  smallOrder,
+  smallProgram,
+  word,
+} from './small-order.js';
 
 let program: SmallProgram;
 let sql: SqlStore;
@@ -23,7 +32,7 @@ beforeAll(async () => {
   await migrate(sql, MIGRATIONS);
   await sql.execute('insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, $3, 1)', [
     program.fingerprint,
-    json(toJson(documentOf())),
+    json(toJson(documentOf(program))),
     requester.address,
   ]);
 }, 120_000);
@@ -33,29 +42,6 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 beforeEach(() => sql.script('delete from orders; delete from events; delete from blobs'));
-
-function documentOf(): ProgramDocument {
-  return {
-    format: 'dsperse-network-program/1',
-    name: 'small',
-    fingerprint: program.fingerprint,
-    protocolVersion: 1,
-    key: digestOfBytes(program.key),
-    keyBytes: program.key.length,
-    inputs: ['x'],
-    outputs: [...program.outputs],
-    slices: program.slices.map(({ index, workUnits, inputs, outputs }) => {
-      return {
-        index,
-        workUnits,
-        inputs: [...inputs],
-        outputs: [...outputs],
-        package: digestOfBytes(program.key),
-        packageBytes: 1,
-      };
-    }),
-  };
-}
 
 const salt = '09'.repeat(32);
 const inputOf = () => encodeBundle(new Map([...program.inputs].map(([name, values]) => [name, { values, salt }])));

@@ -36,6 +36,7 @@ import { identity } from './fake-gateway.js';
 import {
   accountOf,
   caseOf,
+  documentOf,
   jobOf,
   lockOf,
   network,
@@ -94,25 +95,6 @@ const gatewayOf = (k: number) =>
   }) as unknown as GatewayContext;
 let g: GatewayContext;
 
-const programDocument = () => ({
-  format: 'dsperse-network-program/1',
-  name: 'small',
-  fingerprint: program.fingerprint,
-  protocolVersion: 1,
-  key: digestOfBytes(program.key),
-  keyBytes: program.key.length,
-  inputs: ['x'],
-  outputs: program.outputs,
-  slices: program.slices.map((s) => ({
-    index: s.index,
-    package: `sha256:${'0'.repeat(64)}`,
-    packageBytes: 1,
-    workUnits: s.workUnits,
-    inputs: s.inputs,
-    outputs: s.outputs,
-  })),
-});
-
 beforeAll(async () => {
   program = await smallProgram('standard');
   [name] = program.outputs;
@@ -123,7 +105,7 @@ beforeAll(async () => {
   await migrate(sql, MIGRATIONS);
   await sql.execute(`insert into programs (fingerprint, document, publisher, created_ms) values ($1, $2, 'p', 1)`, [
     program.fingerprint,
-    json(programDocument()),
+    json(toJson(documentOf(program))),
   ]);
 }, 120_000);
 afterAll(async () => {

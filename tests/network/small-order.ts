@@ -17,6 +17,7 @@ import {
   type NetworkId,
   type Order,
   type OrderManifest,
+  type ProgramDocument,
   signMessage,
   type TensorBundle,
 } from '@dsperse/network/messages';
@@ -75,6 +76,30 @@ export interface SmallProgram {
   /** Integers of every boundary tensor of the run. */
   readonly values: ReadonlyMap<string, Int32Array>;
   readonly outputs: readonly string[];
+}
+
+/** The program as a gateway publishes it; its packages are nowhere. */
+export function documentOf(program: SmallProgram): ProgramDocument {
+  return {
+    format: 'dsperse-network-program/1',
+    name: 'small',
+    fingerprint: program.fingerprint,
+    protocolVersion: 1,
+    key: digestOfBytes(program.key),
+    keyBytes: program.key.length,
+    inputs: ['x'],
+    outputs: [...program.outputs],
+    slices: program.slices.map(({ index, workUnits, inputs, outputs }) => {
+      return {
+        index,
+        workUnits,
+        inputs: [...inputs],
+        outputs: [...outputs],
+        package: digestOfBytes(program.key),
+        packageBytes: 1,
+      };
+    }),
+  };
 }
 
 export async function smallProgram(preset: 'tiny' | 'standard' = 'tiny'): Promise<SmallProgram> {
