@@ -127,6 +127,8 @@ export class EvmLedger implements Ledger {
   readonly network: NetworkId;
   readonly contracts: NetworkAddresses;
   readonly #cache = new Map<string, Cached<unknown>>();
+  /** When what is too old was dropped last. */
+  #droppedMs = 0;
   readonly #cacheMs: number;
   readonly #parametersMs: number;
   readonly #queue: SendQueue | undefined;
@@ -156,7 +158,10 @@ export class EvmLedger implements Ledger {
     const now = Date.now();
     const known = this.#cache.get(key);
     if (known && known.untilMs > now) return known.value as Promise<T>;
-    for (const [k, c] of this.#cache) if (c.untilMs <= now) this.#cache.delete(k);
+    if (now - this.#droppedMs >= this.#cacheMs) {
+      this.#droppedMs = now;
+      for (const [k, c] of this.#cache) if (c.untilMs <= now) this.#cache.delete(k);
+    }
     const value = read().catch((error) => {
       this.#cache.delete(key);
       throw ledgerError(error, key);

@@ -92,7 +92,6 @@ beforeEach(async () => {
     holder: 'here',
     identity: { account: accounts[0] },
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-    settings: { maxOrdersPerEpoch: 10 },
     timing: async () => ({
       epochSeconds: 10,
       commitSeconds: 5,

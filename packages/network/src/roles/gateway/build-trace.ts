@@ -17,6 +17,7 @@ import {
   type SettlementState,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
+import { lookUpEach } from '../peer/look-up-each.js';
 import { delegationOf } from './delegations.js';
 import type { GatewayContext } from './gateway-context.js';
 import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-rows.js';
@@ -25,8 +26,11 @@ import { weightsOfEpoch } from './take-weights.js';
 const commitSchema = signedSchema('VerdictCommit');
 const verdictSchema = signedSchema('Verdict');
 
+/** Of the orders of an epoch, as JSON: everybody fetches, parses and checks it whole. */
+const TRACE_BYTES = 32 << 20;
+
 /**
- * @param ids of orders that ended
+ * @param ids of orders that ended: of many or large ones the first that fit
  * @param previous what it is settled upon
  */
 export async function buildTrace(
@@ -34,22 +38,27 @@ export async function buildTrace(
   epoch: number,
   ids: readonly Hex[],
   previous: SettlementState,
+  mostBytes = TRACE_BYTES,
 ): Promise<EpochTrace> {
   const validators = await g.ledger.validators();
   const orders: OrderTrace[] = [];
   const canaries: CanaryTrace[] = [];
   const electorates: (readonly JudgeStake[])[] = [];
   const places = new Map<string, number>();
-  for (const id of ids) {
-    const [judges, committeeSeats] = await Promise.all([g.ledger.electorate(id), g.ledger.committeeSeats(id)]);
+  const judging = await lookUpEach(ids, (id) => Promise.all([g.ledger.electorate(id), g.ledger.committeeSeats(id)]));
+  let bytes = 0;
+  for (const [k, id] of ids.entries()) {
+    const [judges, committeeSeats] = judging[k];
     const text = canonicalJson(judges);
     const place = places.get(text) ?? electorates.push(judges) - 1;
     places.set(text, place);
     const found = await orderTrace(g.sql, id, judges, { electorate: place, committeeSeats });
+    bytes += canonicalJson(found).length;
+    if (orders.length > 0 && bytes > mostBytes) break;
     orders.push(judged(found.order, electorateOf({ electorates }, found.order)));
     canaries.push(...found.canaries);
   }
-  const endings = await Promise.all(orders.map((order) => endingOf(g, order, canaries)));
+  const endings = await lookUpEach(orders, (order) => endingOf(g, order, canaries));
   const operators = [
     ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
   ].sort();

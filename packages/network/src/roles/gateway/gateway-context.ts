@@ -21,7 +21,6 @@ export interface GatewaySettings {
   readonly silenceMs: number;
   /** How often what is running is looked at when nothing wakes it. */
   readonly tickMs: number;
-  readonly maxOrdersPerEpoch: number;
   /** After an order ended and is settled, until it is forgotten with its blobs and events. */
   readonly retainMs: number;
   readonly maxBlobBytes: number;
@@ -42,7 +41,6 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   offerMs: 2_000,
   silenceMs: 20_000,
   tickMs: 1_000,
-  maxOrdersPerEpoch: 500,
   retainMs: 24 * 3_600_000,
   maxBlobBytes: 1 << 30,
   maxOrderBytes: 64 * 2 ** 20,

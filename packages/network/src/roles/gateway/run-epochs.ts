@@ -28,6 +28,7 @@ import {
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { type EpochDocument, epochDocumentSchema, rootOf, settlementSchema } from '../peer/epoch-document.js';
+import { lookUpEach } from '../peer/look-up-each.js';
 import { orderAt, traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
@@ -36,7 +37,7 @@ import { actsFor } from './delegations.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
-import { orderRow } from './order-rows.js';
+import { type OrderRow, orderRow } from './order-rows.js';
 import { findProgram } from './programs.js';
 
 const LEASE_MS = 30_000;
@@ -71,15 +72,15 @@ function patienceSeconds(timing: NetworkTiming, skipped: number): number {
 const orderIds = (leaves: readonly Pick<LeafProof, 'leaf'>[]): Hex[] =>
   leaves.flatMap(({ leaf }) => (leaf.kind === 1 ? [leaf.order] : []));
 
+/** Without the settlement: it holds all that anybody has earned, and the ids of many orders. */
 interface EpochRow {
   readonly epoch: number;
   readonly state: EpochState;
-  readonly document_digest: string;
   readonly root: Hex;
   readonly message: unknown;
-  readonly settlement: unknown;
   readonly created_ms: number;
 }
+const ROW = 'epoch, state, root, message, created_ms';
 
 export class EpochRunner {
   /** Epochs that were settled lately: since when, and how often they were looked up since. */
@@ -116,11 +117,11 @@ export class EpochRunner {
     await this.adoption.look(head);
     await this.#lookAgain();
     const [open] = await g.sql.query<EpochRow>(
-      `select * from epochs where state in ('collecting', 'posted') order by epoch limit 1`,
+      `select ${ROW} from epochs where state in ('collecting', 'posted') order by epoch limit 1`,
     );
     if (open) return this.#continue(open, head);
     const [last] = await g.sql.query<EpochRow>(
-      `select * from epochs where state = 'settled' order by epoch desc limit 1`,
+      `select ${ROW} from epochs where state = 'settled' order by epoch desc limit 1`,
     );
     if (last && last.created_ms + (await g.timing()).epochSeconds * 1000 > now) return;
     await this.#open(last, head);
@@ -129,7 +130,7 @@ export class EpochRunner {
   async #open(last: EpochRow | undefined, head: SettlementHead): Promise<void> {
     const { g } = this;
     const previous = last
-      ? settlementSchema.parse(last.settlement).state
+      ? (await this.#settlementOf(last.epoch)).state
       : emptyState((await g.ledger.emission()).closedAt);
     if (head.root.toLowerCase() !== previous.root) {
       g.log.debug({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
@@ -185,7 +186,7 @@ export class EpochRunner {
     }
   }
 
-  /** Orders that ended, are in no epoch, and whose reserve stands on the chain. */
+  /** Orders that ended, are in no epoch, and whose reserve stands on the chain: as many as the network lets into an epoch. */
   async #settleable(): Promise<Hex[]> {
     const { g } = this;
     const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
@@ -193,18 +194,23 @@ export class EpochRunner {
     const ended = await g.sql.query(
       'select * from orders where epoch is null and reserved and ended_ms is not null and not id = any($2) ' +
         'order by ended_ms, id limit $1',
-      [Math.min(g.settings.maxOrdersPerEpoch, Number(epochOrdersMax)), aside],
+      [Number(epochOrdersMax), aside],
     );
-    const ids: Hex[] = [];
-    const chainNow = ended.length > 0 ? await g.ledger.now() : 0;
-    const { exitMarginSeconds } = await g.timing();
+    const own: OrderRow[] = [];
     for (const order of ended.map(orderRow)) {
-      if (!(await actsFor(g, order.signed.message.gateway))) {
-        g.log.warn({ order: order.id }, 'an order is left to the gateway that it names');
-        this.#leaveOut(order.id);
+      if (await actsFor(g, order.signed.message.gateway)) {
+        own.push(order);
         continue;
       }
-      const { state, exitAt } = await g.ledger.order(order.id);
+      g.log.warn({ order: order.id }, 'an order is left to the gateway that it names');
+      this.#leaveOut(order.id);
+    }
+    const ids: Hex[] = [];
+    const chainNow = own.length > 0 ? await g.ledger.now() : 0;
+    const { exitMarginSeconds } = await g.timing();
+    const onChain = await lookUpEach(own, (order) => g.ledger.order(order.id));
+    for (const [k, order] of own.entries()) {
+      const { state, exitAt } = onChain[k];
       // Credits for a reserve that is taken back meanwhile would be paid by others' orders.
       if (state === 'reserved' && exitAt < chainNow + exitMarginSeconds) {
         await this.#giveUp(order.id, 'its reserve can be taken back');
@@ -291,10 +297,10 @@ export class EpochRunner {
         await this.#reopen(row, 'too few validators signed it');
       return;
     }
-    const leaves = settlementSchema.parse(row.settlement).leaves.map((leaf) => ({ leaf }));
+    const leaves = (await this.#settlementOf(row.epoch)).leaves.map((leaf) => ({ leaf }));
     await this.#reserveLost(leaves);
     // A leaf of an order that the chain does not hold is a fault of all who signed the root; one that exits is unpaid.
-    const orders = await Promise.all(orderIds(leaves).map((id) => g.ledger.order(id)));
+    const orders = await lookUpEach(orderIds(leaves), (id) => g.ledger.order(id));
     const soon = (await g.ledger.now()) + (await g.timing()).exitMarginSeconds;
     if (orders.some((o) => o.state === 'none' || o.state === 'exited' || (o.state === 'reserved' && o.exitAt < soon))) {
       return this.#reopen(row, 'a reserve is gone, or can be taken back');
@@ -384,13 +390,15 @@ export class EpochRunner {
     if (!this.#settled) {
       // Of what was settled before this process it is not known how long ago.
       const rows = await g.sql.query<EpochRow>(
-        `select * from epochs where state = 'settled' order by epoch desc limit ${EPOCHS_AT_START}`,
+        `select ${ROW} from epochs where state = 'settled' order by epoch desc limit ${EPOCHS_AT_START}`,
       );
       this.#settled = new Map(rows.map(({ epoch }) => [epoch, { atMs: g.nowMs(), looks: 0 }]));
     }
     for (const [epoch, seen] of this.#settled) {
       if (g.nowMs() < seen.atMs + LOOK_AGAIN_MS[seen.looks]) continue;
-      const [row] = await g.sql.query<EpochRow>(`select * from epochs where epoch = $1 and state = 'settled'`, [epoch]);
+      const [row] = await g.sql.query<EpochRow>(`select ${ROW} from epochs where epoch = $1 and state = 'settled'`, [
+        epoch,
+      ]);
       if (row) await this.#apply(row);
       seen.looks++;
       if (!row || seen.looks >= LOOK_AGAIN_MS.length) this.#settled.delete(epoch);
@@ -401,7 +409,7 @@ export class EpochRunner {
   async #reserveLost(leaves: readonly Pick<LeafProof, 'leaf'>[]): Promise<void> {
     const { g } = this;
     const ids = orderIds(leaves);
-    const states = await Promise.all(ids.map((id) => g.ledger.order(id)));
+    const states = await lookUpEach(ids, (id) => g.ledger.order(id));
     const lost = ids.filter((_, i) => states[i].state === 'none');
     if (lost.length === 0) return;
     const rows = await g.sql.query('select * from orders where id = any($1)', [lost]);
@@ -415,7 +423,7 @@ export class EpochRunner {
 
   async #apply(row: EpochRow): Promise<void> {
     const { g } = this;
-    const settlement = settlementSchema.parse(row.settlement);
+    const settlement = await this.#settlementOf(row.epoch);
     const leaves = sortLeaves(settlement.leaves);
     const proofs = leafProofs(leaves);
     const withProof = leaves.map((leaf, i) => ({ leaf, proof: proofs[i] }));
@@ -455,7 +463,7 @@ export class EpochRunner {
     if (signed.message.epoch !== epoch || !isSignedBy(g.network, 'EpochRoot', signed, sender)) {
       throw new Refusal(403, 'bad-signature', 'the root is not signed by you for this epoch', 'sign it again');
     }
-    const [row] = await g.sql.query<EpochRow>('select * from epochs where epoch = $1', [epoch]);
+    const [row] = await g.sql.query<EpochRow>(`select ${ROW} from epochs where epoch = $1`, [epoch]);
     if (!row) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not open`, 'GET /v1/duties');
     const ours = rootSchema.parse(row.message);
     if (JSON.stringify(toJson(ours)) !== JSON.stringify(toJson(signed.message))) {
@@ -470,7 +478,10 @@ export class EpochRunner {
   /** The trace and what it is settled upon. */
   async document(epoch: number): Promise<EpochDocument> {
     const { g } = this;
-    const [row] = await g.sql.query<EpochRow>('select * from epochs where epoch = $1', [epoch]);
+    const [row] = await g.sql.query<{ document_digest: string }>(
+      'select document_digest from epochs where epoch = $1',
+      [epoch],
+    );
     const bytes = row && (await g.blobs.get(row.document_digest));
     if (!bytes) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not known here`, 'ask another gateway');
     return epochDocumentSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
@@ -478,11 +489,15 @@ export class EpochRunner {
 
   /** Leaves of an epoch with what they were computed from, for claims and for explanations. */
   async settlement(epoch: number) {
-    const [row] = await this.g.sql.query<EpochRow & { state: Exclude<EpochState, 'abandoned'> }>(
-      `select * from epochs where epoch = $1 and state <> 'abandoned'`,
+    const [row] = await this.g.sql.query<{ state: Exclude<EpochState, 'abandoned'>; settlement: unknown }>(
+      `select state, settlement from epochs where epoch = $1 and state <> 'abandoned'`,
       [epoch],
     );
     if (!row) throw new Refusal(404, 'unknown-epoch', `epoch ${epoch} is not known here`, 'ask another gateway');
     return { state: row.state, settlement: settlementSchema.parse(row.settlement) };
+  }
+
+  async #settlementOf(epoch: number): Promise<Settlement> {
+    return (await this.settlement(epoch)).settlement;
   }
 }

@@ -14,7 +14,6 @@ import {
   electoratesByOrder,
   emptyState,
   isSeenThrough,
-  type JudgeStake,
   judgeAttempt,
   type Leaf,
   PROVER_ROLE,
@@ -25,6 +24,7 @@ import {
   type TraceContext,
 } from '../../scoring/index.js';
 import { type EpochDocument, rootOf } from '../peer/epoch-document.js';
+import { lookUpEach } from '../peer/look-up-each.js';
 import type { Contacts } from './contacts.js';
 import { type CaseKeyParts, caseText, type ValidatorJournal } from './validator-journal.js';
 import type { WeightKind } from './weigh-provers.js';
@@ -323,21 +323,19 @@ async function highestCanaryBps(trace: EpochTrace, ledger: Ledger): Promise<numb
 }
 
 async function electoratesOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['electorates']> {
-  const electorates = new Map<Hex, readonly JudgeStake[]>();
-  for (const { id } of trace.orders) electorates.set(lower(id), await ledger.electorate(id));
-  return electorates;
+  return new Map(await lookUpEach(trace.orders, async ({ id }) => [lower(id), await ledger.electorate(id)] as const));
 }
 
 async function committeeSeatsOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['committeeSeats']> {
-  const seats = new Map<Hex, number>();
-  for (const { id } of trace.orders) seats.set(lower(id), await ledger.committeeSeats(id));
-  return seats;
+  return new Map(
+    await lookUpEach(trace.orders, async ({ id }) => [lower(id), await ledger.committeeSeats(id)] as const),
+  );
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {
   const reserves = new Map<Hex, { amount: bigint; at: number }>();
-  for (const { id } of trace.orders) {
-    const { state, reserved } = await ledger.order(id);
+  const found = await lookUpEach(trace.orders, async ({ id }) => ({ id, ...(await ledger.order(id)) }));
+  for (const { id, state, reserved } of found) {
     // The chain does not say when it was reserved: prices are read from the first offering on.
     if (state === 'reserved') reserves.set(lower(id), { amount: reserved, at: 0 });
   }
@@ -350,9 +348,10 @@ const PROGRAMS_KNOWN = 256;
 
 async function programsOf(trace: EpochTrace, { keyOf, preset }: Pick<EpochContext, 'keyOf' | 'preset'>) {
   const programs = new Map<Hex, readonly number[]>();
-  for (const { order } of trace.orders) {
+  for (const { order, chunks } of trace.orders) {
     const fingerprint = lower(order.message.fingerprint);
-    if (programs.has(fingerprint)) continue;
+    // One that failed before it was cut may have done so as its program is not to be had.
+    if (programs.has(fingerprint) || chunks.length === 0) continue;
     const name = `${preset} ${fingerprint}`;
     const decode = async () => decodeKey(await keyOf(fingerprint.slice(2)), preset).slices.map((s) => s.workUnits);
     const workUnits = known.get(name) ?? (await decode());
