@@ -31,20 +31,24 @@ export async function readBooks(network: TestNetwork): Promise<Books> {
   const { publicClient } = network.ledger;
   const token = { address: contracts.token, abi: dsperseTokenAbi } as const;
   const market = { address: contracts.market, abi: marketAbi } as const;
-  const range = { fromBlock: 0n, toBlock: 'latest' } as const;
+  // All of one block: others may come while this reads.
+  const blockNumber = await publicClient.getBlockNumber({ cacheTime: 0 });
+  const range = { fromBlock: 0n, toBlock: blockNumber } as const;
   const moves = await publicClient.getLogs({ address: contracts.token, event: TRANSFER, ...range });
   const holders = new Set<Address>();
   for (const { args } of moves) {
     if (args.to && args.to !== zeroAddress) holders.add(args.to);
   }
   const [supply, minted, free, reserved, pool, inMarket, ...balances] = await Promise.all([
-    publicClient.readContract({ ...token, functionName: 'totalSupply' }),
-    publicClient.readContract({ address: contracts.emission, abi: emissionAbi, functionName: 'minted' }),
-    publicClient.readContract({ ...market, functionName: 'totalFree' }),
-    publicClient.readContract({ ...market, functionName: 'totalReserved' }),
-    publicClient.readContract({ ...market, functionName: 'pool' }),
-    publicClient.readContract({ ...token, functionName: 'balanceOf', args: [contracts.market] }),
-    ...[...holders].map((h) => publicClient.readContract({ ...token, functionName: 'balanceOf', args: [h] })),
+    publicClient.readContract({ ...token, functionName: 'totalSupply', blockNumber }),
+    publicClient.readContract({ address: contracts.emission, abi: emissionAbi, functionName: 'minted', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'totalFree', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'totalReserved', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'pool', blockNumber }),
+    publicClient.readContract({ ...token, functionName: 'balanceOf', blockNumber, args: [contracts.market] }),
+    ...[...holders].map((h) =>
+      publicClient.readContract({ ...token, functionName: 'balanceOf', blockNumber, args: [h] }),
+    ),
   ]);
   const settledOrders = new Map<string, bigint>();
   const ends = await publicClient.getContractEvents({ ...market, eventName: 'OrderSettled', ...range, strict: true });

@@ -28,12 +28,22 @@ afterAll(() => network?.remove());
 describe('the chain loses what it had confirmed', () => {
   const rpc = (method: string, params: unknown[] = []) =>
     network.ledger.publicClient.request({ method: method as never, params: params as never }) as Promise<unknown>;
+  /**
+   * While a block is mined, anvil would revert the accounts and keep the block with its events. So none is: what comes waits, and
+   * `evm_mine` returns after those that were being mined.
+   */
+  const revert = async (snapshot: unknown): Promise<void> => {
+    await rpc('evm_setAutomine', [false]);
+    await rpc('evm_mine');
+    await rpc('evm_revert', [snapshot]);
+    await rpc('evm_setAutomine', [true]);
+  };
 
   it('a reserve: it is made again while the order runs', async () => {
     const before = await rpc('evm_snapshot');
     const handle = await network.order(1_000, { deadlineSeconds: 200 });
     await until('the reserve', 30_000, async () => (await network.ledger.order(handle.id)).state === 'reserved');
-    await rpc('evm_revert', [before]);
+    await revert(before);
     expect((await network.ledger.order(handle.id)).state).toBe('none');
     expect((await handle.result({ timeoutMs: 150_000 })).verdict).toBe('accepted');
     await settled(network, handle, 90_000);
@@ -45,7 +55,7 @@ describe('the chain loses what it had confirmed', () => {
     const before = await rpc('evm_snapshot');
     const { epoch } = await settled(network, handle, 90_000);
     const posted = await network.ledger.epoch(epoch as number);
-    await rpc('evm_revert', [before]);
+    await revert(before);
     const again = await until('the same settlement', 90_000, async () => {
       const { state } = await network.ledger.order(handle.id);
       return state === 'settled' && network.ledger.epoch(epoch as number);
@@ -63,7 +73,7 @@ describe('the chain loses what it had confirmed', () => {
     const before = await rpc('evm_snapshot');
     expect((await network.ledger.order(handle.id)).state).toBe('reserved');
     await settled(network, handle, 90_000);
-    await rpc('evm_revert', [before]);
+    await revert(before);
     expect((await network.ledger.order(handle.id)).state).toBe('reserved');
     expect((await network.ledger.settlementHead()).last).toBe(epoch);
     await until('the settlement', 60_000, async () => (await network.ledger.order(handle.id)).state === 'settled');

@@ -139,14 +139,16 @@ async function readLedger(network: RunningNetwork, ledger: EvmLedger): Promise<L
   const token = { address: contracts.token, abi: dsperseTokenAbi } as const;
   const market = { address: contracts.market, abi: marketAbi } as const;
   const { publicClient } = ledger;
+  // All of one block: others may come while this reads.
+  const blockNumber = await publicClient.getBlockNumber({ cacheTime: 0 });
   const holders = [...[...network.keys.values()].map((k) => k.account.address), ...Object.values(contracts)];
   const [supply, free, reserved, pool, inMarket, ...balances] = await Promise.all([
-    publicClient.readContract({ ...token, functionName: 'totalSupply' }),
-    publicClient.readContract({ ...market, functionName: 'totalFree' }),
-    publicClient.readContract({ ...market, functionName: 'totalReserved' }),
-    publicClient.readContract({ ...market, functionName: 'pool' }),
-    publicClient.readContract({ ...token, functionName: 'balanceOf', args: [contracts.market] }),
-    ...holders.map((h) => publicClient.readContract({ ...token, functionName: 'balanceOf', args: [h] })),
+    publicClient.readContract({ ...token, functionName: 'totalSupply', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'totalFree', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'totalReserved', blockNumber }),
+    publicClient.readContract({ ...market, functionName: 'pool', blockNumber }),
+    publicClient.readContract({ ...token, functionName: 'balanceOf', blockNumber, args: [contracts.market] }),
+    ...holders.map((h) => publicClient.readContract({ ...token, functionName: 'balanceOf', blockNumber, args: [h] })),
   ]);
   const held = balances.reduce((n, b) => n + b, 0n);
   return { conserved: held === supply && inMarket === free + reserved + pool, supply, held, free, reserved, pool };

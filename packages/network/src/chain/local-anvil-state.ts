@@ -57,15 +57,24 @@ export function recoverState(directory: string): StateRecovery {
 export interface RunningChain {
   /** The hash of its last block. */
   head(): Promise<string>;
-  /** Its state, as packed JSON. */
+  /** Its state, as packed JSON. Blocks are read before accounts: of a block that is mined meanwhile it may hold the effects alone. */
   dump(): Promise<Uint8Array>;
+  /** Whether transactions are mined as they come. */
+  mines(): Promise<boolean>;
+  /** What comes while it does not mine waits, and is mined when it does again. */
+  setMining(on: boolean): Promise<void>;
 }
+
+/** A block that was being mined when mining was held is done by the second. */
+const DUMPS = 3;
 
 /** Keeps the state while anvil runs: where nothing was mined, nothing is written. */
 export class StateKeeper {
   #timer: NodeJS.Timeout | undefined;
   #head: string | undefined;
   #stopped = false;
+  /** Mining was held here and has not been let go. */
+  #held = false;
   #busy: Promise<void> = Promise.resolve();
 
   /** @param everyMs time between two looks at the chain; more where writing takes long */
@@ -91,9 +100,9 @@ export class StateKeeper {
     const path = keptPath(this.directory);
     const partial = `${path}.${process.pid}.partial`;
     try {
-      const head = await this.chain.head();
-      if (head === this.#head) return;
-      const bytes = await this.chain.dump();
+      await this.#letGo();
+      if ((await this.chain.head()) === this.#head) return;
+      const { head, bytes } = await this.#dump();
       const file = await open(partial, 'w', 0o600);
       try {
         await file.writeFile(bytes);
@@ -107,6 +116,26 @@ export class StateKeeper {
       // A chain that was killed, a full disk, a folder that is gone: what was kept stays, and the next time may be better.
       rmSync(partial, { force: true });
     }
+  }
+
+  /** The state as of one block: none is mined while it is read. */
+  async #dump(): Promise<{ readonly head: string; readonly bytes: Uint8Array }> {
+    this.#held = await this.chain.mines();
+    try {
+      if (this.#held) await this.chain.setMining(false);
+      for (let dumps = 1; ; dumps++) {
+        const head = await this.chain.head();
+        const bytes = await this.chain.dump();
+        if (dumps === DUMPS || (await this.chain.head()) === head) return { head, bytes };
+      }
+    } finally {
+      await this.#letGo();
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    if (this.#held) await this.chain.setMining(true);
+    this.#held = false;
   }
 
   #schedule(delayMs: number): void {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, w
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPublicClient, createTestClient, http } from 'viem';
+import { createPublicClient, createTestClient, createWalletClient, http } from 'viem';
 import { foundry } from 'viem/chains';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalAnvil, type LocalAnvilEvent, type LocalAnvilOptions, startLocalAnvil } from './local-anvil.js';
@@ -12,6 +12,7 @@ import { identityOfProcess, isRunning } from './process-identity.js';
 
 const RICH = '0x00000000000000000000000000000000000000aa';
 const OTHER = '0x00000000000000000000000000000000000000bb';
+const PHRASE = 'test test test test test test test test test test test junk';
 
 let directory: string;
 let started: LocalAnvil[];
@@ -155,6 +156,49 @@ describe('a local chain', () => {
     expect(heightKept()).toBe(1n);
   });
 
+  it('keeps blocks and accounts as of one moment, while transactions come', async () => {
+    const anvil = await start({ mnemonic: PHRASE, stateSeconds: 0.05, restart: false });
+    const senders = await reader(anvil).request({ method: 'eth_accounts' as never });
+    let isOver = false;
+    const sending = (senders as `0x${string}`[]).slice(0, 4).map(async (account) => {
+      const client = createWalletClient({ account, chain: foundry, transport: http(anvil.url) });
+      while (!isOver) await client.sendTransaction({ to: OTHER, value: 1n });
+    });
+    const heights = new Set<bigint>();
+    try {
+      await until(() => {
+        const kept = readKept(directory);
+        if (!kept || heights.has(kept.height)) return heights.size >= 4;
+        const { accounts, blocks } = JSON.parse(kept.bytes.toString());
+        const inBlocks = blocks.reduce((n: number, b: { transactions: unknown[] }) => n + b.transactions.length, 0);
+        expect(BigInt(accounts[OTHER]?.balance ?? 0)).toBe(BigInt(inBlocks));
+        heights.add(kept.height);
+        return false;
+      }, 60_000);
+    } finally {
+      isOver = true;
+      await Promise.allSettled(sending);
+    }
+    // What was sent while mining was held has been mined.
+    await Promise.all(sending);
+  }, 70_000);
+
+  it('mines again where who held the mining is gone', async () => {
+    const first = await start({ mnemonic: PHRASE, restart: false });
+    await tester(first).setAutomine(false);
+    const second = await start({ restart: false });
+    expect(second.adopted).toBe(true);
+    expect(await tester(second).getAutomine()).toBe(true);
+  });
+
+  it('leaves mining held where somebody else holds it', async () => {
+    const anvil = await start({ stateSeconds: 0.05 });
+    await tester(anvil).setAutomine(false);
+    await tester(anvil).mine({ blocks: 1 });
+    await until(() => heightKept() === 1n);
+    expect(await tester(anvil).getAutomine()).toBe(false);
+  });
+
   it('keeps the states of its last blocks only', async () => {
     const anvil = await start({ balances: { [RICH]: 5n } });
     await tester(anvil).mine({ blocks: 200 });
@@ -190,8 +234,7 @@ describe('a local chain', () => {
   });
 
   it('takes a phrase, a port and a chain id, which the folder then keeps', async () => {
-    const mnemonic = 'test test test test test test test test test test test junk';
-    const anvil = await start({ mnemonic, chainId: 4242 });
+    const anvil = await start({ mnemonic: PHRASE, chainId: 4242 });
     expect(await reader(anvil).getChainId()).toBe(4242);
     expect(await balance(anvil, '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266')).toBe(10n ** 22n);
     await expect(startLocalAnvil({ directory, chainId: 1 })).rejects.toMatchObject({ code: 'other-chain' });

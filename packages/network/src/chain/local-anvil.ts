@@ -105,6 +105,8 @@ class Supervisor implements LocalAnvil {
     this.#keeper = new StateKeeper(options.directory, 1_000 * (options.stateSeconds ?? STATE_SECONDS), {
       head: async () => ((await call(this.url, 'eth_getBlockByNumber', ['latest', false])) as { hash: Hex }).hash,
       dump: async () => hexToBytes((await call(this.url, 'anvil_dumpState', [], DUMP_TIMEOUT_MS)) as Hex),
+      mines: async () => (await call(this.url, 'anvil_getAutomine', [])) as boolean,
+      setMining: async (on) => void (await call(this.url, 'evm_setAutomine', [on])),
     });
   }
 
@@ -123,6 +125,8 @@ class Supervisor implements LocalAnvil {
       if ((port === undefined || port === known.port) && (await this.#answers(known))) {
         this.adopted = true;
         this.#process = known;
+        // Who had it may have been killed while it held the mining.
+        await call(this.url, 'evm_setAutomine', [true]);
       } else {
         await endProcess(known, this.options.stopTimeoutMs ?? 10_000);
       }
