@@ -179,7 +179,15 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: 'how long a node keeps what it no longer needs for any settlement, on its own disk',
     constants: [
       ...network('roles/gateway/appeals.ts', 'APPEALS_MS'),
-      ...network('roles/gateway/sweep.ts', 'UPLOAD_MS', 'OPERATORS_MS', 'EPOCHS_MS', 'EPOCHS_LEFT', 'LATE_MS'),
+      ...network(
+        'roles/gateway/sweep.ts',
+        'UPLOAD_MS',
+        'OPERATORS_MS',
+        'FILLS_MS',
+        'FILLS_LEFT',
+        'EPOCHS_LEFT',
+        'LATE_MS',
+      ),
       ...network('roles/prover/prover-journal.ts', 'KEEP_MS'),
       ...network('roles/validator/validator-journal.ts', 'KEEP_MS'),
     ],

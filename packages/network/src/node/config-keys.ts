@@ -289,6 +289,13 @@ export const CONFIG_KEYS = {
     86_400,
     'how long settled orders, their proofs and events are kept, in seconds',
   ),
+  'gateway.retainEpochsSeconds': key(
+    'number',
+    'DSPERSE_GATEWAY_RETAIN_EPOCHS_SECONDS',
+    positive,
+    5_184_000,
+    'how long traces of settled epochs are kept, in seconds: longer than stake thaws',
+  ),
   'bittensor.target': key(
     'text',
     'DSPERSE_BITTENSOR_TARGET',

@@ -185,6 +185,7 @@ async function gatewayServices(parts: NodeParts, ledger: EvmLedger, record: OwnR
       maxOpenOrders: config.gateway.maxOrders,
       minFreeBytes: config.gateway.minFreeBytes,
       retainMs: config.gateway.retainSeconds * 1000,
+      retainEpochsMs: config.gateway.retainEpochsSeconds * 1000,
     },
     ...(weights ? { onSettled: (settlement: Settlement) => weights.offer(settlement) } : {}),
     node: (): NodeDocument => ({

@@ -68,7 +68,7 @@ export async function measureLoad(
 
 const SAMPLES = 200;
 const MEMORY_AT_ONCE = 16;
-/** Orders are forgotten while others run, so that what stays behind is seen. */
+/** Orders and epochs are forgotten while others run, so that what stays behind is seen. */
 const RETAIN_SECONDS = 60;
 const MEMORY_PROVERS = 4;
 
@@ -103,7 +103,7 @@ export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<Mem
     provers: MEMORY_PROVERS,
     // More would send the gateway the same again.
     validators: 1,
-    settings: { 'gateway.retainSeconds': RETAIN_SECONDS },
+    settings: { 'gateway.retainSeconds': RETAIN_SECONDS, 'gateway.retainEpochsSeconds': RETAIN_SECONDS },
     tell: (step) => tell(step, 0),
   });
   let isEnding = false;

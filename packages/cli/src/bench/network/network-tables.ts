@@ -144,7 +144,10 @@ function memoryRows(m: MemoryResult): string {
       ...figure('resident besides all of these, median', besides),
       ...figure('files of the database, median', (s) => s.databaseBytes),
       ...figure('rows of its tables after a sweep, median', (s) => s.rows, median, formatCount),
-      ...largestTables(m).flatMap((table) =>
+      ...largestTables(m, (s) => s.tableRows, MANY_ROWS).flatMap((table) =>
+        figure(`rows of \`${table}\`, median`, (s) => s.tableRows?.[table], median, formatCount),
+      ),
+      ...largestTables(m, (s) => s.tableBytes, LARGE_TABLE).flatMap((table) =>
         figure(`table \`${table}\` with indices, median`, (s) => s.tableBytes?.[table]),
       ),
       ...row('orders a second', rate),
@@ -153,12 +156,17 @@ function memoryRows(m: MemoryResult): string {
 }
 
 const LARGE_TABLE = 1e6;
+const MANY_ROWS = 1_000;
 const TABLES_TOLD = 5;
 
 /** Names, the largest at the end first. */
-function largestTables({ samples }: MemoryResult): string[] {
-  const sizes = samples.findLast((s) => s.tableBytes !== undefined)?.tableBytes ?? {};
-  const large = Object.entries(sizes).filter(([, bytes]) => bytes >= LARGE_TABLE);
+function largestTables(
+  { samples }: MemoryResult,
+  sizesOf: (sample: MemorySample) => Readonly<Record<string, number>> | undefined,
+  least: number,
+): string[] {
+  const sizes = samples.map(sizesOf).findLast((s) => s !== undefined) ?? {};
+  const large = Object.entries(sizes).filter(([, size]) => size >= least);
   return large
     .sort((a, b) => b[1] - a[1])
     .slice(0, TABLES_TOLD)

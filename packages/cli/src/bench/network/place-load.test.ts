@@ -65,6 +65,7 @@ test('the table of the memory says what was looked at, of two quarters', () => {
     databaseMemoryBytes: i * 1e6,
     inferenceBytes: 1e6,
     rows: 10 * i,
+    tableRows: { epochs: 5, orders: 1_000 * i, events: 9_000 },
     tableBytes: { epochs: i * 1e6, catalog: 8e6, nonces: 9e5 },
   }));
   expect(table(parts).split('\n').slice(3, -1)).toEqual([
@@ -76,6 +77,8 @@ test('the table of the memory says what was looked at, of two quarters', () => {
     '| resident besides all of these, median | 9.0 MB | 9.0 MB |',
     '| files of the database, median | 4.0 MB | 4.0 MB |',
     '| rows of its tables after a sweep, median | 25 | 65 |',
+    '| rows of `events`, median | 9 000 | 9 000 |',
+    '| rows of `orders`, median | 2 500 | 6 500 |',
     '| table `catalog` with indices, median | 8.0 MB | 8.0 MB |',
     '| table `epochs` with indices, median | 2.5 MB | 6.5 MB |',
   ]);

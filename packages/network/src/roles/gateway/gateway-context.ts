@@ -23,6 +23,8 @@ export interface GatewaySettings {
   readonly tickMs: number;
   /** After an order ended and is settled, until it is forgotten with its blobs and events. */
   readonly retainMs: number;
+  /** After an epoch is settled, until its trace is forgotten: it explains penalties, and shows what was signed. */
+  readonly retainEpochsMs: number;
   readonly maxBlobBytes: number;
   /** Of an order with its input, or with activations. */
   readonly maxOrderBytes: number;
@@ -42,6 +44,8 @@ export const GATEWAY_DEFAULTS: GatewaySettings = {
   silenceMs: 20_000,
   tickMs: 1_000,
   retainMs: 24 * 3_600_000,
+  // Longer than stake can be thawing.
+  retainEpochsMs: 60 * 24 * 3_600_000,
   maxBlobBytes: 1 << 30,
   maxOrderBytes: 64 * 2 ** 20,
   maxBytesPerOwner: 4 * 2 ** 30,

@@ -11,6 +11,8 @@ export interface GatewayMetrics {
   readonly attempts: Counter<'outcome'>;
   readonly deliveries: Counter;
   readonly openOrders: Gauge;
+  readonly unsettledOrders: Gauge;
+  readonly unsettledSeconds: Gauge;
   readonly events: Counter<'kind'>;
   /** As the database estimates them. */
   readonly tableRows: Gauge<'table'>;
@@ -34,10 +36,29 @@ export function gatewayMetrics(metrics: Metrics, sql: SqlStore, pool: Activation
     attempts: metrics.counter('dsperse_gateway_attempts_total', 'Attempts at chunks by how they ended', ['outcome']),
     deliveries: metrics.counter('dsperse_gateway_deliveries_total', 'Proofs of chunks that came in'),
     openOrders: metrics.gauge('dsperse_gateway_open_orders', 'Orders that have not ended'),
+    unsettledOrders: metrics.gauge('dsperse_gateway_unsettled_orders', 'Orders that ended and are not settled'),
+    unsettledSeconds: metrics.gauge('dsperse_gateway_unsettled_seconds', 'Since the oldest of them ended'),
     events: metrics.counter('dsperse_gateway_events_total', 'Events that followers were given, by kind', ['kind']),
     tableRows: metrics.gauge('dsperse_gateway_table_rows', 'Rows of tables as estimated, after each sweep', ['table']),
     tableBytes: metrics.gauge('dsperse_gateway_table_bytes', 'Tables with their indices, after each sweep', ['table']),
   };
+}
+
+/** Tells how far settlement is behind: where more orders end than epochs take, what waits grows until reserves run out. */
+export async function measureUnsettled(
+  sql: SqlStore,
+  { unsettledOrders, unsettledSeconds }: Pick<GatewayMetrics, 'unsettledOrders' | 'unsettledSeconds'>,
+  nowMs: number,
+): Promise<void> {
+  const [{ orders, oldest }] = await sql.query<{ orders: number; oldest: number | null }>(
+    `select count(*)::int as orders, min(ended_ms)::bigint as oldest from (
+       select ended_ms from orders where epoch is null and reserved and ended_ms is not null
+       union all
+       select ended_ms from orders where epoch in (select epoch from epochs where state in ('collecting', 'posted'))
+     ) unsettled`,
+  );
+  unsettledOrders.set(orders);
+  unsettledSeconds.set(oldest === null ? 0 : Math.max(nowMs - oldest, 0) / 1000);
 }
 
 /** Tells how large the tables are; all of the database's own are one, `catalog`. */

@@ -16,7 +16,7 @@ import { keepDelegations } from './delegations.js';
 import { DiskRoom } from './disk-room.js';
 import { EventLog } from './event-log.js';
 import { GATEWAY_DEFAULTS, type GatewayContext, type GatewaySettings, type Log } from './gateway-context.js';
-import { gatewayMetrics, measureTables } from './gateway-metrics.js';
+import { gatewayMetrics, measureTables, measureUnsettled } from './gateway-metrics.js';
 import { NonceTable } from './nonce-table.js';
 import { startBeats } from './outages.js';
 import { gatewayRoutes } from './routes.js';
@@ -141,6 +141,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function sweepAll(): Promise<void> {
     await sweep(g);
     await measureTables(sql, g.metrics);
+    await measureUnsettled(sql, g.metrics, g.nowMs());
   }
 
   async function runLoop(): Promise<void> {

@@ -7,6 +7,7 @@ import { emptyState } from '../../scoring/index.js';
 import { migrate, openSql, type SqlStore } from '../../store/index.js';
 import { putSecret } from './gateway-blobs.js';
 import { GATEWAY_DEFAULTS, type GatewayContext } from './gateway-context.js';
+import { type GatewayMetrics, measureUnsettled } from './gateway-metrics.js';
 import { standingOffers } from './operators.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
@@ -75,6 +76,9 @@ const g = () =>
     nowMs: () => nowMs,
   }) as unknown as GatewayContext;
 
+const gauge = { set() {} };
+const gauges = { unsettledOrders: gauge, unsettledSeconds: gauge } as unknown as GatewayMetrics;
+
 /** Rows that were read one after another, not by an index, in all tables. */
 async function rowsRead(work: () => Promise<unknown>): Promise<number> {
   const read = async () => {
@@ -99,10 +103,42 @@ test.each<[string, () => Promise<unknown>]>([
     () => putSecret(g(), `0x${'05'.repeat(32)}`, `0x${'07'.repeat(20)}`, new Uint8Array(3)),
   ],
   ['forgetting, where nothing is old enough', () => sweep(g())],
+  ['how far settlement is behind', () => measureUnsettled(sql, gauges, nowMs)],
 ])('%s: does not read all that is kept', async (_, work) => {
   expect(await rowsRead(work)).toBeLessThan(FEW);
 });
 
 test('rows that are read one after another are counted', async () => {
   expect(await rowsRead(() => sql.query('select count(secret) from orders'))).toBe(KEPT);
+});
+
+test('what waits for settlement is told: in no epoch, or in one that is open', async () => {
+  const told = async () => {
+    const values: number[] = [];
+    const gauge = { set: (value: number) => void values.push(value) };
+    await measureUnsettled(
+      sql,
+      { unsettledOrders: gauge, unsettledSeconds: gauge } as unknown as GatewayMetrics,
+      nowMs,
+    );
+    return values;
+  };
+  expect(await told()).toEqual([0, 0]);
+  const order = (id: string, state: string, reserved: boolean, endedMs: number | null, epoch: number | null) =>
+    sql.execute(
+      `insert into orders (id, requester, signed, reply_key, fingerprint, state, reserved, input_digest, secret, deadline,
+         budget, created_ms, ended_ms, epoch) values ($1, 'r', '{}', 'k', 'f', $2, $3, 'd', 's', 1, 1, 1, $4, $5)`,
+      [id, state, reserved, endedMs, epoch],
+    );
+  await order('waits', 'delivered', true, nowMs - 5_000, null);
+  await order('returned', 'failed', false, nowMs - 9_000, null);
+  await order('runs', 'running', true, null, null);
+  expect(await told()).toEqual([1, 5]);
+  await sql.execute(
+    `insert into epochs (epoch, state, document_digest, root, message, settlement, created_ms)
+     values ($1, 'posted', 'd', 'r', '{}', '{}', 1)`,
+    [KEPT + 1],
+  );
+  await order('posted', 'delivered', true, nowMs - 8_000, KEPT + 1);
+  expect(await told()).toEqual([2, 8]);
 });

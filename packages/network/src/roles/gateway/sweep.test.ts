@@ -129,6 +129,30 @@ test('proposals that came to nothing are forgotten once a later epoch is settled
   expect(await left('epoch_appeals')).toEqual([11]);
 });
 
+test('of chunks that were filled long ago, or before many others, nothing stays', async () => {
+  const g = { sql, settings: GATEWAY_DEFAULTS, nowMs: () => 2_000 } as unknown as GatewayContext;
+  const fill = (first: number, last: number) =>
+    sql.execute(
+      `insert into fills (order_id, idx, unit_price, seconds, filled, at_ms)
+       select 'o' || i, 0, 1, 1, true, i from generate_series($1::int, $2::int) i`,
+      [first, last],
+    );
+  const kept = async () =>
+    (await sql.query('select count(*)::int as n, min(at_ms) as first, max(at_ms) as last from fills'))[0];
+  await fill(1, 1_500);
+  await sweep(g);
+  expect(await kept()).toEqual({ n: 1_500, first: 1, last: 1_500 });
+  await fill(1_501, 5_000);
+  await sweep(g);
+  const { n, first, last } = (await kept()) as { n: number; first: number; last: number };
+  // Quotes are made of a thousand.
+  expect(n).toBeGreaterThan(1_000);
+  expect(n).toBeLessThan(2_500);
+  expect([first, last]).toEqual([5_001 - n, 5_000]);
+  await sweep({ ...g, nowMs: () => 31 * 24 * 3_600_000 } as GatewayContext);
+  expect(await kept()).toEqual({ n: 0, first: null, last: null });
+}, 120_000);
+
 test('what the database notes of its own tables takes no more room with each sweep', async () => {
   const g = { sql, settings: GATEWAY_DEFAULTS, nowMs: () => 2_000 } as unknown as GatewayContext;
   const sizes: number[] = [];

@@ -6,9 +6,10 @@ import type { GatewayContext } from './gateway-context.js';
 import { forgetOutages } from './outages.js';
 
 const UPLOAD_MS = 3_600_000;
+/** Of chunks that were filled lately quotes are made, of fewer than so many. */
+const FILLS_MS = 30 * 24 * 3_600_000;
+const FILLS_LEFT = 2_000;
 const OPERATORS_MS = 7 * 24 * 3_600_000;
-/** Traces of epochs explain penalties, and show what was signed: longer than stake can be thawing. */
-const EPOCHS_MS = 60 * 24 * 3_600_000;
 const BATCH = 500;
 /** For so long after an order ended without a reserve, one is looked for. */
 const LATE_MS = 600_000;
@@ -22,7 +23,10 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute('delete from nonces where expires_ms < $1', [now]);
   // Those of orders go with their orders: whoever follows one sees it from its first step on.
   await g.sql.execute(`delete from events where at_ms < $1 and topic not like 'order:%'`, [since]);
-  await g.sql.execute('delete from fills where at_ms < $1', [now - 30 * 24 * 3_600_000]);
+  await g.sql.execute(
+    `delete from fills where at_ms < greatest($1, (select at_ms from fills order by at_ms desc offset $2 limit 1))`,
+    [now - FILLS_MS, FILLS_LEFT],
+  );
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
   await g.sql.execute('delete from appeals where received_ms < $1', [now - APPEALS_MS]);
   await forgetOutages(g);
@@ -95,7 +99,7 @@ async function sweepEpochs(g: GatewayContext, now: number): Promise<void> {
   const old = await g.sql.query<{ epoch: number; state: string; document_digest: string }>(
     `select epoch, state, document_digest from epochs
      where (state = 'abandoned' and epoch < $1) or (state = 'settled' and created_ms < $2)`,
-    [last, now - EPOCHS_MS],
+    [last, now - g.settings.retainEpochsMs],
   );
   await deleteBlobs(g, 'digest = any($1)', [old.map((e) => e.document_digest)]);
   const gone = old.filter(({ epoch, state }) => state === 'abandoned' || epoch <= last - EPOCHS_LEFT);

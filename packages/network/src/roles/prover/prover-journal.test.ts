@@ -72,3 +72,22 @@ it('loses no lock that is signed while the journal drops others', async () => {
   await open();
   expect([...journal.openLocks.keys()]).toEqual(held);
 });
+
+it('holds acknowledgements of orders that are not settled only, however many there were', async () => {
+  await journal.close();
+  await open(undefined, 8_000);
+  for (let k = 0; k < 200; k++) {
+    const at = { ...key, order: word(k) };
+    await journal.lock('http://gateway', 'ab'.repeat(32), { message: { ...message, ...at }, signature });
+    await journal.acknowledged(at, { ...acknowledgement, message: { ...acknowledgement.message, ...at } });
+    await journal.ended(at, 'delivered');
+    // The first ones stay open.
+    if (k >= 3) journal.settled(word(k).toUpperCase().replace('X', 'x') as Hex);
+  }
+  const orders = () => [...journal.acknowledgements].map((a) => a.message.order);
+  expect(orders().slice(0, 3)).toEqual([0, 1, 2].map(word));
+  expect(orders().length).toBeLessThan(60);
+  await journal.close();
+  await open();
+  expect(orders().slice(0, 3)).toEqual([0, 1, 2].map(word));
+});

@@ -37,7 +37,7 @@ export interface KnownLock {
   readonly lock: Signed<Lock>;
 }
 
-/** Evidence is kept for as long as anyone may still ask for it. */
+/** Evidence of what was not settled is kept for as long as anyone may still ask for it. */
 const KEEP_MS = 30 * 24 * 3_600_000;
 const COMPACT_BYTES = 8 << 20;
 
@@ -47,6 +47,8 @@ const acknowledgementSchema = signedSchema('Acknowledgement');
 export class ProverJournal {
   readonly #locks = new Map<string, KnownLock>();
   readonly #acknowledged = new Map<string, Signed<Acknowledgement>>();
+  /** Orders that the chain has settled, of which there may be acknowledgements. */
+  readonly #settled = new Set<string>();
   readonly #records: KeptRecords<ProverRecord>;
 
   private constructor(
@@ -60,6 +62,7 @@ export class ProverJournal {
       onAppended: (record) => this.#take(record),
       onDropped: (left) => {
         this.#acknowledged.clear();
+        this.#settled.clear();
         for (const record of left) this.#take(record);
       },
     });
@@ -89,13 +92,19 @@ export class ProverJournal {
     }
   }
 
-  /** Of what has ended only acknowledgements stay, for a time. */
+  /** Of what has ended only acknowledgements stay, for a time, until their order is settled. */
   #needed(records: readonly ProverRecord[]): readonly ProverRecord[] {
     const since = this.nowMs() - KEEP_MS;
     return records.filter((r) => {
       const key = r.kind === 'lock' ? keyText(lockSchema.parse(r.lock).message) : r.key;
-      return this.#locks.has(key) || (r.kind === 'acknowledged' && r.atMs >= since);
+      if (this.#locks.has(key)) return true;
+      return r.kind === 'acknowledged' && r.atMs >= since && !this.#settled.has(key.split('/')[0]);
     });
+  }
+
+  /** The chain has settled the order: what shows that its proofs were delivered goes when the journal is looked through next. */
+  settled(order: Hex): void {
+    this.#settled.add(order.toLowerCase());
   }
 
   /** Locks that were signed and of which no end is known. */

@@ -158,7 +158,7 @@ class Prover {
     this.#verdicts = metrics.counter('dsperse_prover_verdicts_total', 'proofs that were judged', ['verdict']);
     this.#earned = metrics.counter('dsperse_prover_earned_tokens_total', 'prices of accepted chunks, before fees');
     this.#proveSeconds = metrics.histogram('dsperse_prover_prove_seconds', 'proving of a chunk');
-    this.#unsettled = new UnsettledOrders(options.ledger, this.#log, metrics);
+    this.#unsettled = new UnsettledOrders(options.ledger, this.#log, metrics, (order) => this.#journal.settled(order));
     metrics.gauge('dsperse_prover_held_chunks', 'chunks that are held', [], (g) => g.set(this.#held.size));
     metrics.gauge('dsperse_prover_rate_units', 'work units in a second, measured', [], (g) => g.set(this.#rate));
   }

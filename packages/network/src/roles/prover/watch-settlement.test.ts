@@ -20,13 +20,16 @@ test('a prover is told once of an order that others are settled without, and of 
   } as unknown as Ledger;
   const log = { warn: (fields: object) => void told.push(fields) } as unknown as Logger;
   const counter = () => ({ inc: ({ outcome }: { outcome: string }) => void counted.push(outcome) });
-  const orders = new UnsettledOrders(ledger, log, { counter } as unknown as Metrics);
+  const settled: Hex[] = [];
+  const metrics = { counter } as unknown as Metrics;
+  const orders = new UnsettledOrders(ledger, log, metrics, (order) => void settled.push(order));
   for (const k of [1, 2, 3, 1]) orders.add(id(k), 'a gateway');
   await orders.look();
   [now, last] = [1_261, 2];
   states[id(2)] = 'settled';
   await orders.look();
   expect([told, orders.size]).toEqual([[], 2]);
+  expect(settled).toEqual([id(2)]);
   [now, last] = [1_360, 3];
   await orders.look();
   await orders.look();
@@ -35,4 +38,5 @@ test('a prover is told once of an order that others are settled without, and of 
   await orders.look();
   expect(counted).toEqual(['left-out', 'left-out', 'exited']);
   expect(orders.size).toBe(1);
+  expect(settled).toEqual([id(2)]);
 });

@@ -6,10 +6,11 @@ import type { Hex } from 'viem';
 import type { Ledger } from '../../chain/ledger.js';
 import type { Logger, Metrics } from '../../node/index.js';
 import { epochsSettledSince, LEFT_OUT_EPOCHS } from '../../scoring/index.js';
+import { lookUpEach } from '../peer/look-up-each.js';
 
 /** Looked up in one pass; the others in the next ones. */
-const AT_ONCE = 200;
-const REMEMBERED = 10_000;
+const AT_ONCE = 1_000;
+const REMEMBERED = 50_000;
 
 export class UnsettledOrders {
   /** With the gateway that acknowledged; the oldest look first. */
@@ -20,6 +21,7 @@ export class UnsettledOrders {
     private readonly ledger: Ledger,
     private readonly log: Logger,
     metrics: Metrics,
+    private readonly onSettled: (order: Hex) => void = () => {},
   ) {
     const about = 'orders with delivered proofs that were not settled, by what became of them';
     this.#counter = metrics.counter('dsperse_prover_unpaid_orders_total', about, ['outcome']);
@@ -41,10 +43,13 @@ export class UnsettledOrders {
   /** @throws LedgerError where the chain is away */
   async look(): Promise<void> {
     const { ledger } = this;
-    for (const [order, known] of [...this.#orders].slice(0, AT_ONCE)) {
-      const { state, deadline } = await ledger.order(order);
+    const oldest = [...this.#orders].slice(0, AT_ONCE);
+    const onChain = await lookUpEach(oldest, ([order]) => ledger.order(order));
+    for (const [k, [order, known]] of oldest.entries()) {
+      const { state, deadline } = onChain[k];
       this.#orders.delete(order);
       if (state === 'exited') this.#tell('exited', order, known.gateway, 'an order that was proven was never settled');
+      if (state === 'settled') this.onSettled(order);
       if (state === 'settled' || state === 'exited') continue;
       this.#orders.set(order, known);
       if (known.isTold || state !== 'reserved' || (await this.#epochsSince(deadline)) < LEFT_OUT_EPOCHS) continue;
