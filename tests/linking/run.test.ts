@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKernels, type Kernels } from '../../packages/core/src/kernels/index.js';
 import { compileModel, quantizeInputs } from '../../packages/core/src/program/index.js';
-import { type RunProof, type SliceProof, verifyRun } from '../../packages/core/src/proof/verify-index.js';
+import {
+  decodeKey,
+  type KeySlice,
+  type RunProof,
+  type SliceProof,
+  verifyRun,
+} from '../../packages/core/src/proof/verify-index.js';
 import { buildModel, wave } from '../models/build-model.js';
 import { type ProvenRun, proveProgram } from '../operators/prove-program.js';
 import { picture, RESIDUAL, residualModel } from '../programs/residual-model.js';
@@ -154,6 +160,33 @@ describe('a run', () => {
 
   it('is undecided under a key that is for tests, unless the caller says so', () => {
     expect(verifyRun(honest.key, honest.run)).toMatchObject({ verdict: 'undecided', code: 'weak-preset' });
+  });
+
+  it('takes no key for another that it has read before, whatever array its bytes come in', () => {
+    const room = honest.key.slice();
+    const verdict = () => verifyRun(room, honest.run, { preset: 'tiny' });
+    expect(verdict()).toMatchObject({ verdict: 'accepted', fingerprint: honest.fingerprint });
+    // The same array, with a constant's root of another program in it.
+    const { constantsRoot } = decodeKey(honest.key, 'tiny').slices.find((s) => s.constantsRoot) as KeySlice;
+    const at = Buffer.from(room).indexOf(constantsRoot as Uint8Array);
+    expect(at).toBeGreaterThan(0);
+    room[at] ^= 1;
+    const { fingerprint } = verdict();
+    expect(fingerprint).not.toBe(honest.fingerprint);
+    expect(verdict()).toMatchObject({ verdict: 'rejected', code: 'fingerprint' });
+    // Nor where the statements name that program, at which the proofs do not hold.
+    const slices = honest.run.slices.map((s) => {
+      const { statement, proof } = s as SliceProof;
+      return { statement: { ...statement, fingerprint }, proof };
+    });
+    expect(verifyRun(room, { ...honest.run, slices }, { preset: 'tiny' }).verdict).toBe('rejected');
+    // Weak ones stay refused, and those that were forgotten are read again.
+    expect(verifyRun(honest.key, honest.run).code).toBe('weak-preset');
+    for (let i = 1; i < 8; i++) {
+      room[at] = honest.key[at] ^ i;
+      expect(verifyRun(room, honest.run, { preset: 'tiny' }).verdict).toBe('rejected');
+    }
+    expect(check(honest.run).verdict).toBe('accepted');
   });
 
   it('gives a verdict on any key and any statement', () => {

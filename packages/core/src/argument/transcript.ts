@@ -61,14 +61,14 @@ export class Transcript {
       this.names.set(label, name);
     }
     const length = 41 + name.length + data.length;
-    const message = length <= this.scratch.length ? this.scratch.subarray(0, length) : new Uint8Array(length);
+    const message = length <= this.scratch.length ? this.scratch : new Uint8Array(length);
     message.set(this.state);
     message[32] = kind;
     setLength(message, 33, name.length);
     message.set(name, 37);
     setLength(message, 37 + name.length, data.length);
     message.set(data, 41 + name.length);
-    return hash(message);
+    return hash(message, 0, length);
   }
 }
 

@@ -26,6 +26,13 @@ describe('BLAKE3', () => {
     shared.set(pattern(3000));
     for (const at of [1, 2, 3, 7])
       expect(hash(shared.subarray(at, at + 1500))).toEqual(blake3(shared.slice(at, at + 1500)));
+    for (const [from, to] of [
+      [3, 3],
+      [1, 80],
+      [5, 1029],
+      [5, 2900],
+    ])
+      expect(hash(shared, from, to)).toEqual(blake3(shared.slice(from, to)));
   });
 
   it('does not touch earlier digests', () => {

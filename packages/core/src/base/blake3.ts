@@ -80,10 +80,10 @@ function compressParent(cv: Int32Array, left: Int32Array, right: Int32Array, las
   compress(cv, block, 0, BLOCK_BYTES, PARENT | last);
 }
 
-/** The 32-byte digest of `bytes`. */
-export function hash(bytes: Uint8Array): Uint8Array {
-  if (bytes.length > CHUNK_BYTES) return new Hasher().update(bytes).digest();
-  compressChunk(chaining, bytes, 0, bytes.length, 0, ROOT);
+/** The 32-byte digest of bytes[from, to). */
+export function hash(bytes: Uint8Array, from = 0, to = bytes.length): Uint8Array {
+  if (to - from > CHUNK_BYTES) return new Hasher().update(bytes.subarray(from, to)).digest();
+  compressChunk(chaining, bytes, from, to, 0, ROOT);
   return store(chaining);
 }
 

@@ -76,11 +76,13 @@ export function encodeColumns(message: Uint32Array, columns: number): Uint32Arra
     const half = (length / 2) * columns;
     const t = twiddles(mu);
     for (let base = 0; base < word.length; base += 2 * half) {
-      for (let i = 0; i < half; i++) {
-        const lo = word[base + i];
-        const hi = mul(t[Math.floor(i / columns)], word[base + half + i]);
-        word[base + i] = add(lo, hi);
-        word[base + half + i] = sub(lo, hi);
+      for (let i = base, k = 0; i < base + half; k++) {
+        for (const end = i + columns; i < end; i++) {
+          const lo = word[i];
+          const hi = mul(t[k], word[half + i]);
+          word[i] = add(lo, hi);
+          word[half + i] = sub(lo, hi);
+        }
       }
     }
   }

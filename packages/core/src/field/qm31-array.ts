@@ -48,15 +48,16 @@ export function dot(a: Uint32Array, b: Uint32Array): Ext {
   return [reduceSplit(x0, y0), reduceSplit(x1, y1), reduceSplit(x2, y2), reduceSplit(x3, y3)];
 }
 
-/** Σ base[i]·ext[i]: `base` holds M31 elements, `ext` as many of QM31. */
-export function dotBase(base: Uint32Array, ext: Uint32Array): Ext {
-  invariant(4 * base.length === ext.length, 'lengths of a dot product');
+/** Σ base[from + i]·ext[i] over all entries of `ext`: `base` holds M31 elements, as many from there on at least. */
+export function dotBase(base: Uint32Array, from: number, ext: Uint32Array): Ext {
+  const n = ext.length / 4;
+  invariant(from + n <= base.length, 'lengths of a dot product');
   let [x0, x1, x2, x3, y0, y1, y2, y3] = [0, 0, 0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < base.length; ) {
+  for (let i = 0; i < n; ) {
     // Sixteen products below 2^47 at a time.
-    for (const end = Math.min(base.length, i + 16); i < end; i++) {
-      const low = base[i] & 0xffff;
-      const high = base[i] >>> 16;
+    for (const end = Math.min(n, i + 16); i < end; i++) {
+      const low = base[from + i] & 0xffff;
+      const high = base[from + i] >>> 16;
       const o = 4 * i;
       x0 += ext[o] * low;
       y0 += ext[o] * high;

@@ -94,13 +94,14 @@ describe('flat arrays over QM31', () => {
         const b = pairs.map((x) => x[1]);
         expect(dot(flat(a), flat(b))).toEqual(sum(pairs.map(([x, y]) => product(x, y))));
         const base = Uint32Array.from(a, (x) => x[2]);
-        expect(dotBase(base, flat(b))).toEqual(sum(pairs.map(([x, y]) => product(fromBase(x[2]), y))));
+        const among = Uint32Array.of(7, P - 1, ...base, 5);
+        expect(dotBase(among, 2, flat(b))).toEqual(sum(pairs.map(([x, y]) => product(fromBase(x[2]), y))));
       }),
       { numRuns: 200 },
     );
     const many = new Array<Ext>(3001).fill(largest);
     expect(dot(flat(many), flat(many))).toEqual(product(product(largest, largest), fromBase(3001)));
-    expect(dotBase(new Uint32Array(3001).fill(P - 1), flat(many))).toEqual(product(largest, fromBase(P - 3001)));
+    expect(dotBase(new Uint32Array(3001).fill(P - 1), 0, flat(many))).toEqual(product(largest, fromBase(P - 3001)));
   });
 
   it('takes dot products with signed integers', () => {

@@ -77,6 +77,22 @@ const nothingShown = (fingerprint: string): RunVerdict => ({
   outputs: new Map(),
 });
 
+/** Keys that are remembered. */
+const MOST_KEYS = 4;
+/** By preset and fingerprint, the digest of the bytes that they were decoded from: so nothing rests on whose bytes they were. */
+const opened = new Map<string, VerifierKey>();
+
+/** As readKey, of which it remembers what was asked for last: most runs are of the program of the run before. */
+function openKey(data: Uint8Array, fingerprint: string, preset: Preset['name'] = 'standard'): VerifierKey {
+  const name = `${preset} ${fingerprint}`;
+  const key = opened.get(name) ?? readKey(data, preset);
+  // The one that was asked for longest ago is forgotten first.
+  opened.delete(name);
+  opened.set(name, key);
+  if (opened.size > MOST_KEYS) opened.delete([...opened.keys()][0]);
+  return key;
+}
+
 /** @param keyBytes the verifier key, as it was published: its digest is the fingerprint */
 export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptions = {}): RunVerdict {
   const fingerprint = fingerprintOf(keyBytes);
@@ -86,7 +102,7 @@ export function verifyRun(keyBytes: Uint8Array, run: RunProof, options: RunOptio
   }
   let key: VerifierKey;
   try {
-    key = readKey(keyBytes, options.preset);
+    key = openKey(keyBytes, fingerprint, options.preset);
   } catch (error) {
     return { ...none, ...undecided(error instanceof InputError ? error.code : 'internal', 'verifier.key') };
   }
