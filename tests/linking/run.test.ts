@@ -3,11 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKernels, type Kernels } from '../../packages/core/src/kernels/index.js';
 import { compileModel, quantizeInputs } from '../../packages/core/src/program/index.js';
 import {
+  AcceptedSlices,
   decodeKey,
   type KeySlice,
   type RunProof,
   type SliceProof,
+  type VerifierKey,
   verifyRun,
+  verifyRunBy,
+  verifySlice,
 } from '../../packages/core/src/proof/verify-index.js';
 import { buildModel, wave } from '../models/build-model.js';
 import { type ProvenRun, proveProgram } from '../operators/prove-program.js';
@@ -17,6 +21,9 @@ let kernels: Kernels;
 let honest: ProvenRun;
 let again: ProvenRun;
 let other: ProvenRun;
+let key: VerifierKey;
+/** Of the honest run, and of the others. */
+const accepted = new AcceptedSlices();
 const calibration = [picture(1), picture(2)];
 const program = compileModel(residualModel(), { calibration, slices: 'layers', precision: 'fast' });
 
@@ -25,11 +32,22 @@ beforeAll(async () => {
   honest = proveProgram(kernels, program, picture(1));
   again = proveProgram(kernels, program, picture(1), { salt: 8 });
   other = proveProgram(kernels, program, picture(2));
+  key = decodeKey(honest.key, 'tiny');
+  for (const { fingerprint, run } of [honest, again, other]) {
+    for (const s of run.slices as SliceProof[]) {
+      expect(accepted.verify(key, fingerprint, s.statement, s.proof, run.values).verdict).toBe('accepted');
+    }
+  }
 });
 afterAll(() => kernels.close());
 
-const check = (run: RunProof, options = {}) =>
-  verifyRun(honest.key, run, { fingerprint: honest.fingerprint, preset: 'tiny', ...options });
+/** The verdict, which is the same where right proofs were verified before. */
+function check(run: RunProof, options = {}) {
+  const asked = { fingerprint: honest.fingerprint, preset: 'tiny' as const, ...options };
+  const verdict = verifyRun(honest.key, run, asked);
+  expect(verifyRunBy({ key, fingerprint: honest.fingerprint }, run, { ...asked, accepted })).toEqual(verdict);
+  return verdict;
+}
 const slice = (p: ProvenRun, i: number): SliceProof => p.run.slices[i] as SliceProof;
 const withSlice = (i: number, s: SliceProof | undefined): RunProof => ({
   ...honest.run,
@@ -211,6 +229,64 @@ describe('a run', () => {
     for (const statement of statements) {
       const run = withSlice(1, { statement, proof: slice(honest, 1).proof } as SliceProof);
       expect(check(run).verdict).not.toBe('accepted');
+    }
+  });
+});
+
+describe('proofs that were verified before', () => {
+  const shown = (
+    change: Partial<SliceProof & { values: RunProof['values']; fingerprint: string; key: VerifierKey }>,
+  ) => {
+    const { statement, proof } = slice(honest, 0);
+    const all = { key, fingerprint: honest.fingerprint, statement, proof, values: honest.run.values, ...change };
+    const memory = new AcceptedSlices();
+    memory.verify(key, honest.fingerprint, statement, proof, honest.run.values);
+    const verdict = memory.verify(all.key, all.fingerprint, all.statement, all.proof, all.values);
+    expect(verdict).toEqual(verifySlice(all.key, all.fingerprint, all.statement, all.proof, all.values));
+    return verdict.verdict;
+  };
+
+  it('are known again only by all that they rest on', () => {
+    const { statement, proof } = slice(honest, 0);
+    expect(shown({})).toBe('accepted');
+    expect(shown({ proof: proof.slice() })).toBe('accepted');
+    const bent = proof.slice();
+    bent[bent.length - 1] ^= 1;
+    expect(shown({ proof: bent })).toBe('rejected');
+    expect(shown({ proof: proof.slice(1) })).toBe('rejected');
+    for (const change of [{ nonce: 'ab'.repeat(32) }, { prover: 'q' }, { index: 1 }, { commitments: {} }]) {
+      expect(shown({ statement: { ...statement, ...change } }), JSON.stringify(change)).toBe('rejected');
+    }
+    const x = honest.run.values.get('x') as Int32Array;
+    expect(shown({ values: new Map([['x', x.map((n, i) => (i === 0 ? n + 1 : n))]]) })).toBe('rejected');
+    expect(shown({ values: new Map() })).toBe('undecided');
+    expect(shown({ fingerprint: 'ab'.repeat(32) })).toBe('rejected');
+    const twin = { ...key, slices: [...key.slices].reverse() };
+    expect(shown({ key: twin })).not.toBe('accepted');
+  });
+
+  it('are remembered as they were, not as their bytes became', () => {
+    const { statement, proof } = slice(honest, 0);
+    const memory = new AcceptedSlices();
+    const bytes = proof.slice();
+    const values = new Map(honest.run.values);
+    const x = (values.get('x') as Int32Array).slice();
+    values.set('x', x);
+    expect(memory.verify(key, honest.fingerprint, statement, bytes, values).verdict).toBe('accepted');
+    bytes[40] ^= 1;
+    expect(memory.verify(key, honest.fingerprint, statement, bytes, values).verdict).toBe('rejected');
+    bytes[40] ^= 1;
+    x[0] ^= 1;
+    expect(memory.verify(key, honest.fingerprint, statement, bytes, values).verdict).toBe('rejected');
+  });
+
+  it('that were rejected are not remembered', () => {
+    const { statement, proof } = slice(honest, 1);
+    const memory = new AcceptedSlices();
+    const bent = proof.slice();
+    bent[40] ^= 1;
+    for (let i = 0; i < 2; i++) {
+      expect(memory.verify(key, honest.fingerprint, statement, bent, honest.run.values).verdict).toBe('rejected');
     }
   });
 });

@@ -74,6 +74,13 @@ describe('an honest case', () => {
     expect(await checkCase(await caseOf(program, order, 1, { proven: last }))).toEqual({ accepted: true });
   });
 
+  it('is accepted without the input, where its statement says nothing of it', async () => {
+    const last = await caseOf(program, order, 1, { proven: await prove(jobOf(program, order, 1), never) });
+    const values = new Map([...last.values].filter(([name]) => name !== 'x'));
+    expect(values.size).toBe(last.values.size - 1);
+    expect(await checkCase({ ...last, values })).toEqual({ accepted: true });
+  });
+
   it('is accepted at the price that the curve has reached', async () => {
     const { workUnits } = order.manifest.chunks[0];
     const price = (BigInt(workUnits) * order.order.priceMax) / 1_000_000n;

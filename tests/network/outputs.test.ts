@@ -227,8 +227,8 @@ async function deliver(what: { by?: Hex; attempt?: number; to?: GatewayContext; 
   return takeDelivery(to, by, order.id, CHUNK, { receipt, proof });
 }
 
-const shown = async (attempt = 0) => {
-  const sealed = await valuesFor(g, validator, { order: order.id, chunk: CHUNK, attempt });
+const shown = async (attempt = 0, chunk = CHUNK) => {
+  const sealed = await valuesFor(g, validator, { order: order.id, chunk, attempt });
   return decodeBundle(open(validatorKeys.secretKey, sealed, sealingContext.values(order.id, validator)));
 };
 const judged = (request: CaseRequest, values: TensorBundle) =>
@@ -252,17 +252,20 @@ describe('outputs of a chunk', () => {
     expect(await offer(sender, 1)).toMatchObject({ outputs: [name] });
   });
 
-  it('go to validators with the input, and to the requester once all is accepted', async () => {
+  it('go to validators, and with the input to the requester once all is accepted', async () => {
     await send();
     await deliver();
     const values = await shown();
-    expect([...values.keys()]).toEqual(['x', name]);
+    // The chunk reads none of the input; the one that does is judged by it.
+    expect([...values.keys()]).toEqual([name]);
     expect(values.get(name)?.values).toEqual(program.values.get(name));
-    expect(values.get('x')).toEqual(order.values.get('x'));
+    expect(await shown(0, 0)).toEqual(new Map([['x', order.values.get('x')]]));
+    // Several who ask at the same time get the same.
+    expect(await Promise.all([shown(), shown(), shown(0, 0)])).toEqual([values, values, await shown(0, 0)]);
     const request = await caseOf(program, order, CHUNK, { proven });
     expect(await judged(request, values)).toEqual({ accepted: true });
     await end(0, 'accepted');
-    expect(await received()).toEqual(values);
+    expect(await received()).toEqual(new Map([['x', order.values.get('x')], ...values]));
   });
 
   it('are missing before they are sent, and the receipt is not taken then', async () => {

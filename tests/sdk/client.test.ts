@@ -1,6 +1,7 @@
 /** The requester's client against a gateway that lies: it believes nothing that it cannot check. */
 import { encodeSlicePackage } from '@dsperse/core/prove';
-import { commitInput, type OrderEvent } from '@dsperse/network/messages';
+import type { SliceStatement } from '@dsperse/core/verify';
+import { type Certificate, commitInput, type OrderEvent } from '@dsperse/network/messages';
 import { type Client, createClient } from '@dsperse/sdk';
 import { hexToBytes } from 'viem';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -134,6 +135,28 @@ describe('a gateway that lies', () => {
       gateway.lies.values = (honest) => new Map([...honest].filter(([n]) => n !== tensor));
       expect(await judged(), tensor).not.toMatchObject({ verdict: 'accepted' });
     }
+  });
+
+  it('about what a proof shows, before the order ends: the end alone counts', async () => {
+    for (const statement of [
+      (s: SliceStatement) => ({ ...s, nonce: 'ab'.repeat(32) }),
+      (s: SliceStatement) => ({ ...s, index: s.index + 1 }),
+      (s: SliceStatement) => ({ ...s, index: 2 ** 40, commitments: {} }),
+    ]) {
+      gateway.lies = { statement };
+      expect(await judged()).toMatchObject({ verdict: 'accepted' });
+    }
+    // True at first, another one in the certificate.
+    const [tensor] = program.slices[1].outputs;
+    gateway.lies = {
+      certificate: (c) => {
+        const changed = structuredClone(c) as Certificate;
+        const { statement } = changed.chunks[0].delivery.proof;
+        statement.commitments[tensor] = 'ab'.repeat(32);
+        return changed;
+      },
+    };
+    expect(await judged()).toMatchObject({ verdict: 'rejected' });
   });
 
   it('about the certificate', async () => {

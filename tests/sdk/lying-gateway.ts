@@ -1,4 +1,5 @@
 /** A gateway in memory, behind `fetch`: honest but for what a test makes it say. */
+import type { SliceStatement } from '@dsperse/core/verify';
 import {
   type Certificate,
   decodeBundle,
@@ -40,6 +41,8 @@ export interface Lies {
   certificate?: (honest: Certificate) => unknown;
   values?: (honest: TensorBundle) => TensorBundle;
   proof?: (honest: Uint8Array) => Uint8Array | undefined;
+  /** Of the event that tells of a proof. */
+  statement?: (honest: SliceStatement) => unknown;
   key?: (honest: Uint8Array) => Uint8Array;
   state?: OrderState;
   id?: Hex;
@@ -194,7 +197,9 @@ export class LyingGateway {
   }
 
   #events(order: Hex): Response {
-    const proven = [...this.takenOf(order).proofs.keys()].map((proof) => ({ kind: 'proven', proof }));
+    const proven = this.takenOf(order).certificate.chunks.map(({ delivery: { proof: p } }) => {
+      return { kind: 'proven', proof: p.proof, statement: this.lies.statement?.(p.statement) ?? p.statement };
+    });
     const kinds = (...all: string[]) => all.map((kind) => ({ kind }));
     const steps = [...kinds('accepted', 'reserved'), ...proven, ...kinds('delivered', 'settled')];
     const events = steps.map((step, i) => {

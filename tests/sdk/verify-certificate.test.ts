@@ -1,8 +1,10 @@
 /** The requester's verdict on a certificate: whatever a gateway changes, leaves out or adds, it is not accepted. */
-import { toJson } from '@dsperse/network/messages';
+import { AcceptedSlices } from '@dsperse/core/verify';
+import { digestOfBytes, toJson } from '@dsperse/network/messages';
 import { committeeOf, type JudgeStake } from '@dsperse/network/scoring';
 import { type CertificateEvidence, verifyCertificate } from '@dsperse/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openedKeys } from '../../packages/sdk/src/opened-keys.js';
 import {
   accountOf,
   network,
@@ -23,14 +25,27 @@ import {
 
 let program: SmallProgram;
 let honest: SmallCertificate;
+/** Filled as a client fills it while the order runs, and with what only its end tells. */
+const accepted = new AcceptedSlices();
 
 beforeAll(async () => {
   program = await smallProgram('standard');
   honest = await smallCertificate(program);
+  const { keyBytes, fingerprint, inputs, values } = honest.evidence;
+  const key = openedKeys.decode(keyBytes as Uint8Array, digestOfBytes(keyBytes as Uint8Array));
+  for (const known of [inputs as CertificateEvidence['values'], values]) {
+    for (const { statement, proof } of honest.proven) accepted.verify(key, fingerprint, statement, proof, known);
+  }
 });
 afterAll(() => program.kernels.close());
 
-const judge = (change: Partial<CertificateEvidence> = {}) => verifyCertificate({ ...honest.evidence, ...change });
+/** The verdict, which is the same for a client that verified the honest proofs as they came. */
+async function judge(change: Partial<CertificateEvidence> = {}) {
+  const evidence = { ...honest.evidence, ...change };
+  const verdict = await verifyCertificate(evidence);
+  expect(await verifyCertificate({ ...evidence, accepted })).toEqual(verdict);
+  return verdict;
+}
 
 type Json = Record<string, unknown> | unknown[];
 

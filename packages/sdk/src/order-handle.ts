@@ -136,7 +136,7 @@ export class OrderHandle {
   async result(options: WaitOptions = {}): Promise<OrderResult> {
     const { http, gateway, key, electorate } = this.context;
     const { signal } = options;
-    const early = new EarlyMaterial(http, this.order, signal);
+    const early = new EarlyMaterial(http, this.order, key, signal);
     // Fixed when the order was reserved: the chain is asked while others work.
     let judges: Promise<Electorate | undefined> | undefined;
     const onEvent = (event: OrderEvent) => {

@@ -1,10 +1,11 @@
 /** What came of an order, judged by the requester itself. */
 import { dequantize } from '@dsperse/core/program';
-import type { PublicValues } from '@dsperse/core/verify';
+import { AcceptedSlices, type PublicValues, type SliceStatement } from '@dsperse/core/verify';
 import {
   type Certificate,
   certificateSchema,
   decodeBundle,
+  digestOfBytes,
   type OrderEvent,
   type OrderState,
   type OrderView,
@@ -15,6 +16,7 @@ import { type Hex, hexToBytes } from 'viem';
 import type { Electorate } from './certificate-chunk.js';
 import { fetchBlob } from './gateway-blobs.js';
 import type { GatewayIdentity } from './gateway-identity.js';
+import { openedKeys } from './opened-keys.js';
 import type { OrderInHand } from './saved-order.js';
 import { type CertificateVerdict, verifyCertificate } from './verify-certificate.js';
 
@@ -61,8 +63,13 @@ const AT_ONCE = 4;
 /** Proofs that are fetched before the certificate names them: so many, and of so many bytes each. */
 const [MAX_EARLY, MAX_EARLY_BYTES] = [64, 2 ** 22];
 
-/** What is fetched as soon as events tell of it, so that less is left to do when the order ends. */
+/**
+ * What is fetched, and verified, as soon as events tell of it, so that less is left to do when the order ends. The verdict at the
+ * end rests on none of it but on proofs that are the very same as those that were verified.
+ */
 export class EarlyMaterial {
+  /** Of the order's inputs alone: outputs are given out at the end, and so a chunk that makes any is verified then. */
+  readonly accepted = new AcceptedSlices();
   readonly #proofs = new Map<string, Promise<Uint8Array | undefined>>();
   #certificate: Promise<Certificate | undefined> | undefined;
   #values: Promise<PublicValues> | undefined;
@@ -70,15 +77,16 @@ export class EarlyMaterial {
   constructor(
     private readonly http: NodeClient,
     private readonly order: OrderInHand,
+    private readonly key: () => Promise<Uint8Array>,
     private readonly signal?: AbortSignal,
   ) {}
 
-  hear({ kind, proof }: OrderEvent): void {
-    if (kind === 'proven' && proof !== undefined && this.#proofs.size < MAX_EARLY) {
-      this.#proofs.set(
-        proof,
-        fetchBlob(this.http, proof, MAX_EARLY_BYTES, this.signal).catch(() => undefined),
-      );
+  hear({ kind, proof, statement }: OrderEvent): void {
+    if (kind === 'proven' && proof !== undefined && this.#proofs.size < MAX_EARLY && !this.#proofs.has(proof)) {
+      const fetched = fetchBlob(this.http, proof, MAX_EARLY_BYTES, this.signal).catch(() => undefined);
+      this.#proofs.set(proof, fetched);
+      // What does not hold, or cannot be verified yet, is looked at again when the order ends.
+      if (statement) this.#verify(statement, fetched).catch(() => undefined);
     } else if (kind === 'delivered') {
       this.#certificate ??= fetchCertificate(this.http, this.order.id, this.signal);
       this.#values ??= fetchValues(this.http, this.order, this.signal);
@@ -86,6 +94,14 @@ export class EarlyMaterial {
       this.#certificate.catch(() => undefined);
       this.#values.catch(() => undefined);
     }
+  }
+
+  async #verify(statement: SliceStatement, fetched: Promise<Uint8Array | undefined>): Promise<void> {
+    const [proof, bytes] = await Promise.all([fetched, this.key()]);
+    if (!proof) return;
+    const digest = digestOfBytes(bytes);
+    const key = openedKeys.decode(bytes, digest);
+    this.accepted.verify(key, openedKeys.fingerprintOf(bytes, digest), statement, proof, this.order.inputs);
   }
 
   certificate(): Promise<Certificate | undefined> {
@@ -116,7 +132,7 @@ export async function collectResult(
   view: OrderView,
   key: () => Promise<Uint8Array>,
   signal?: AbortSignal,
-  early = new EarlyMaterial(http, order, signal),
+  early = new EarlyMaterial(http, order, key, signal),
   electorate: () => Promise<Electorate | undefined> = async () => undefined,
 ): Promise<OrderResult> {
   const { id } = order;
@@ -148,6 +164,7 @@ export async function collectResult(
     network: gateway.network,
     // Not whose seal it bears: gateways on one database, each with its own key, go on with each other's orders.
     order: id,
+    accepted: early.accepted,
     ...(judges ? { electorate: judges } : {}),
   });
   const verifyMs = performance.now() - began;

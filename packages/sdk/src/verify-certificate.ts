@@ -3,6 +3,7 @@
  * a gateway says is believed. Total: it answers on any input and throws on none.
  */
 import {
+  type AcceptedSlices,
   fromHex,
   type PublicValues,
   type RunVerdict,
@@ -52,6 +53,8 @@ export interface CertificateEvidence {
   readonly gateway?: Address;
   /** As the chain has it (`electorateOf`): with it, the verdicts must reach the quorum. */
   readonly electorate?: Electorate;
+  /** Proofs that were verified as they came: those that are the very same are not verified again. */
+  readonly accepted?: AcceptedSlices;
 }
 
 export interface CertificateVerdict {
@@ -114,9 +117,9 @@ async function judge(evidence: CertificateEvidence): Promise<CertificateVerdict>
   for (const name of evidence.values.keys()) {
     demand(key.inputs.includes(name) || key.outputs.includes(name), 'unknown-tensor', `values/${name}`);
   }
-  const { inputs, values, fingerprint } = evidence;
+  const { inputs, values, fingerprint, accepted } = evidence;
   const nonce = id.slice(2);
-  const run = verifyRunBy({ key, fingerprint }, { nonce, values, slices }, { fingerprint, inputs });
+  const run = verifyRunBy({ key, fingerprint }, { nonce, values, slices }, { fingerprint, inputs, accepted });
   if (run.verdict !== 'accepted') {
     const { verdict, code, path } = run;
     return { ...NOTHING, verdict, code, path, order: id, run };

@@ -3,6 +3,7 @@
 export { fromHex, toHex } from '../base/codec.js';
 export { InputError } from '../base/errors.js';
 export type { BoundaryTensor, Precision } from '../program/compiled.js';
+export { AcceptedSlices } from './accepted-slices.js';
 export { publicCommitment } from './slice-protocol.js';
 export type { SliceStatement } from './statement.js';
 export {

@@ -5,6 +5,7 @@
  */
 import type { Preset } from '../argument/presets.js';
 import { InputError } from '../base/errors.js';
+import type { AcceptedSlices } from './accepted-slices.js';
 import type { SliceStatement } from './statement.js';
 import { fingerprintOf, readKey, type VerifierKey } from './verifier-key.js';
 import {
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly allowUnproven?: boolean;
   /** `tiny` takes keys that were made for tests, whose proofs prove nothing; `standard` where nothing is said. */
   readonly preset?: Preset['name'];
+  /** Proofs that were verified before: those of the very same bytes and numbers are not verified again. */
+  readonly accepted?: AcceptedSlices;
 }
 
 export interface SliceReport {
@@ -121,7 +124,7 @@ export function verifyRunBy({ key, fingerprint }: OpenedKey, run: RunProof, opti
   if (options.fingerprint !== undefined && options.fingerprint !== fingerprint) {
     return { ...none, ...rejected('fingerprint', 'verifier.key') };
   }
-  const slices = judgeSlices(key, fingerprint, run);
+  const slices = judgeSlices(key, fingerprint, run, options.accepted);
   const inState = (state: SliceReport['verdict']) => slices.flatMap((s) => (s.verdict === state ? [s.index] : []));
   const proven = inState('accepted');
   const unproven = inState('unproven');
@@ -145,7 +148,12 @@ export function verifyRunBy({ key, fingerprint }: OpenedKey, run: RunProof, opti
   };
 }
 
-function judgeSlices(key: VerifierKey, fingerprint: string, run: RunProof): SliceReport[] {
+function judgeSlices(
+  key: VerifierKey,
+  fingerprint: string,
+  run: RunProof,
+  accepted: AcceptedSlices | undefined,
+): SliceReport[] {
   const reports: SliceReport[] = [];
   for (let index = 0; index < key.slices.length; index++) {
     const given = run.slices[index];
@@ -155,7 +163,9 @@ function judgeSlices(key: VerifierKey, fingerprint: string, run: RunProof): Slic
       if (given) reports[index] = { index, ...rejected('proven-twice', `slices/${index}`) };
       continue;
     }
-    const report = given ? judgeSlice(key, fingerprint, run, given, index) : { index, verdict: 'unproven' as const };
+    const report = given
+      ? judgeSlice(key, fingerprint, run, given, index, accepted)
+      : { index, verdict: 'unproven' as const };
     const { count } = (given && rangeOf(key, given.statement ?? {})) ?? { count: 1 };
     for (let k = index; k < index + count && k < key.slices.length; k++) {
       reports[k] = count > 1 ? { ...report, index: k, provenWith: index } : report;
@@ -170,10 +180,14 @@ function judgeSlice(
   run: RunProof,
   given: SliceProof,
   index: number,
+  accepted: AcceptedSlices | undefined,
 ): SliceReport {
   if (given.statement?.index !== index) return { index, ...rejected('slice-index', `slices/${index}/statement/index`) };
   if (given.statement.nonce !== run.nonce) return { index, ...rejected('nonce', `slices/${index}/statement/nonce`) };
-  const verdict = verifySlice(key, fingerprint, given.statement, given.proof, run.values);
+  const { statement, proof } = given;
+  const verdict = accepted
+    ? accepted.verify(key, fingerprint, statement, proof, run.values)
+    : verifySlice(key, fingerprint, statement, proof, run.values);
   return { index, ...verdict, ...('path' in verdict ? { path: `slices/${index}/${verdict.path}` } : {}) };
 }
 

@@ -347,6 +347,8 @@ export const orderEventSchema = z.strictObject({
   price: amountSchema(128).optional(),
   /** Of `proven`: what was delivered, whatever comes of it. */
   proof: digestSchema.optional(),
+  /** Of `proven`: what the proof is said to show, for whoever verifies it before the order ends. */
+  statement: statementSchema.optional(),
   detail: z.string().optional(),
 });
 export type OrderEvent = z.infer<typeof orderEventSchema>;

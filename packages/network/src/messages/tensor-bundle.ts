@@ -70,7 +70,7 @@ export function encodeBundle(bundle: TensorBundle): Uint8Array {
   let at = head.length;
   for (const { values, width } of entries) {
     if (!values || width === 0) continue;
-    const narrow = VIEWS[width].from(values);
+    const narrow = new VIEWS[width](values);
     bytes.set(new Uint8Array(narrow.buffer), at);
     at += narrow.byteLength;
   }
@@ -104,7 +104,7 @@ export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
     const end = at + width * length;
     if (end > bytes.length) throw bad('it is cut off');
     // A copy, so that the numbers are aligned.
-    const values = width === 0 ? undefined : Int32Array.from(new VIEWS[width](bytes.slice(at, end).buffer));
+    const values = width === 0 ? undefined : new Int32Array(new VIEWS[width](bytes.slice(at, end).buffer));
     out.set(name, values ? { values, salt } : { salt });
     at = end;
   }
@@ -112,11 +112,30 @@ export function decodeBundle(bytes: Uint8Array): Map<string, BundledTensor> {
   return out;
 }
 
-/** One bundle of the tensors of several, whose names are all different; the numbers stay as they are. @throws InputError `bad-bundle` */
-export function joinBundles(bundles: readonly Uint8Array[]): Uint8Array {
-  const parts = bundles.map((bytes) => ({ bytes, ...readHeader(bytes) }));
-  const numbers = parts.map(({ bytes, end }) => bytes.subarray(end));
-  const head = encodeHeader(parts.flatMap(({ tensors }) => tensors));
+/**
+ * One bundle of the tensors of several, whose names are all different; the numbers stay as they are.
+ * @param isWanted which tensors; all where nothing is said
+ * @throws InputError `bad-bundle`
+ */
+export function joinBundles(
+  bundles: readonly Uint8Array[],
+  isWanted: (name: string) => boolean = () => true,
+): Uint8Array {
+  const described: z.infer<typeof header>['tensors'] = [];
+  const numbers: Uint8Array[] = [];
+  for (const bytes of bundles) {
+    const { tensors, end } = readHeader(bytes);
+    let at = end;
+    for (const tensor of tensors) {
+      const from = at;
+      at += tensor.width * tensor.length;
+      if (!isWanted(tensor.name)) continue;
+      described.push(tensor);
+      numbers.push(bytes.subarray(from, at));
+    }
+    if (at !== bytes.length) throw bad('its numbers are not those that its header describes');
+  }
+  const head = encodeHeader(described);
   const joined = new Uint8Array(numbers.reduce((n, part) => n + part.length, head.length));
   joined.set(head);
   let at = head.length;

@@ -148,11 +148,17 @@ export function requireOutputs(
 
 /**
  * The public values of an order with the final outputs of attempts at its chunks.
- * @param digest of the order's values
+ * @param digest of the order's values; undefined where none of them are wanted
+ * @param isWanted which tensors; all where nothing is said
  * @returns a tensor bundle
  */
-export async function withOutputs(g: GatewayContext, digest: string, of: readonly AttemptRow[]): Promise<Uint8Array> {
+export async function withOutputs(
+  g: GatewayContext,
+  digest: string | undefined,
+  of: readonly AttemptRow[],
+  isWanted?: (name: string) => boolean,
+): Promise<Uint8Array> {
   const sent = of.flatMap(({ outputs }) => (outputs ? [outputs.digest] : []));
-  const [values, ...bundles] = await Promise.all([digest, ...sent].map((d) => getPrivate(g, d)));
-  return bundles.length === 0 ? values : joinBundles([values, ...bundles]);
+  const bundles = await Promise.all([...(digest === undefined ? [] : [digest]), ...sent].map((d) => getPrivate(g, d)));
+  return bundles.length === 1 && !isWanted ? bundles[0] : joinBundles(bundles, isWanted);
 }

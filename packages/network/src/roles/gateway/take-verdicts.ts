@@ -1,4 +1,5 @@
 /** What validators tell a gateway: commitments, verdicts; and what they are given for it. */
+import { finalOutputs, unitBoundary } from '@dsperse/core/verify';
 import type { Address, Hex } from 'viem';
 import {
   type CaseDocument,
@@ -22,7 +23,8 @@ import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
 import { type AttemptKey, isAsked, isQuorum, judgesRunningOrder } from './judges.js';
 import { seeOperator } from './operators.js';
-import { loadAttempt, loadOrder } from './order-rows.js';
+import { loadAttempt, loadChunk, loadOrder } from './order-rows.js';
+import { findProgram } from './programs.js';
 import { withOutputs } from './take-outputs.js';
 import { lastSettledEpoch } from './take-weights.js';
 
@@ -99,39 +101,62 @@ export async function caseOf(g: GatewayContext, order: Hex, index: number, attem
   return (await readCase(g, order, index, attempt)).document;
 }
 
-/** Of each database, cases that are being read: all validators are told of a proof at the same time. */
-const reading = new WeakMap<GatewayContext['sql'], Map<string, Promise<ReadCase | undefined>>>();
+/** Of each database what is being read: all validators are told of a proof, and ask about it, at the same time. */
+const reading = new WeakMap<GatewayContext['sql'], Map<string, Promise<unknown>>>();
+
+/** Whoever asks while it is being read gets the same. */
+function readTogether<T>(g: GatewayContext, name: string, read: () => Promise<T>): Promise<T> {
+  const all = reading.get(g.sql) ?? new Map<string, Promise<unknown>>();
+  reading.set(g.sql, all);
+  const running = all.get(name) as Promise<T> | undefined;
+  if (running) return running;
+  const found = read().finally(() => all.delete(name));
+  all.set(name, found);
+  return found;
+}
+
 /** Tensors between chunks of a case that goes with its event: larger ones are asked for. */
 const TOLD_TENSORS = 256;
 
 /** The event that a proof is to be verified, with the case, so that nobody need ask for it; without where it has ended. */
 export async function withCase(g: GatewayContext, event: ServerEvent): Promise<ServerEvent> {
   const { order, chunk, attempt } = event.data as AttemptKey;
-  const all = reading.get(g.sql) ?? new Map<string, Promise<ReadCase | undefined>>();
-  reading.set(g.sql, all);
-  const name = `${order} ${chunk} ${attempt}`;
-  const read =
-    all.get(name) ??
-    readCase(g, order, chunk, attempt)
-      .catch(() => undefined)
-      .finally(() => all.delete(name));
-  all.set(name, read);
-  const found = await read;
+  const read = () => readCase(g, order, chunk, attempt).catch(() => undefined);
+  const found = await readTogether(g, `case ${order} ${chunk} ${attempt}`, read);
   const isTold = found?.isOpen && Object.keys(found.document.manifest.commitments).length <= TOLD_TENSORS;
   return isTold ? { ...event, data: { ...(event.data as object), case: found.document } } : event;
 }
 
 /** The public values that an attempt is judged by, sealed to one validator. */
-export async function valuesFor(
-  g: GatewayContext,
-  validator: Address,
-  { order, chunk, attempt }: { readonly order: Hex; readonly chunk: number; readonly attempt: number },
-): Promise<Uint8Array> {
+export async function valuesFor(g: GatewayContext, validator: Address, key: AttemptKey): Promise<Uint8Array> {
   const { record } = await seeOperator(g, validator, 'validator');
-  const [o, a] = await Promise.all([loadOrder(g.sql, order), loadAttempt(g.sql, order, chunk, attempt)]);
-  if (!o?.valuesDigest) throw new Refusal(404, 'unknown-case', 'the order has no values yet', 'GET /v1/duties');
-  const key = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
-  return seal(key, await withOutputs(g, o.valuesDigest, a ? [a] : []), sealingContext.values(order, validator));
+  const { order, chunk, attempt } = key;
+  const values = await readTogether(g, `values ${order} ${chunk} ${attempt}`, () => judgedValues(g, key));
+  const encryptionKey = new Uint8Array(Buffer.from(record.message.encryptionKey.slice(2), 'hex'));
+  return seal(encryptionKey, values, sealingContext.values(order, validator));
+}
+
+/**
+ * Those that the chunk reads or makes, and the whole input of the order where it reads any of it, as the order commits to all of
+ * it together.
+ */
+async function judgedValues(g: GatewayContext, { order, chunk, attempt }: AttemptKey): Promise<Uint8Array> {
+  const [o, c, a] = await Promise.all([
+    loadOrder(g.sql, order),
+    loadChunk(g.sql, order, chunk),
+    loadAttempt(g.sql, order, chunk, attempt),
+  ]);
+  const program = o && (await findProgram(g, o.fingerprint));
+  if (!o?.valuesDigest || !c || !program) {
+    throw new Refusal(404, 'unknown-case', 'the order has no values yet', 'GET /v1/duties');
+  }
+  const range = [c.slices[0], c.slices.length] as const;
+  const { inputs, outputs } = unitBoundary(program, ...range);
+  const wanted = new Set([...inputs, ...outputs]);
+  if (program.inputs.some((name) => wanted.has(name))) for (const name of program.inputs) wanted.add(name);
+  const sent = finalOutputs(program, ...range);
+  const isOfOrder = [...program.inputs, ...program.outputs].some((name) => wanted.has(name) && !sent.includes(name));
+  return withOutputs(g, isOfOrder ? o.valuesDigest : undefined, a ? [a] : [], (name) => wanted.has(name));
 }
 
 /** Commitments are taken until the reveal; the first one of a validator counts. */

@@ -269,7 +269,7 @@ export async function takeDelivery(
     if (!again)
       await learnRate(tx, prover, { workUnits: chunk.workUnits, seconds: (now - held.lockedMs) / 1000 }, rate);
     const key = { chunk: index, attempt: receipt.attempt };
-    await tellOrder(tx, 'proven', order, now, { ...key, prover, proof });
+    await tellOrder(tx, 'proven', order, now, { ...key, prover, proof, statement: delivery.proof.statement });
     if (found.manifest) await tellJudges(tx, { order, ...key, proof }, now);
     return acknowledgement;
   });

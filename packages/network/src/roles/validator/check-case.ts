@@ -104,7 +104,6 @@ export async function checkCase(request: CaseRequest): Promise<CaseOutcome> {
     (await checkReceipt(request)) ??
     // From here on the prover's signature stands for the delivery.
     checkStatement(request) ??
-    checkInput(request) ??
     (known === undefined
       ? abstain('missing-key', 'key')
       : 'unusable' in known
@@ -193,12 +192,17 @@ function checkStatement(request: CaseRequest): CaseOutcome | undefined {
   return proofBytes > request.maxProofBytes ? reject('proof-too-large', 'proof/proof') : undefined;
 }
 
-/** The input is the one that the requester signed for. */
-function checkInput({ document, values, key }: CaseRequest): CaseOutcome | undefined {
-  if (!key || 'unusable' in key) return undefined;
+/**
+ * The input is the one that the requester signed for. A statement that names no public input says nothing of it: what its chunk
+ * reads is what other chunks make, whose statements do.
+ */
+function checkInput({ document, values }: CaseRequest, key: VerifierKey): CaseOutcome | undefined {
+  const { index, count = 1 } = document.delivery.proof.statement;
+  const { inputs: read } = unitBoundary(key, index, count);
+  if (!key.inputs.some((name) => read.includes(name))) return undefined;
   const inputs = new Map<string, Int32Array>();
   let salt: string | undefined;
-  for (const name of key.key.inputs) {
+  for (const name of key.inputs) {
     const tensor = values.get(name);
     if (!tensor?.values) return abstain('missing-values', `values/${name}`);
     if (salt !== undefined && tensor.salt !== salt) return abstain('input-commitment', `values/${name}`);
@@ -213,7 +217,7 @@ function checkInput({ document, values, key }: CaseRequest): CaseOutcome | undef
 function checkProof(request: CaseRequest, { key, fingerprint }: CaseKey): CaseOutcome {
   const { document, proof } = request;
   if (fingerprint !== document.manifest.fingerprint) return abstain('unusable-key', 'key/fingerprint');
-  const fault = checkWork(request, key);
+  const fault = checkWork(request, key) ?? checkInput(request, key);
   if (fault) return fault;
   if (!proof) return abstain('missing-proof', 'proof/proof');
   const { statement, proofBytes } = document.delivery.proof;
