@@ -94,6 +94,7 @@ export const EXCEPTIONS: readonly Exception[] = [
         'POLL_MS',
         '#process',
       ),
+      ...network('chain/local-anvil-state.ts', 'DUMPS'),
       ...network('chain/process-identity.ts', 'POLL_MS'),
       ...network('chain/send-queue.ts', 'LOST_AFTER', 'LOOK_MS', 'AWAY_MS'),
       ...network('chain/evm-ledger.ts', 'KNOWN_ALREADY', 'STAKES_MS', 'PARAMETERS_MS'),
