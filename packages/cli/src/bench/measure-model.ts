@@ -75,7 +75,8 @@ export async function measureModel(model: string, options: MeasureOptions): Prom
     const last = provers[provers.length - 1].process;
     const { verifyMs: firstVerifyMs } = await last.ask({ ask: 'verify' });
     await warmUp(firstVerifyMs, () => last.ask({ ask: 'verify' }));
-    for (let run = 0; run < Math.max(3, runs); run++) verifyMs.push((await last.ask({ ask: 'verify' })).verifyMs);
+    for (let run = 0; run < Math.max(VERIFICATIONS, runs); run++)
+      verifyMs.push((await last.ask({ ask: 'verify' })).verifyMs);
     await floats.end();
     const byWorkers: WorkersResult[] = [];
     for (const prover of provers) byWorkers.push(resultOf(prover, await prover.process.end()));
@@ -94,13 +95,15 @@ export async function measureModel(model: string, options: MeasureOptions): Prom
   }
 }
 
-/** For so long, and so often at most, what takes less is done again before it counts: until the engine has compiled it. */
+/** For so long, the first time included, and so often at most it is done again before it counts: until the engine has compiled it. */
 const WARM_UP_MS = 3000;
 const MOST_WARM_UPS = 40;
+/** Of each model at least, as they take no time. */
+const VERIFICATIONS = 9;
 
 async function warmUp(firstMs: number, again: () => Promise<unknown>): Promise<void> {
-  const times = Math.min(MOST_WARM_UPS, Math.floor(WARM_UP_MS / firstMs));
-  for (let i = 0; i < times; i++) await again();
+  const until = performance.now() + WARM_UP_MS - firstMs;
+  for (let i = 0; i < MOST_WARM_UPS && performance.now() < until; i++) await again();
 }
 
 function resultOf({ opened, first, rounds }: Prover, peakRssBytes: number): WorkersResult {
