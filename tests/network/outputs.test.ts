@@ -10,6 +10,7 @@ import {
   digestAsBytes32,
   digestOfBytes,
   encodeBundle,
+  hashMessage,
   ROLE,
   type Signed,
   sealingContext,
@@ -220,7 +221,8 @@ async function deliver(what: { by?: Hex; attempt?: number; to?: GatewayContext; 
   const { by = sender, attempt = 0, to = g, of = proven } = what;
   const digest = digestOfBytes(of.proof);
   blobs.set(digest, of.proof);
-  const proof: ChunkProof = { statement: { ...of.statement }, proof: digest, proofBytes: of.proof.length };
+  const lock = hashMessage(network, 'Lock', lockOf(order, CHUNK, { attempt, prover: by }));
+  const proof: ChunkProof = { lock, statement: { ...of.statement }, proof: digest, proofBytes: of.proof.length };
   const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const message = { order: order.id, chunk: CHUNK, attempt, prover: by, proofDigest };
   const receipt = await signMessage(by === sender ? prover : thief, network, 'Receipt', message);

@@ -214,11 +214,12 @@ export async function deliveryOf(
   chunk: number,
   { statement, proof: bytes }: SliceProof,
   by = prover,
-  attempt = 0,
+  held = lockOf(o, chunk, { prover: lower(by.address) }),
 ): Promise<Delivery> {
-  const proof = { statement: { ...statement }, proof: digestOfBytes(bytes), proofBytes: bytes.length };
+  const lock = hashMessage(network, 'Lock', held);
+  const proof = { lock, statement: { ...statement }, proof: digestOfBytes(bytes), proofBytes: bytes.length };
   const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
-  const message = { order: o.id, chunk, attempt, prover: lower(by.address), proofDigest };
+  const message = { order: o.id, chunk, attempt: held.attempt, prover: lower(by.address), proofDigest };
   return { receipt: await signMessage(by, network, 'Receipt', message), proof };
 }
 
@@ -245,7 +246,7 @@ export async function caseOf(p: SmallProgram, o: SmallOrder, chunk: number, part
     manifest,
     seal: await sealOf(manifest),
     lock: await signMessage(by, network, 'Lock', lock),
-    delivery: await deliveryOf(o, chunk, parts.proven, by),
+    delivery: await deliveryOf(o, chunk, parts.proven, by, lock),
   };
   return { ...judgedOf(p, o, chunk, parts.proven), document, now: STARTED_AT, toleranceSeconds: 5 };
 }
@@ -276,7 +277,7 @@ export async function appealFor(
   const appeal = {
     order: await signMessage(requester, network, 'Order', o.order),
     lock: await signMessage(by, network, 'Lock', lock),
-    delivery: await deliveryOf(o, chunk, proven, by, lock.attempt),
+    delivery: await deliveryOf(o, chunk, proven, by, lock),
   };
   return { ...judgedOf(p, o, chunk, proven), appeal };
 }

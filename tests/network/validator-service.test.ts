@@ -382,6 +382,7 @@ describe('epochs', () => {
         },
       ],
       endings: [],
+      abandoned: [],
       canaries: [],
       weights: { commits: [], reveals: [] },
     };

@@ -18,7 +18,7 @@ const name = z.string().min(1).max(512);
 export const statementSchema = z.strictObject({
   fingerprint: hex64Schema,
   index: count,
-  count: count.min(2).optional(),
+  count: count.min(2).max(4096).optional(),
   nonce: hex64Schema,
   prover: z.string().max(256),
   commitments: z.record(name, hex64Schema),
@@ -219,6 +219,8 @@ export const releaseSchema = z.strictObject({
 export const chunkProofSchema = z.strictObject({
   /** Of a proof that was broken on purpose, to test validators, a hash that shows it afterwards; random otherwise. */
   mark: bytes32Schema.optional(),
+  /** Digest of the `Lock` that it is delivered for: so verdicts on it are about this price. */
+  lock: bytes32Schema,
   statement: statementSchema,
   proof: digestSchema,
   proofBytes: count,
@@ -256,13 +258,15 @@ export const dutySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('weights'), epoch: count }),
   /** Of a prover whose proof no gateway of the order acknowledges. */
   z.strictObject({ kind: z.literal('appeal'), ...chunkKey }),
+  /** Of an order that its gateway settles in no epoch: the verdict is to be given to this one. */
+  z.strictObject({ kind: z.literal('testify'), ...chunkKey }),
   /** The gateway lacks an epoch that the validator signed: it sends what it signed. */
   z.strictObject({ kind: z.literal('document'), epoch: count }),
 ]);
 export type Duty = z.infer<typeof dutySchema>;
 export const dutiesSchema = z.strictObject({ duties: z.array(dutySchema) });
 
-/** What a prover shows of its work, where no gateway of the order acknowledges it. */
+/** What a prover shows of its work, where no gateway of the order acknowledges it, or where it settles the order in no epoch. */
 export const appealSchema = z.strictObject({
   order: signedSchema('Order'),
   lock: signedSchema('Lock'),
@@ -280,6 +284,19 @@ export const weightRevealSchema: z.ZodType<WeightReveal> = z.strictObject({
 });
 
 export const verdictsSchema = z.strictObject({ verdicts: z.array(signedSchema('Verdict')).min(1).max(256) });
+
+/** A verdict that was revealed to a gateway which does not settle its order, and its commitment. */
+export const testimonySchema = z.strictObject({
+  commit: signedSchema('VerdictCommit'),
+  verdict: signedSchema('Verdict'),
+});
+export type Testimony = z.infer<typeof testimonySchema>;
+export const testimoniesSchema = z.strictObject({
+  testimonies: z.array(testimonySchema).max(256),
+  /** Of what was asked for, what it has given no verdict on. */
+  none: z.array(z.strictObject(chunkKey)).max(256),
+});
+export type Testimonies = z.infer<typeof testimoniesSchema>;
 
 /** Of the verdicts that were sent those that came too late to count: all others will stand in the trace. */
 export const takenSchema = z.strictObject({ late: z.array(z.strictObject(chunkKey)).max(256).optional() });

@@ -68,6 +68,7 @@ async function traceOf(
     electorates: [stakes],
     provers: [{ operator: prover.address, account: prover.address }],
     endings: [],
+    abandoned: [],
     canaries: [],
     weights: { commits: [], reveals: [] },
     orders: [
@@ -119,10 +120,11 @@ const context: TraceContext = {
   validators: stakes,
   electorates: new Map([[id.toLowerCase() as Hex, stakes]]),
   committeeSeats: new Map([[id.toLowerCase() as Hex, 64]]),
-  reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990 }]]),
+  reserves: new Map([[id.toLowerCase() as Hex, { amount: 1_000n, at: 990, exitAt: 3_000 }]]),
   programs: new Map([[word(10), [1_000_000, 2_000_000]]]),
   proverAccounts: new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: false }]]),
   canaryBps: 500,
+  claimWindowSeconds: 100,
   clockSkewSeconds: 5,
 };
 /** With what the gateway signs of it. */
@@ -226,7 +228,7 @@ describe('checkTrace', () => {
     const salt = word(77);
     const mark = change.mark ?? canaryMark({ ...at, prover: prover.address }, salt);
     const statement = { fingerprint: '', index: 0, nonce: '', prover: '', commitments: {} };
-    const proof = { mark, statement, proof: '', proofBytes: 0 };
+    const proof = { mark, lock: word(78), statement, proof: '', proofBytes: 0 };
     const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
     const by = { ...at, prover: prover.address };
     const lock = { ...by, price: 450n, collateral: 1_000n, deadline: 1_200 };

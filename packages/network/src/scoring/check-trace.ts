@@ -20,6 +20,7 @@ import {
   weightCommitmentOf,
 } from '../messages/index.js';
 import { canaryAllowance, canaryMark } from './canaries.js';
+import { checkAbandoned } from './check-abandoned.js';
 import { areWeights } from './consensus.js';
 import { electorateOf, electoratesByOrder, judgeAttempt } from './judge-attempt.js';
 import type {
@@ -56,6 +57,8 @@ export type FaultCode =
   | 'unknown-validator'
   | 'verdict-without-commitment'
   | 'no-canary'
+  | 'not-abandoned'
+  | 'not-accepted'
   | 'too-many-canaries'
   | 'bad-weights'
   | 'weights-without-commitment';
@@ -78,8 +81,10 @@ export interface TraceContext {
   readonly electorates: ReadonlyMap<Hex, readonly JudgeStake[]>;
   /** Seats of each order's committees as the chain has them, by order id in lower case. */
   readonly committeeSeats: ReadonlyMap<Hex, number>;
-  /** Reserved and not settled on the chain, by order id in lower case, with the second of the reserve. */
-  readonly reserves: ReadonlyMap<Hex, { readonly amount: bigint; readonly at: number }>;
+  /** Reserved and not settled on the chain, by order id in lower case, with the seconds of the reserve and of its return. */
+  readonly reserves: ReadonlyMap<Hex, { readonly amount: bigint; readonly at: number; readonly exitAt: number }>;
+  /** Before the return of its reserve, an order that its gateway has not settled is taken for abandoned. */
+  readonly claimWindowSeconds: number;
   /** Work units of every slice of a program, by fingerprint in lower case. */
   readonly programs: ReadonlyMap<Hex, readonly number[]>;
   /** Payee of a prover as the chain has it; undefined where it has no stake. */
@@ -93,7 +98,8 @@ const lower = <H extends string>(text: H) => text.toLowerCase() as H;
 /** After so many orders whoever checks does other work first: signatures alone take a millisecond for an order. */
 const ORDERS_AT_ONCE = 32;
 
-class Checker {
+/** What the checks of one trace share. */
+export class Checker {
   readonly faults: Fault[] = [];
 
   constructor(
@@ -118,18 +124,26 @@ class Checker {
     const seen = new Set<string>();
     for (const [k, order] of trace.orders.entries()) {
       const path = `orders[${k}]`;
-      const id = lower(order.id);
-      this.require(!seen.has(id), 'duplicate', path, 'the order is listed twice');
-      this.require(!settled.has(id), 'settled-before', path, 'the order was settled in an earlier epoch');
-      seen.add(id);
+      this.checkOnce(order.id, seen, settled, path);
       await this.checkOrder(order, path);
       await this.checkEnding(order, trace.endings[k], `endings[${k}]`);
       if (k % ORDERS_AT_ONCE === ORDERS_AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
+    }
+    for (const [k, order] of trace.abandoned.entries()) {
+      this.checkOnce(order.id, seen, settled, `abandoned[${k}]`);
+      await checkAbandoned(this, order, `abandoned[${k}]`);
     }
     this.require(trace.endings.length === trace.orders.length, 'duplicate', 'endings', 'not one for each order');
     await this.checkCanaries();
     await this.checkWeights();
     return this.faults;
+  }
+
+  private checkOnce(orderId: Hex, seen: Set<string>, settled: ReadonlySet<string>, path: string): void {
+    const id = lower(orderId);
+    this.require(!seen.has(id), 'duplicate', path, 'the order is listed twice');
+    this.require(!settled.has(id), 'settled-before', path, 'the order was settled in an earlier epoch');
+    seen.add(id);
   }
 
   private checkSnapshot(): void {
@@ -163,7 +177,11 @@ class Checker {
     this.require(isItsOwn || isDelegated, 'other-gateway', path, `${message.gateway} does not act for ${gateway}`);
   }
 
-  private async checkOrder(order: OrderTrace, path: string): Promise<void> {
+  /** The order itself: its requester's, reserved, and judged by those who had stake then. */
+  async checkReserved(
+    order: Pick<OrderTrace, 'id' | 'order' | 'electorate' | 'committeeSeats'>,
+    path: string,
+  ): Promise<void> {
     const { trace, context } = this;
     const { message } = order.order;
     let id: Hex | undefined;
@@ -191,6 +209,13 @@ class Checker {
       path,
       'the chain holds no reserve for it',
     );
+  }
+
+  private async checkOrder(order: OrderTrace, path: string): Promise<void> {
+    const { trace, context } = this;
+    const { message } = order.order;
+    await this.checkReserved(order, path);
+    const reserve = context.reserves.get(lower(order.id));
     this.require(order.endedAt <= trace.closedAt, 'wrong-times', `${path}.endedAt`, 'it ended after the epoch');
     const reservedAt = reserve?.at ?? 0;
     const sizes = context.programs.get(lower(message.fingerprint));
@@ -323,7 +348,7 @@ class Checker {
     this.require(lock.deadline >= shortest, 'deadline-too-short', path, 'less time than a lock must give');
   }
 
-  private async checkVerdicts(
+  async checkVerdicts(
     attempt: Pick<AttemptTrace, 'commits' | 'verdicts'>,
     isOf: (message: { order: Hex; chunk: number; attempt: number }) => boolean,
     judges: readonly JudgeStake[],

@@ -36,6 +36,7 @@ const context: TraceContext = {
   programs: new Map(),
   proverAccounts: new Map(),
   canaryBps: 500,
+  claimWindowSeconds: 100,
   clockSkewSeconds: 5,
 };
 const commitOf = (by: typeof one, epoch = 4, signer = by) =>
@@ -49,6 +50,7 @@ async function codes(weights: Partial<EpochTrace['weights']>): Promise<string[]>
     orders: [],
     electorates: [],
     endings: [],
+    abandoned: [],
     canaries: [],
   };
   const faults = await checkTrace({ ...trace, weights: { commits: [], reveals: [], ...weights } }, context);

@@ -1,5 +1,6 @@
 /** Verdicts, settlement, rewards and penalties. Pure functions. */
 
+export * from './abandoned.js';
 export * from './canaries.js';
 export * from './check-parameters.js';
 export * from './check-trace.js';

@@ -50,7 +50,10 @@ function votesOf(attempt: AttemptTrace): Map<string, boolean> {
 }
 
 /** Those who judge an order. */
-export function electorateOf(trace: Pick<EpochTrace, 'electorates'>, order: OrderTrace): readonly JudgeStake[] {
+export function electorateOf(
+  trace: Pick<EpochTrace, 'electorates'>,
+  order: Pick<OrderTrace, 'electorate'>,
+): readonly JudgeStake[] {
   return trace.electorates[order.electorate] ?? [];
 }
 

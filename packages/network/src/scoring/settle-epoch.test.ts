@@ -113,6 +113,7 @@ const traceOf = (orders: OrderTrace[], rest: Partial<EpochTrace> = {}): EpochTra
   provers: [20, 21, 22].map((k) => ({ operator: address(k), account: address(k + 100) })),
   orders,
   endings: [],
+  abandoned: [],
   canaries: [],
   weights: { commits: [], reveals: [] },
   ...rest,
@@ -295,6 +296,7 @@ describe('settleEpoch', () => {
       lock: sign(lock),
       receipt: sign({ ...at, prover: address(20), proofDigest: word(7) }),
       proof: {
+        lock: word(8),
         statement: { fingerprint: '', index: 0, nonce: '', prover: '', commitments: {} },
         proof: '',
         proofBytes: 0,

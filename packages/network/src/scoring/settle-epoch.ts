@@ -6,6 +6,7 @@
 import { InputError } from '@dsperse/core/verify';
 import { type Address, type Hex, zeroHash } from 'viem';
 import { InvariantError } from '../market/index.js';
+import { settledOrders } from './abandoned.js';
 import { answersTo, isSeenThrough, recallScoreBps, rememberAnswers } from './canaries.js';
 import { checkParameters } from './check-parameters.js';
 import { type Consensus, consensusLeaves, emptyConsensus, reachConsensus } from './consensus.js';
@@ -302,7 +303,7 @@ function checkSequence(trace: EpochTrace, previous: SettlementState): void {
     );
   }
   const seen = new Set<string>(previous.orders.map(({ id }) => lower(id)));
-  for (const { id } of trace.orders) {
+  for (const { id } of settledOrders(trace)) {
     if (seen.has(lower(id))) {
       throw new InputError('order-settled-twice', `order ${id} has been settled already`, 'leave it out of the epoch');
     }
@@ -328,7 +329,9 @@ export function settleEpoch(
   );
   const recalls = rememberAnswers(previous.recalls, canaries, parameters.canaryMemory);
   const books = new EpochBooks(trace, parameters, recalls, canaries);
-  const orders = [...trace.orders].sort((a, b) => byText(lower(a.id), lower(b.id))).map((o) => settleOrder(books, o));
+  const orders = settledOrders(trace)
+    .sort((a, b) => byText(lower(a.id), lower(b.id)))
+    .map((o) => settleOrder(books, o));
   const consensus = books.rank(previous);
   books.mint(previous, consensus);
   const { credits, risen } = raiseCredits(previous.credits, books.rises);

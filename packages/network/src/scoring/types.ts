@@ -96,19 +96,42 @@ export interface OrderEnding {
   readonly delegation?: Signed<Delegation>;
 }
 
+/** A proof that was delivered, with what was said of it. */
+export interface JudgedDelivery {
+  readonly lock: Signed<Lock>;
+  readonly receipt: Signed<Receipt>;
+  /** What the receipt is about. */
+  readonly proof: ChunkProof;
+  readonly commits: readonly Signed<VerdictCommit>[];
+  readonly verdicts: readonly Signed<VerdictMessage>[];
+}
+
 /**
  * An attempt whose proof was to be broken on purpose: right is who rejected it, where more than a third of the stake did. Of
  * an order that ended in the epoch; all of them are listed.
  */
-export interface CanaryTrace {
-  readonly lock: Signed<Lock>;
-  readonly receipt: Signed<Receipt>;
-  /** What the receipt is about: its mark is that of a canary. */
-  readonly proof: ChunkProof;
-  /** Opens the mark. */
+export interface CanaryTrace extends JudgedDelivery {
+  /** Opens the mark of the proof. */
   readonly salt: Hex;
-  readonly commits: readonly Signed<VerdictCommit>[];
-  readonly verdicts: readonly Signed<VerdictMessage>[];
+}
+
+/** An accepted chunk of an order that its gateway settled in no epoch, as its prover shows it. */
+export interface ClaimedChunk extends JudgedDelivery {
+  /** Of the slices in the proof's statement. */
+  readonly workUnits: number;
+}
+
+/**
+ * An order that its gateway left out of all epochs until shortly before its reserve returns: what was accepted of it is paid, and
+ * nobody is penalised. It rests on what provers and validators signed, and on nothing that a gateway says.
+ */
+export interface AbandonedTrace {
+  readonly id: Hex;
+  readonly order: Signed<Order>;
+  /** As of an order that ended. */
+  readonly electorate: number;
+  readonly committeeSeats: number;
+  readonly claims: readonly ClaimedChunk[];
 }
 
 /** A validator's latest answers to canaries. */
@@ -134,6 +157,8 @@ export interface EpochTrace {
   /** Of every order, in the same place. */
   readonly endings: readonly OrderEnding[];
   readonly canaries: readonly CanaryTrace[];
+  /** Orders of other gateways. */
+  readonly abandoned: readonly AbandonedTrace[];
   readonly weights: {
     /** Signed for the epoch that this one is settled upon; opened in the next. */
     readonly commits: readonly Signed<WeightCommit>[];

@@ -22,6 +22,7 @@ import { Weighing } from './weighing.js';
 const BPS = 10_000n;
 /** Of a delivery whose proof nobody looks at. */
 const NO_PROOF: CanaryTrace['proof'] = {
+  lock: '0x',
   statement: { fingerprint: '', index: 0, nonce: '', prover: '', commitments: {} },
   proof: '',
   proofBytes: 0,
@@ -197,6 +198,7 @@ class Simulation {
         orders: ended.map((order) => traceOf(order, plan.parameters.committeeSeats)),
         endings: [],
         canaries,
+        abandoned: [],
         weights,
       },
       parameters,

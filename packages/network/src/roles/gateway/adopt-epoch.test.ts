@@ -58,6 +58,7 @@ const documentOf = (epoch: number, previous = emptyState()): EpochDocument => ({
     orders: [],
     endings: [],
     canaries: [],
+    abandoned: [],
     weights: { commits: [], reveals: [] },
   },
   previous,

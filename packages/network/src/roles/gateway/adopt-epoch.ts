@@ -8,7 +8,7 @@ import type { OnChainEpoch, SettlementHead } from '../../chain/ledger.js';
 import { settlementParameters } from '../../chain/network-parameters.js';
 import { canonicalBytes, digestOfBytes } from '../../messages/canonical.js';
 import { type Duty, toJson } from '../../messages/index.js';
-import { type Settlement, settleEpoch } from '../../scoring/index.js';
+import { type Settlement, settledOrders, settleEpoch } from '../../scoring/index.js';
 import { json } from '../../store/index.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import type { EpochDocument } from '../peer/epoch-document.js';
@@ -73,8 +73,9 @@ export class EpochAdoption {
     // Cheap first: what is computed from a document is only of an epoch that can be one, and not larger than one can be.
     const posted = await this.#mayBe(document);
     const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax'], trace.closedAt);
-    if (trace.orders.length > epochOrdersMax) {
-      throw new Refusal(413, 'too-many-orders', `${trace.orders.length} orders in one epoch`, 'no validator signs it');
+    const orders = trace.orders.length + trace.abandoned.length;
+    if (orders > epochOrdersMax) {
+      throw new Refusal(413, 'too-many-orders', `${orders} orders in one epoch`, 'no validator signs it');
     }
     const validators = await g.ledger.validators();
     if (!validators.some((v) => v.operator.toLowerCase() === sender)) {
@@ -147,7 +148,7 @@ export class EpochAdoption {
       await tx.execute('delete from epoch_signatures where epoch = $1 and root <> $2', [epoch, settlement.root]);
       // An order that still runs here ends by itself: what the chain says of it is seen then.
       await tx.execute('update orders set epoch = $2 where id = any($1) and epoch is null and ended_ms is not null', [
-        trace.orders.map((o) => o.id),
+        settledOrders(trace).map((o) => o.id),
         epoch,
       ]);
       if (!isPosted) await tellValidators(tx, 'epoch', { epoch }, now);

@@ -15,9 +15,11 @@ import {
   type OrderTrace,
   PROVER_ROLE,
   type SettlementState,
+  settledOrders,
 } from '../../scoring/index.js';
 import type { Sql } from '../../store/index.js';
 import { lookUpEach } from '../peer/look-up-each.js';
+import { abandonedOrders } from './claims.js';
 import { delegationOf } from './delegations.js';
 import type { GatewayContext } from './gateway-context.js';
 import { type AttemptRow, loadAttempts, loadChunks, loadOrder } from './order-rows.js';
@@ -29,6 +31,14 @@ const verdictSchema = signedSchema('Verdict');
 /** Of the orders of an epoch, as JSON: everybody fetches, parses and checks it whole. */
 const TRACE_BYTES = 32 << 20;
 
+export interface TraceOptions {
+  /** Orders that are in no epoch now. */
+  readonly aside?: readonly Hex[];
+  /** Orders of other gateways. */
+  readonly mostAbandoned?: number;
+  readonly mostBytes?: number;
+}
+
 /**
  * @param ids of orders that ended: of many or large ones the first that fit
  * @param previous what it is settled upon
@@ -38,29 +48,37 @@ export async function buildTrace(
   epoch: number,
   ids: readonly Hex[],
   previous: SettlementState,
-  mostBytes = TRACE_BYTES,
+  { aside = [], mostAbandoned = 0, mostBytes = TRACE_BYTES }: TraceOptions = {},
 ): Promise<EpochTrace> {
   const validators = await g.ledger.validators();
   const orders: OrderTrace[] = [];
   const canaries: CanaryTrace[] = [];
   const electorates: (readonly JudgeStake[])[] = [];
   const places = new Map<string, number>();
+  const placeOf = (judges: readonly JudgeStake[]): number => {
+    const text = canonicalJson(judges);
+    const place = places.get(text) ?? electorates.push(judges) - 1;
+    places.set(text, place);
+    return place;
+  };
   const judging = await lookUpEach(ids, (id) => Promise.all([g.ledger.electorate(id), g.ledger.committeeSeats(id)]));
   let bytes = 0;
   for (const [k, id] of ids.entries()) {
     const [judges, committeeSeats] = judging[k];
-    const text = canonicalJson(judges);
-    const place = places.get(text) ?? electorates.push(judges) - 1;
-    places.set(text, place);
-    const found = await orderTrace(g.sql, id, judges, { electorate: place, committeeSeats });
+    const found = await orderTrace(g.sql, id, judges, { electorate: placeOf(judges), committeeSeats });
     bytes += canonicalJson(found).length;
     if (orders.length > 0 && bytes > mostBytes) break;
     orders.push(judged(found.order, electorateOf({ electorates }, found.order)));
     canaries.push(...found.canaries);
   }
   const endings = await lookUpEach(orders, (order) => endingOf(g, order, canaries));
+  const abandoned = mostAbandoned > 0 ? await abandonedOrders(g, { aside, most: mostAbandoned }, placeOf) : [];
   const operators = [
-    ...new Set(orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)))),
+    ...new Set(
+      settledOrders({ orders, abandoned }).flatMap((o) =>
+        o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)),
+      ),
+    ),
   ].sort();
   const provers = await Promise.all(
     operators.map(async (operator) => {
@@ -77,6 +95,7 @@ export async function buildTrace(
     orders,
     endings,
     canaries,
+    abandoned,
     weights: await weightsOfEpoch(g.sql, previous, validators),
   };
 }

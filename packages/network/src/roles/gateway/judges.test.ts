@@ -74,6 +74,7 @@ const lock = {
 const receipt = { message: { ...key, prover: word(9).slice(0, 42), proofDigest: word(5) }, signature: lock.signature };
 
 const proof = {
+  lock: word(6),
   statement: {
     fingerprint: '0'.repeat(64),
     index: 0,

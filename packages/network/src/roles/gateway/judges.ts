@@ -2,6 +2,7 @@
 import type { Address, Hex } from 'viem';
 import { ROLE } from '../../messages/index.js';
 import { committeeOf, type JudgeStake } from '../../scoring/index.js';
+import { ABANDONED_AT_ONCE } from './claims.js';
 import type { GatewayContext } from './gateway-context.js';
 
 export interface AttemptKey {
@@ -53,13 +54,14 @@ export async function isAsked(g: GatewayContext, validator: Address, key: Attemp
   return asked.some(({ operator }) => operator.toLowerCase() === validator);
 }
 
-/** Whether an operator that announced itself as a validator was one when an order was reserved that still runs. */
+/** Whether an operator that announced itself as a validator was one when an order was reserved that still runs, or is claimed. */
 export async function judgesRunningOrder(g: GatewayContext, sender: Address): Promise<boolean> {
   // Nothing is looked up for strangers: only who had stake has been able to announce itself.
   const orders = await g.sql.query<{ id: Hex }>(
-    `select id from orders where state = 'running' and manifest is not null
-       and exists (select 1 from operators where address = $1 and (roles & $2) <> 0)`,
-    [sender, ROLE.validator],
+    `select id from (select id from orders where state = 'running' and manifest is not null
+         union (select distinct order_id from claims where epoch is null limit $3)) o
+       where exists (select 1 from operators where address = $1 and (roles & $2) <> 0)`,
+    [sender, ROLE.validator, ABANDONED_AT_ONCE],
   );
   for (const { id } of orders) {
     const judges = await g.ledger.electorate(id);

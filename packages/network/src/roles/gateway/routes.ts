@@ -26,6 +26,7 @@ import {
   signedSchema,
   submitSchema,
   takenSchema,
+  testimoniesSchema,
   verdictsSchema,
   weightRevealSchema,
   workSchema,
@@ -35,6 +36,7 @@ import { Refusal } from '../../transport/server/refusal.js';
 import { eventRoute, jsonRoute, type Route, rawRoute, uploadRoute } from '../../transport/server/route.js';
 import { epochDocumentSchema, epochSettlementSchema } from '../peer/epoch-document.js';
 import { appealOf, takeAppeal } from './appeals.js';
+import { takeClaim, takeTestimonies } from './claims.js';
 import { type EventLog, toldTo, topicOf } from './event-log.js';
 import { openBlob, requireStanding, takeBlob } from './gateway-blobs.js';
 import type { GatewayContext } from './gateway-context.js';
@@ -381,6 +383,18 @@ function proverRoutes(g: GatewayContext, log: EventLog): Route[] {
         return {};
       },
     }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/claims',
+      auth: 'signed',
+      summary: 'an accepted chunk of an order that its own gateway settles in no epoch',
+      request: appealSchema,
+      response: done,
+      handle: async ({ sender, body }) => {
+        await takeClaim(g, by(sender), body);
+        return {};
+      },
+    }),
   ];
 }
 
@@ -484,6 +498,19 @@ function validatorRoutes(g: GatewayContext, log: EventLog, epochs: EpochRunner):
       request: verdictsSchema,
       response: takenSchema,
       handle: async ({ sender, body }) => takeVerdicts(g, await judge(sender), body.verdicts),
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/testimonies',
+      auth: 'signed',
+      summary: 'verdicts that were given to another gateway, which settles the order in no epoch',
+      admits: admitsJudges,
+      request: testimoniesSchema,
+      response: done,
+      handle: async ({ sender, body }) => {
+        await takeTestimonies(g, await judge(sender), body);
+        return {};
+      },
     }),
     jsonRoute({
       method: 'POST',

@@ -33,6 +33,7 @@ import { orderAt, traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
+import { ABANDONED_AT_ONCE } from './claims.js';
 import { actsFor } from './delegations.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
@@ -136,11 +137,17 @@ export class EpochRunner {
       g.log.debug({ chain: head.last, here: previous.epoch }, 'the chain has another last epoch: settling waits');
       return;
     }
-    const ids = await this.#settleable();
-    if (ids.length === 0) return;
+    const aside = this.#aside();
+    const [claimed] = await g.sql.query('select 1 from claims where epoch is null limit 1');
+    const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
+    const most = Number(epochOrdersMax);
+    const mostAbandoned = claimed ? Math.min(ABANDONED_AT_ONCE, Math.floor(most / 2)) : 0;
+    const ids = await this.#settleable(aside, most - mostAbandoned);
+    if (ids.length === 0 && !claimed) return;
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');
     const epoch = Math.max(head.next, previous.epoch + 1, (tried?.epoch ?? 0) + 1);
-    const trace = await buildTrace(g, epoch, ids, previous);
+    const trace = await buildTrace(g, epoch, ids, previous, { aside, mostAbandoned });
+    if (trace.orders.length + trace.abandoned.length === 0) return;
     const { clockSkewSeconds } = await g.timing();
     // The chain's clock is behind: its contract would refuse the epoch.
     if (trace.closedAt > (await g.ledger.now()) + clockSkewSeconds) return;
@@ -186,15 +193,18 @@ export class EpochRunner {
     }
   }
 
+  #aside(): Hex[] {
+    const now = this.g.nowMs();
+    return [...this.#setAside].filter(([, { untilMs }]) => untilMs > now).map(([id]) => id);
+  }
+
   /** Orders that ended, are in no epoch, and whose reserve stands on the chain: as many as the network lets into an epoch. */
-  async #settleable(): Promise<Hex[]> {
+  async #settleable(aside: readonly Hex[], most: number): Promise<Hex[]> {
     const { g } = this;
-    const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
-    const aside = [...this.#setAside].filter(([, { untilMs }]) => untilMs > g.nowMs()).map(([id]) => id);
     const ended = await g.sql.query(
       'select * from orders where epoch is null and reserved and ended_ms is not null and not id = any($2) ' +
         'order by ended_ms, id limit $1',
-      [Number(epochOrdersMax), aside],
+      [most, aside],
     );
     const own: OrderRow[] = [];
     for (const order of ended.map(orderRow)) {
@@ -247,6 +257,8 @@ export class EpochRunner {
         [epoch, digest, settlement.root, json(toJson(message)), json(toJson(settlement)), now],
       );
       await tx.execute('update orders set epoch = $2 where id = any($1)', [trace.orders.map((o) => o.id), epoch]);
+      const abandoned = trace.abandoned.map((o) => o.id);
+      await tx.execute('update claims set epoch = $2 where order_id = any($1)', [abandoned, epoch]);
       await tellValidators(tx, 'epoch', { epoch }, now);
     });
     g.log.info({ epoch, orders: trace.orders.length, spent: settlement.totals.spent.toString() }, 'epoch proposed');
@@ -354,7 +366,8 @@ export class EpochRunner {
       await tx.execute('delete from epoch_refusals where epoch = $1 and validator = $2', [epoch, sender]);
       await tx.execute(
         `insert into epoch_refusals (epoch, validator, order_id)
-         select o.epoch, $2, o.id from orders o join epochs e on e.epoch = o.epoch
+         select o.epoch, $2, o.id
+         from (select id, epoch from orders union select order_id, epoch from claims) o join epochs e on e.epoch = o.epoch
          where o.epoch = $1 and e.state = 'collecting' and o.id = any($3)`,
         [epoch, sender, [...new Set(orders)]],
       );
@@ -377,6 +390,7 @@ export class EpochRunner {
     const { g } = this;
     await g.sql.transaction(async (tx) => {
       await tx.execute('update orders set epoch = null where epoch = $1', [row.epoch]);
+      await tx.execute('update claims set epoch = null where epoch = $1', [row.epoch]);
       await tx.execute('delete from epoch_refusals where epoch = $1', [row.epoch]);
       await tx.execute('delete from epoch_appeals where epoch = $1', [row.epoch]);
       await tx.execute(`update epochs set state = 'abandoned' where epoch = $1`, [row.epoch]);
@@ -445,6 +459,7 @@ export class EpochRunner {
       for (const { id, spent } of settled) {
         await tellOrder(tx, 'settled', id, now, { price: BigInt(spent), detail: `epoch ${row.epoch}` });
       }
+      await tx.execute('delete from claims where epoch = $1', [row.epoch]);
       await tx.execute(`update epochs set state = 'settled' where epoch = $1`, [row.epoch]);
       if (row.state !== 'settled') await tellValidators(tx, 'weights', { epoch: row.epoch }, now);
       for (const table of ['weight_commits', 'weight_reveals']) {

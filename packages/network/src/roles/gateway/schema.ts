@@ -268,4 +268,28 @@ export const MIGRATIONS = [
     id: '0010-outputs',
     sql: 'alter table attempts add column outputs jsonb;',
   },
+  {
+    id: '0011-claims',
+    sql: `
+      create table claims (
+        order_id text not null,
+        idx integer not null,
+        attempt integer not null,
+        prover text not null,
+        claim jsonb not null,
+        received_ms bigint not null,
+        exit_at bigint not null,
+        epoch bigint,
+        primary key (order_id, idx, attempt, prover)
+      );
+      create table testimonies (
+        order_id text not null,
+        idx integer not null,
+        attempt integer not null,
+        validator text not null,
+        signed jsonb,
+        primary key (order_id, idx, attempt, validator)
+      );
+    `,
+  },
 ];

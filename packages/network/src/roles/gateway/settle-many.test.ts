@@ -111,7 +111,8 @@ test('an epoch takes all orders that wait, up to the network’s bound; the chai
 }, 120_000);
 
 test('a trace has the first orders that fit into its bytes, one at least', async () => {
-  const orders = async (bytes: number) => (await buildTrace(g, 1, ids.slice(0, 20), emptyState(), bytes)).orders;
+  const orders = async (bytes: number) =>
+    (await buildTrace(g, 1, ids.slice(0, 20), emptyState(), { mostBytes: bytes })).orders;
   const all = await orders(1 << 20);
   expect(all.map((o) => o.id)).toEqual(ids.slice(0, 20));
   const some = await orders(6_000);

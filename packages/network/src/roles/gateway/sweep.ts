@@ -2,6 +2,7 @@
 import type { Hex } from 'viem';
 import type { SqlValue } from '../../store/index.js';
 import { APPEALS_MS } from './appeals.js';
+import { forgetClaims } from './claims.js';
 import type { GatewayContext } from './gateway-context.js';
 import { forgetOutages } from './outages.js';
 
@@ -30,6 +31,7 @@ export async function sweep(g: GatewayContext): Promise<void> {
   await g.sql.execute('delete from operators where seen_ms < $1', [now - OPERATORS_MS]);
   await g.sql.execute('delete from appeals where received_ms < $1', [now - APPEALS_MS]);
   await forgetOutages(g);
+  await forgetClaims(g);
   await findLateReserves(g);
   while ((await sweepOrders(g, since)) === BATCH);
   await deleteBlobs(g, `kind = 'uploaded' and created_ms < $1`, [now - UPLOAD_MS]);

@@ -18,6 +18,7 @@ import { seal } from '../../transport/seal/seal.js';
 import type { ServerEvent } from '../../transport/server/event-stream.js';
 import { Refusal } from '../../transport/server/refusal.js';
 import { appealDuties } from './appeals.js';
+import { claimDuties } from './claims.js';
 import { delegationOf } from './delegations.js';
 import type { GatewayContext } from './gateway-context.js';
 import { DUTIES_SQL, type DutyRow } from './judge-chunk.js';
@@ -65,6 +66,7 @@ export async function dutiesOf(g: GatewayContext, validator: Address, isActive =
     if (d.committed) duties.push({ kind: 'reveal', ...key });
     else if (await isAsked(g, validator, key, d.everyone)) duties.push({ kind: 'verify', ...key });
   }
+  duties.push(...(await claimDuties(g.sql, validator)));
   if (!isActive) return duties;
   duties.push(...(await appealDuties(g)));
   const epochs = await g.sql.query<{ epoch: number }>(

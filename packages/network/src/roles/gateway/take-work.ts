@@ -6,6 +6,7 @@ import {
   type Acknowledgement,
   type ChunkProof,
   type Delivery,
+  hashMessage,
   isSignedBy,
   type Lock,
   type LockAnswer,
@@ -229,6 +230,9 @@ export async function takeDelivery(
     if (held.acknowledgement && held.delivery?.receipt.message.proofDigest === digest) return held.acknowledgement;
     if (held.outcome !== undefined || held.delivery) {
       throw new Refusal(409, 'lock-ended', `this lock has ended: ${held.outcome ?? 'delivered'}`, 'GET /v1/work');
+    }
+    if (delivery.proof.lock !== hashMessage(g.network, 'Lock', held.lock.message)) {
+      throw new Refusal(400, 'bad-statement', 'the proof is delivered for another lock', 'name the lock that you hold');
     }
     if ((held.deadline + lockGraceSeconds) * 1000 < now)
       throw new Refusal(409, 'late', 'the deadline of the lock is over', '');

@@ -45,13 +45,20 @@ const attemptTraceSchema = z.strictObject({
   verdicts,
 });
 
+const judgedDelivery = {
+  lock: signedSchema('Lock'),
+  receipt: signedSchema('Receipt'),
+  proof: chunkProofSchema,
+  commits,
+  verdicts,
+};
+
+const judgedOrder = { id: bytes32Schema, order: signedSchema('Order'), electorate: count, committeeSeats: count };
+
 const orderTraceSchema = z.strictObject({
-  id: bytes32Schema,
-  order: signedSchema('Order'),
+  ...judgedOrder,
   outcome: z.enum(['delivered', 'failed', 'cancelled', 'expired']),
   endedAt: count,
-  electorate: count,
-  committeeSeats: count,
   chunks: z
     .array(
       z.strictObject({
@@ -79,15 +86,12 @@ export const traceSchema: z.ZodType<EpochTrace> = z.strictObject({
   endings: z
     .array(z.strictObject({ ended: signedSchema('Ended'), delegation: signedSchema('Delegation').optional() }))
     .max(MANY),
-  canaries: z
+  canaries: z.array(z.strictObject({ ...judgedDelivery, salt: bytes32Schema })).max(MANY),
+  abandoned: z
     .array(
       z.strictObject({
-        lock: signedSchema('Lock'),
-        receipt: signedSchema('Receipt'),
-        proof: chunkProofSchema,
-        salt: bytes32Schema,
-        commits,
-        verdicts,
+        ...judgedOrder,
+        claims: z.array(z.strictObject({ ...judgedDelivery, workUnits: count })).max(4096),
       }),
     )
     .max(MANY),

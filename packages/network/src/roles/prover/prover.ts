@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { decodeKey } from '@dsperse/core/verify';
+import type { Hex } from 'viem';
 import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
 import { updateRate } from '../../market/index.js';
@@ -20,13 +21,16 @@ import {
 import type { Identity, Logger, Metrics, Service } from '../../node/index.js';
 import { writePrivateFile } from '../../node/index.js';
 import { PROVER_ROLE } from '../../scoring/index.js';
+import { pause } from '../../transport/client/back-off.js';
 import type { ReceivedEvent } from '../../transport/client/follow-events.js';
 import { TransportError } from '../../transport/index.js';
 import { runDutyLoop } from '../peer/duty-loop.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import { ProgramCache } from '../peer/program-cache.js';
 import { fitsMemory } from '../peer/prover-memory.js';
+import { claimWork, type TakenClaims } from './claim-work.js';
 import { declineReason } from './consider-offer.js';
+import { DeliveredWork } from './delivered-work.js';
 import type { ProveChunk } from './prove-chunk.js';
 import { type AttemptKey, keyText, ProverJournal } from './prover-journal.js';
 import { RATE_FILE, readRate } from './prover-rate.js';
@@ -85,7 +89,8 @@ export interface ProverHooks {
 const RATE_POLICY = { weightBps: 3_000, maxStepBps: 5_000 };
 const STAKE_MS = 5_000;
 /** Between looks at what the chain has settled of what was delivered. */
-const UNPAID_MS = 60_000;
+/** Before unsettled orders are looked up first. */
+const FIRST_LOOK_MS = 2_000;
 const CHUNKS_REMEMBERED = 256;
 const judgedSchema = z.object({
   order: z.string(),
@@ -130,9 +135,10 @@ class Prover {
   readonly #earned;
   readonly #proveSeconds;
   readonly #unsettled: UnsettledOrders;
-  #looking: NodeJS.Timeout | undefined;
   #programs!: ProgramCache;
   #journal!: ProverJournal;
+  #delivered!: DeliveredWork;
+  readonly #claims: TakenClaims = new Map();
   #rate: number;
   #stake: { atMs: number; active: bigint } | undefined;
   #considering: Promise<void> = Promise.resolve();
@@ -158,7 +164,18 @@ class Prover {
     this.#verdicts = metrics.counter('dsperse_prover_verdicts_total', 'proofs that were judged', ['verdict']);
     this.#earned = metrics.counter('dsperse_prover_earned_tokens_total', 'prices of accepted chunks, before fees');
     this.#proveSeconds = metrics.histogram('dsperse_prover_prove_seconds', 'proving of a chunk');
-    this.#unsettled = new UnsettledOrders(options.ledger, this.#log, metrics, (order) => this.#journal.settled(order));
+    this.#unsettled = new UnsettledOrders(options.ledger, this.#log, metrics, {
+      onSettled: (order) => {
+        this.#journal.settled(order);
+        this.#forget(order);
+      },
+      onLost: (order) => this.#forget(order),
+      claim: (order) => {
+        const { links } = this.options;
+        const claimant = { links, delivered: this.#delivered, log: this.#log, signal: this.#stopping.signal };
+        return claimWork(claimant, this.#claims, order);
+      },
+    });
     metrics.gauge('dsperse_prover_held_chunks', 'chunks that are held', [], (g) => g.set(this.#held.size));
     metrics.gauge('dsperse_prover_rate_units', 'work units in a second, measured', [], (g) => g.set(this.#rate));
   }
@@ -167,13 +184,12 @@ class Prover {
     const { dataDirectory, links, settings } = this.options;
     const directory = join(dataDirectory, 'prover');
     this.#journal = await ProverJournal.open(join(directory, 'journal'));
+    this.#delivered = await DeliveredWork.open(join(directory, 'delivered'));
     this.#programs = await ProgramCache.open({ directory, maxBytes: settings.cacheBytes, links });
     this.#rate = readRate(join(directory, RATE_FILE)) ?? this.#rate;
     this.#thread?.warm();
     for (const { message } of this.#journal.acknowledgements) this.#unsettled.add(message.order, message.gateway);
-    this.#looking = setInterval(() => {
-      this.#unsettled.look().catch((err) => this.#log.debug({ err }, 'the chain was not asked for what is unpaid'));
-    }, UNPAID_MS);
+    this.#loops.push(this.#watchSettlement());
     for (const link of links) {
       this.#loops.push(
         runDutyLoop({
@@ -189,6 +205,23 @@ class Prover {
     }
   }
 
+  async #watchSettlement(): Promise<void> {
+    for (let pauseMs = FIRST_LOOK_MS; !this.#stopping.signal.aborted; ) {
+      await pause(pauseMs, this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
+      try {
+        pauseMs = await this.#unsettled.look();
+      } catch (err) {
+        this.#log.debug({ err }, 'the chain was not asked for what is unpaid');
+      }
+    }
+  }
+
+  #forget(order: Hex): void {
+    this.#claims.delete(order);
+    this.#delivered.forget(order).catch((err) => this.#log.debug({ err, order }, 'what was delivered stays'));
+  }
+
   health() {
     const { links } = this.options;
     const connected = links.filter((l) => l.isConnected).length;
@@ -202,7 +235,6 @@ class Prover {
   /** Finishes what is nearly done, gives the rest back. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    clearInterval(this.#looking);
     for (const held of this.#held.values()) if (held.stage !== 'delivering') held.ending.abort('stopping');
     const all = Promise.allSettled([...this.#held.values()].map((h) => h.done));
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, this.#graceMs).unref())]);
@@ -379,6 +411,7 @@ class Prover {
           ledger,
           programs: this.#programs,
           journal: this.#journal,
+          delivered: this.#delivered,
           kept: this.#kept,
           prove: async (job, signal) => {
             hooks?.locked?.(lock);

@@ -12,17 +12,17 @@ test('a prover is told once of an order that others are settled without, and of 
   const told: unknown[] = [];
   const counted: string[] = [];
   const ledger = {
-    order: async (order: Hex) => ({ state: states[order], deadline: 1_000 }),
+    order: async (order: Hex) => ({ state: states[order], deadline: 1_000, exitAt: 10_000 }),
     now: async () => now,
     settlementHead: async () => ({ last }),
-    parameters: async () => ({ settleGraceSeconds: 10n }),
+    parameters: async () => ({ settleGraceSeconds: 10n, exitSeconds: 9_000n, cancelSeconds: 4_000n }),
     epoch: async (n: number) => ({ postedAt: 1_000 + 100 * n, finalAt: 1_050 + 100 * n, cancelled: false }),
   } as unknown as Ledger;
   const log = { warn: (fields: object) => void told.push(fields) } as unknown as Logger;
   const counter = () => ({ inc: ({ outcome }: { outcome: string }) => void counted.push(outcome) });
   const settled: Hex[] = [];
   const metrics = { counter } as unknown as Metrics;
-  const orders = new UnsettledOrders(ledger, log, metrics, (order) => void settled.push(order));
+  const orders = new UnsettledOrders(ledger, log, metrics, { onSettled: (order) => void settled.push(order) });
   for (const k of [1, 2, 3, 1]) orders.add(id(k), 'a gateway');
   await orders.look();
   [now, last] = [1_261, 2];

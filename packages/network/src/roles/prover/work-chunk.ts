@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Ledger } from '../../chain/ledger.js';
 import {
   type Acknowledgement,
+  type Appeal,
   type ChunkProof,
   canonicalBytes,
   type Delivery,
@@ -33,6 +34,7 @@ import { open, seal, TransportError } from '../../transport/index.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
 import type { ProgramCache } from '../peer/program-cache.js';
 import { breakProof } from './break-proof.js';
+import type { DeliveredWork } from './delivered-work.js';
 import { ChunkError, type ChunkErrorCode, chunkErrorOf, type ProveChunk, type ProvenChunk } from './prove-chunk.js';
 import type { ProverJournal } from './prover-journal.js';
 
@@ -44,6 +46,7 @@ export interface ChunkWork {
   readonly ledger: Ledger;
   readonly programs: ProgramCache;
   readonly journal: ProverJournal;
+  readonly delivered: DeliveredWork;
   readonly prove: ProveChunk;
   /** Proofs that are valid and were not delivered yet, as a canary was asked for in their place. */
   readonly kept: KeptProofs;
@@ -112,7 +115,7 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
   const kept = work.kept.get(keptKey(lock));
   const proven = kept ?? (await proveHeld(work, held, answer));
   const given = answer.canary === undefined ? proven : breakProof(proven);
-  const proof = chunkProofOf(given, markOf(lock, answer));
+  const proof = chunkProofOf(given, markOf(lock, answer), hashMessage(work.network, 'Lock', lock));
   const digest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const { order, chunk, attempt, prover } = lock;
   const message = { order, chunk, attempt, prover, proofDigest: digest };
@@ -137,8 +140,15 @@ export async function workChunk(work: ChunkWork, held: HeldChunk): Promise<Signe
     work.log.warn({ order, chunk, attempt, gateway: held.link.url }, 'the acknowledgement is not about our receipt');
   } else {
     await work.journal.acknowledged(lock, acknowledgement);
+    // Nobody is paid for a proof that was broken on purpose.
+    if (answer.canary === undefined) await keepDelivered(work, { order: answer.order, lock: held.lock, delivery });
   }
   return acknowledgement;
+}
+
+/** What a full disk takes from us is the way to claim it, not the work. */
+async function keepDelivered({ delivered, log }: ChunkWork, appeal: Appeal): Promise<void> {
+  await delivered.keep(appeal).catch((err) => log.warn({ err }, 'what was delivered cannot be claimed later'));
 }
 
 async function takeLock(held: HeldChunk): Promise<LockAnswer> {
@@ -284,9 +294,9 @@ async function withPackages<T>(
 const markOf = (lock: Lock, { canary }: LockAnswer): Hex =>
   canary === undefined ? bytesToHex(randomBytes(32)) : canaryMark(lock, canary);
 
-function chunkProofOf({ statement, proof }: SliceProof, mark: Hex): ChunkProof {
+function chunkProofOf({ statement, proof }: SliceProof, mark: Hex, lock: Hex): ChunkProof {
   const copy = { ...statement, commitments: { ...statement.commitments } };
-  return { mark, statement: copy, proof: digestOfBytes(proof), proofBytes: proof.length };
+  return { mark, lock, statement: copy, proof: digestOfBytes(proof), proofBytes: proof.length };
 }
 
 /**
@@ -382,7 +392,7 @@ async function appealFor(
   signal: AbortSignal,
 ): Promise<void> {
   const { lock } = held;
-  const proof = chunkProofOf(proven, bytesToHex(randomBytes(32)));
+  const proof = chunkProofOf(proven, bytesToHex(randomBytes(32)), hashMessage(work.network, 'Lock', held.lock.message));
   const { order, chunk, attempt, prover } = lock.message;
   const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const message = { order, chunk, attempt, prover, proofDigest };

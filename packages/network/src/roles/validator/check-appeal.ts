@@ -50,6 +50,7 @@ export function appealFault(network: NetworkId, { order, lock, delivery }: Appea
     receipt.message.prover === message.prover &&
     receipt.message.proofDigest === digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   if (!fits) return 'receipt';
+  if (proof.lock !== hashMessage(network, 'Lock', message)) return 'proof-lock';
   const { statement } = proof;
   if (`0x${statement.fingerprint}` !== order.message.fingerprint) return 'fingerprint';
   if (statement.nonce !== message.order.slice(2)) return 'nonce';

@@ -175,7 +175,10 @@ async function checkReceipt({
     message.attempt === attempt &&
     message.prover === prover &&
     message.proofDigest === digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
-  return fits ? undefined : abstain('receipt', 'receipt');
+  if (!fits) return abstain('receipt', 'receipt');
+  // The verdict is about the proof's digest: so it is about this price too, wherever it is shown.
+  const isForLock = proof.lock === hashMessage(network, 'Lock', document.lock.message);
+  return isForLock ? undefined : abstain('receipt', 'receipt/proof/lock');
 }
 
 /** What the statement says that the proof is about: all slices of the chunk, for this order, by this prover. */

@@ -24,6 +24,7 @@ test('a number that the chain would not take is not signed, neither an old one n
       provers: [],
       orders: [],
       endings: [],
+      abandoned: [],
       canaries: [],
       weights: { commits: [], reveals: [] },
     };
@@ -60,7 +61,7 @@ test('an epoch without our weights, or our commitment to them, is not signed whe
     epoch: 1,
     trace: {
       ...{ epoch: 1, closedAt: 900, validators: active, electorates: [], provers: [], orders: [], endings: [] },
-      ...{ canaries: [], weights: { commits: [], reveals: [] } },
+      ...{ canaries: [], abandoned: [], weights: { commits: [], reveals: [] } },
     },
     previous: emptyState(),
   });

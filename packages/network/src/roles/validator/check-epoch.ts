@@ -8,6 +8,8 @@ import {
   type AttemptTrace,
   type ChunkTrace,
   checkTrace,
+  claimsCloseAt,
+  claimWindow,
   consensusLeaves,
   type EpochTrace,
   electorateOf,
@@ -20,6 +22,7 @@ import {
   type Settlement,
   type SettlementParameters,
   type SettlementState,
+  settledOrders,
   settleEpoch,
   type TraceContext,
 } from '../../scoring/index.js';
@@ -86,7 +89,8 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
     ['epochOrdersMax', 'skippedEpochsMax'],
     trace.closedAt,
   );
-  if (trace.orders.length > epochOrdersMax) return refuse('too-many-orders', `${trace.orders.length} in one epoch`);
+  const orders = trace.orders.length + trace.abandoned.length;
+  if (orders > epochOrdersMax) return refuse('too-many-orders', `${orders} in one epoch`);
   const head = await c.ledger.settlementHead();
   if (epoch < head.next) return refuse('wrong-epoch', `the chain expects ${head.next} or later`);
   // The chain would not take it, and whoever signed it or took it over would wait for that.
@@ -98,6 +102,9 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (unweighed) return refuse('weights-left-out', unweighed);
   const foreign = ownVerdictsFaults(trace, c);
   if (foreign.length > 0) return refuseOrders('foreign-verdict', foreign);
+  const context = await traceContext(trace, previous, c);
+  const unclaimed = unclaimedFaults(trace, context, c);
+  if (unclaimed.length > 0) return refuseOrders('unclaimed', unclaimed);
   const appealed = appealedLocks(trace, c);
   if (appealed.length > 0) {
     const faults = appealed.map((key) => ({ order: key.order, detail: `the lock of ${caseText(key)} was not missed` }));
@@ -105,7 +112,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   }
   const excused = await excuseFaults(trace, c);
   if (excused.length > 0) return refuseOrders('not-away', excused);
-  const faults = await checkTrace(trace, await traceContext(trace, previous, c));
+  const faults = await checkTrace(trace, context);
   if (faults.length > 0) {
     const [{ code, path, message }] = faults;
     const orders = faults.flatMap((fault) => orderAt(trace, fault.path) ?? []);
@@ -130,6 +137,7 @@ export async function traceContext(
     electorates: await electoratesOf(trace, c.ledger),
     committeeSeats: await committeeSeatsOf(trace, c.ledger),
     reserves: await reservesOf(trace, c.ledger),
+    claimWindowSeconds: claimWindow(await c.ledger.parameters(['exitSeconds', 'cancelSeconds'], trace.closedAt)),
     programs: await programsOf(trace, c),
     proverAccounts: await accountsOf(trace, c.ledger),
     clockSkewSeconds: (await networkTiming(c.ledger)).clockSkewSeconds,
@@ -201,7 +209,8 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
   const listed = new Map<string, Hex>();
   const said = new Set<string>();
   const attempts = trace.orders.flatMap(({ chunks }) => chunks.flatMap((chunk) => chunk.attempts));
-  for (const { lock, receipt, commits, verdicts } of [...attempts, ...trace.canaries]) {
+  const claims = trace.abandoned.flatMap((order) => order.claims);
+  for (const { lock, receipt, commits, verdicts } of [...attempts, ...trace.canaries, ...claims]) {
     const own = journal.verdict(lock.message);
     const where = caseText(lock.message);
     if (receipt) listed.set(where, lower(receipt.message.proofDigest));
@@ -232,6 +241,33 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
     if (unsaid && isJudge) fault(id, `our verdict on ${caseText(unsaid)}, which the gateway had, is left out`);
   }
   return faults;
+}
+
+/**
+ * Of abandoned orders, proofs that we accepted and that are not settled, or are without our verdict: until claims close, so that nobody
+ * settles the part of a prover that it prefers.
+ */
+function unclaimedFaults(
+  { abandoned, closedAt, electorates }: EpochTrace,
+  { reserves, claimWindowSeconds }: Pick<TraceContext, 'reserves' | 'claimWindowSeconds'>,
+  { validator, journal }: EpochContext,
+): OrderFault[] {
+  const isOurs = (address: Address) => lower(address) === lower(validator);
+  return abandoned.flatMap((order): OrderFault[] => {
+    const exitAt = reserves.get(lower(order.id))?.exitAt ?? 0;
+    const isJudge = electorateOf({ electorates }, order).some(({ operator }) => isOurs(operator));
+    if (!isJudge || closedAt >= claimsCloseAt(exitAt, claimWindowSeconds)) return [];
+    const said = new Set(
+      order.claims
+        .filter(({ verdicts }) => verdicts.some(({ message }) => isOurs(message.validator)))
+        .map(({ lock, receipt }) => `${caseText(lock.message)} ${lower(receipt.message.proofDigest)}`),
+    );
+    const missing = journal
+      .verdictsOn(order.id)
+      .find((own) => own.accepted && !said.has(`${caseText(own)} ${lower(own.proofDigest)}`));
+    const detail = missing && `${caseText(missing)}, which we accepted, is not among the claims with our verdict`;
+    return detail ? [{ order: lower(order.id), detail }] : [];
+  });
 }
 
 /** Our weights, which the gateway had well before it closed the epoch, are not in the trace. */
@@ -295,10 +331,12 @@ async function excuseFaults(trace: EpochTrace, { ledger, contacts, journal }: Ep
 }
 
 /** The order that a fault of the trace is about; undefined where it is about the epoch. */
-export function orderAt({ orders, canaries }: EpochTrace, path: string): Hex | undefined {
-  const at = /^(orders|endings|canaries)\[(\d+)\]/.exec(path);
+export function orderAt({ orders, canaries, abandoned }: EpochTrace, path: string): Hex | undefined {
+  const at = /^(orders|endings|canaries|abandoned)\[(\d+)\]/.exec(path);
   if (!at) return undefined;
-  const id = at[1] === 'canaries' ? canaries[Number(at[2])]?.lock.message.order : orders[Number(at[2])]?.id;
+  const k = Number(at[2]);
+  const id =
+    at[1] === 'canaries' ? canaries[k]?.lock.message.order : (at[1] === 'abandoned' ? abandoned : orders)[k]?.id;
   return id && lower(id);
 }
 
@@ -323,21 +361,23 @@ async function highestCanaryBps(trace: EpochTrace, ledger: Ledger): Promise<numb
 }
 
 async function electoratesOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['electorates']> {
-  return new Map(await lookUpEach(trace.orders, async ({ id }) => [lower(id), await ledger.electorate(id)] as const));
+  return new Map(
+    await lookUpEach(settledOrders(trace), async ({ id }) => [lower(id), await ledger.electorate(id)] as const),
+  );
 }
 
 async function committeeSeatsOf(trace: EpochTrace, ledger: Ledger): Promise<TraceContext['committeeSeats']> {
   return new Map(
-    await lookUpEach(trace.orders, async ({ id }) => [lower(id), await ledger.committeeSeats(id)] as const),
+    await lookUpEach(settledOrders(trace), async ({ id }) => [lower(id), await ledger.committeeSeats(id)] as const),
   );
 }
 
 async function reservesOf(trace: EpochTrace, ledger: Ledger) {
-  const reserves = new Map<Hex, { amount: bigint; at: number }>();
-  const found = await lookUpEach(trace.orders, async ({ id }) => ({ id, ...(await ledger.order(id)) }));
-  for (const { id, state, reserved } of found) {
+  const reserves = new Map<Hex, { amount: bigint; at: number; exitAt: number }>();
+  const found = await lookUpEach(settledOrders(trace), async ({ id }) => ({ id, ...(await ledger.order(id)) }));
+  for (const { id, state, reserved, exitAt } of found) {
     // The chain does not say when it was reserved: prices are read from the first offering on.
-    if (state === 'reserved') reserves.set(lower(id), { amount: reserved, at: 0 });
+    if (state === 'reserved') reserves.set(lower(id), { amount: reserved, at: 0, exitAt });
   }
   return reserves;
 }
@@ -348,7 +388,7 @@ const PROGRAMS_KNOWN = 256;
 
 async function programsOf(trace: EpochTrace, { keyOf, preset }: Pick<EpochContext, 'keyOf' | 'preset'>) {
   const programs = new Map<Hex, readonly number[]>();
-  for (const { order, chunks } of trace.orders) {
+  for (const { order, chunks } of settledOrders(trace)) {
     const fingerprint = lower(order.message.fingerprint);
     // One that failed before it was cut may have done so as its program is not to be had.
     if (programs.has(fingerprint) || chunks.length === 0) continue;
@@ -364,7 +404,9 @@ async function programsOf(trace: EpochTrace, { keyOf, preset }: Pick<EpochContex
 
 async function accountsOf(trace: EpochTrace, ledger: Ledger) {
   const accounts = new Map<string, { account: string; toPool: boolean }>();
-  const operators = trace.orders.flatMap((o) => o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)));
+  const operators = settledOrders(trace).flatMap((o) =>
+    o.chunks.flatMap((c) => c.attempts.map((a) => a.lock.message.prover)),
+  );
   for (const operator of [...operators, ...trace.provers.map((p) => p.operator)]) {
     if (accounts.has(lower(operator))) continue;
     const { owner, toPool } = await ledger.stakeOf(PROVER_ROLE, operator);

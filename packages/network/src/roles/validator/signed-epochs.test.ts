@@ -17,6 +17,7 @@ const documentOf = (epoch: number): EpochDocument => ({
     provers: [],
     orders: [],
     endings: [],
+    abandoned: [],
     canaries: [],
     weights: { commits: [], reveals: [] },
   },

@@ -42,6 +42,7 @@ import type { CaseOutcome } from './check-case.js';
 import { checkEpoch } from './check-epoch.js';
 import { Contacts } from './contacts.js';
 import { SignedEpochs } from './signed-epochs.js';
+import { testimoniesOf } from './testify.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
 import { stoppingAnswer, type VerifyAppeal, type VerifyCase, VerifyPool } from './verify-pool.js';
 import { ProverWeights } from './weigh-provers.js';
@@ -205,21 +206,26 @@ class Validator {
     if (link.operator) this.#contacts.note(link.operator, Math.floor(link.nowMs()));
     await this.#contacts.save();
     const reveals: CaseDuty[] = [];
+    const asked: CaseKeyParts[] = [];
     for (const duty of duties) {
       if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
       else if (duty.kind === 'reveal') reveals.push(duty);
       else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
       else if (duty.kind === 'weights') this.#weigh(link, duty.epoch);
       else if (duty.kind === 'appeal') this.#hearAppeal(link, duty);
+      else if (duty.kind === 'testify') asked.push(keyOf(duty));
       else this.#give(link, duty.epoch);
     }
     if (reveals.length > 0) await this.#reveal(link, reveals);
+    if (asked.length > 0) this.#begin(`testify ${link.url}`, () => this.#testify(link, asked));
     await this.#offerUnposted(link);
   }
 
   /** A duty is begun without asking for it; where that fails, the next poll finds it still to be done. */
   #hear(link: GatewayLink, { event, data }: ReceivedEvent): boolean {
     const duty = dutySchema.parse({ kind: event, ...(data as object) });
+    // The next poll asks what it is about.
+    if (duty.kind === 'testify') return false;
     if (duty.kind === 'verify') this.#begin(caseText(duty), () => this.#judge(link, duty));
     else if (duty.kind === 'epoch') this.#begin(`epoch ${duty.epoch}`, () => this.#signEpoch(link, duty.epoch));
     else if (duty.kind === 'document') this.#give(link, duty.epoch);
@@ -281,6 +287,15 @@ class Validator {
       if (values && values.size > 0) return values;
     }
     return new Map();
+  }
+
+  async #testify(link: GatewayLink, asked: readonly CaseKeyParts[]): Promise<void> {
+    const { identity, network, ledger } = this.options;
+    const said = await testimoniesOf({ identity, network, ledger, journal: this.#journal }, asked);
+    if (said.testimonies.length + said.none.length === 0) return;
+    await link.post('/v1/testimonies', said, nothing, { idempotent: true, signal: this.#stopping.signal });
+    const { length } = said.testimonies;
+    this.#log.info({ gateway: link.url, verdicts: length }, 'gave verdicts on orders that their gateway abandoned');
   }
 
   #weigh(link: GatewayLink, epoch: number): void {
