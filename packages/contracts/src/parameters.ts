@@ -370,6 +370,7 @@ export const LOCAL_PARAMETERS: Readonly<Partial<Record<ParameterName, ParameterO
   cancelSeconds: local(60n),
   exitHoldMaxSeconds: local(120n),
   settleGraceSeconds: local(30n),
+  exitMarginSeconds: local(10n),
   epochSeconds: local(10n),
   challengeSeconds: local(5n),
   lockFloorSeconds: local(20n),
