@@ -102,8 +102,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   if (unweighed) return refuse('weights-left-out', unweighed);
   const foreign = ownVerdictsFaults(trace, c);
   if (foreign.length > 0) return refuseOrders('foreign-verdict', foreign);
-  const context = await traceContext(trace, previous, c);
-  const unclaimed = unclaimedFaults(trace, context, c);
+  const unclaimed = await unclaimedFaults(trace, c);
   if (unclaimed.length > 0) return refuseOrders('unclaimed', unclaimed);
   const appealed = appealedLocks(trace, c);
   if (appealed.length > 0) {
@@ -112,7 +111,7 @@ export async function checkEpoch(document: EpochDocument, epoch: number, c: Epoc
   }
   const excused = await excuseFaults(trace, c);
   if (excused.length > 0) return refuseOrders('not-away', excused);
-  const faults = await checkTrace(trace, context);
+  const faults = await checkTrace(trace, await traceContext(trace, previous, c));
   if (faults.length > 0) {
     const [{ code, path, message }] = faults;
     const orders = faults.flatMap((fault) => orderAt(trace, fault.path) ?? []);
@@ -137,7 +136,7 @@ export async function traceContext(
     electorates: await electoratesOf(trace, c.ledger),
     committeeSeats: await committeeSeatsOf(trace, c.ledger),
     reserves: await reservesOf(trace, c.ledger),
-    claimWindowSeconds: claimWindow(await c.ledger.parameters(['exitSeconds', 'cancelSeconds'], trace.closedAt)),
+    claimWindowSeconds: await claimWindowAt(trace, c.ledger),
     programs: await programsOf(trace, c),
     proverAccounts: await accountsOf(trace, c.ledger),
     clockSkewSeconds: (await networkTiming(c.ledger)).clockSkewSeconds,
@@ -247,16 +246,13 @@ function ownVerdictsFaults(trace: EpochTrace, { validator, journal }: EpochConte
  * Of abandoned orders, proofs that we accepted and that are not settled, or are without our verdict: until claims close, so that nobody
  * settles the part of a prover that it prefers.
  */
-function unclaimedFaults(
-  { abandoned, closedAt, electorates }: EpochTrace,
-  { reserves, claimWindowSeconds }: Pick<TraceContext, 'reserves' | 'claimWindowSeconds'>,
-  { validator, journal }: EpochContext,
-): OrderFault[] {
+async function unclaimedFaults(trace: EpochTrace, { validator, journal, ledger }: EpochContext): Promise<OrderFault[]> {
   const isOurs = (address: Address) => lower(address) === lower(validator);
-  return abandoned.flatMap((order): OrderFault[] => {
-    const exitAt = reserves.get(lower(order.id))?.exitAt ?? 0;
-    const isJudge = electorateOf({ electorates }, order).some(({ operator }) => isOurs(operator));
-    if (!isJudge || closedAt >= claimsCloseAt(exitAt, claimWindowSeconds)) return [];
+  const window = await claimWindowAt(trace, ledger);
+  const found = await lookUpEach(trace.abandoned, async (order) => ({ order, ...(await ledger.order(order.id)) }));
+  return found.flatMap(({ order, exitAt }): OrderFault[] => {
+    const isJudge = electorateOf(trace, order).some(({ operator }) => isOurs(operator));
+    if (!isJudge || trace.closedAt >= claimsCloseAt(exitAt, window)) return [];
     const said = new Set(
       order.claims
         .filter(({ verdicts }) => verdicts.some(({ message }) => isOurs(message.validator)))
@@ -269,6 +265,9 @@ function unclaimedFaults(
     return detail ? [{ order: lower(order.id), detail }] : [];
   });
 }
+
+const claimWindowAt = async ({ closedAt }: EpochTrace, ledger: Ledger): Promise<number> =>
+  claimWindow(await ledger.parameters(['exitSeconds', 'cancelSeconds'], closedAt));
 
 /** Our weights, which the gateway had well before it closed the epoch, are not in the trace. */
 function weightsFault(trace: EpochTrace, { epoch }: SettlementState, c: EpochContext): string | undefined {
