@@ -1,5 +1,12 @@
 import type { SliceProof } from '@dsperse/core/verify';
-import { canonicalBytes, type Delivery, digestAsBytes32, digestOfBytes, signMessage } from '@dsperse/network/messages';
+import {
+  canonicalBytes,
+  type Delivery,
+  digestAsBytes32,
+  digestOfBytes,
+  hashMessage,
+  signMessage,
+} from '@dsperse/network/messages';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProveChunk } from '../../packages/network/src/roles/prover/prove-chunk.js';
 import { type CaseRequest, checkCase, openCaseKey } from '../../packages/network/src/roles/validator/check-case.js';
@@ -225,6 +232,12 @@ describe('what is not the prover’s fault is not judged', () => {
     await expectAbstention(withDocument({ delivery: { ...delivery, receipt } }), 'receipt-signature');
     const other = await deliveryOf(order, 0, { ...proven, proof: new Uint8Array(1) });
     await expectAbstention(withDocument({ delivery: { ...delivery, proof: other.proof } }), 'receipt');
+  });
+
+  it('a proof that is delivered for another price than that of the lock', async () => {
+    const dearer = hashMessage(network, 'Lock', lockOf(order, 0, { price: lockOf(order, 0).price + 1n }));
+    const request = await redelivered((proof) => ({ ...proof, lock: dearer }));
+    expect(await checkCase(request)).toEqual({ abstain: 'receipt', path: 'receipt/proof/lock' });
   });
 
   it('a price above the curve', async () => {

@@ -217,11 +217,14 @@ async function send(what: Sent = {}): Promise<void> {
   await takeOutputs(to, by, { order: order.id, chunk, attempt }, { chunks, length });
 }
 
-async function deliver(what: { by?: Hex; attempt?: number; to?: GatewayContext; of?: ProvenChunk } = {}) {
+async function deliver(
+  what: { by?: Hex; attempt?: number; to?: GatewayContext; of?: ProvenChunk; price?: bigint } = {},
+) {
   const { by = sender, attempt = 0, to = g, of = proven } = what;
   const digest = digestOfBytes(of.proof);
   blobs.set(digest, of.proof);
-  const lock = hashMessage(network, 'Lock', lockOf(order, CHUNK, { attempt, prover: by }));
+  const held = lockOf(order, CHUNK, { attempt, prover: by });
+  const lock = hashMessage(network, 'Lock', { ...held, price: what.price ?? held.price });
   const proof: ChunkProof = { lock, statement: { ...of.statement }, proof: digest, proofBytes: of.proof.length };
   const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(proof)));
   const message = { order: order.id, chunk: CHUNK, attempt, prover: by, proofDigest };
@@ -273,6 +276,8 @@ describe('outputs of a chunk', () => {
   it('are missing before they are sent, and the receipt is not taken then', async () => {
     await expect(deliver()).rejects.toEqual(refused('missing-blobs'));
     await send();
+    // Verdicts on it would be about another price.
+    await expect(deliver({ price: 1n })).rejects.toEqual(refused('bad-statement'));
     expect(await deliver()).toMatchObject({ message: { order: order.id, chunk: CHUNK, attempt: 0 } });
   });
 
