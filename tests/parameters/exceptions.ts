@@ -151,6 +151,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/gateway/operators.ts', 'SEEN_MS'),
       ...network('roles/gateway/routes.ts', 'EVENT_SECONDS', 'bodyTimeoutMs', 'handlerTimeoutMs'),
       ...network('roles/gateway/run-epochs.ts', 'LEASE_MS', 'SET_ASIDE_MS', 'SET_ASIDE_MAX_MS', 'LOOK_AGAIN_MS'),
+      ...network('roles/gateway/settlement-room.ts', 'REMEMBER_MS', 'RETRY_AFTER_SECONDS'),
       ...network('roles/gateway/submit-order.ts', 'retryAfterSeconds'),
       ...network('roles/node-services.ts', 'RECORD_REFRESH_MS', 'retryAfterSeconds'),
       ...network('roles/peer/claim-earnings.ts', 'SETTLED_BY_OTHERS_SECONDS', 'intervalMs'),

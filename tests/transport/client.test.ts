@@ -68,6 +68,16 @@ test('a rate limit is waited for, by POST too', async () => {
   expect(performance.now() - startedAt).toBeGreaterThan(990);
 });
 
+test('a wait that is longer than all repetitions together is left to the caller', async () => {
+  const { client, count } = await serve((_, outgoing) =>
+    json(outgoing, 429, { error: { code: 'settlement-behind' } }, { 'retry-after': '600' }),
+  );
+  const startedAt = performance.now();
+  await expect(client.get('/', ok)).rejects.toMatchObject({ code: 'settlement-behind', status: 429, retryable: true });
+  expect(count()).toBe(1);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
 test('large, late, broken, wrong and redirected answers are errors', async () => {
   const { client } = await serve(
     ({ url }, outgoing) => {

@@ -19,6 +19,7 @@ import { wasAway } from './outages.js';
 import { chunksOf } from './plan-chunks.js';
 import { findProgram } from './programs.js';
 import { type ActivationListener, hasInnerTensors, runActivations } from './run-activations.js';
+import { noteTraceBytes } from './settlement-room.js';
 import { endAttempt } from './take-work.js';
 
 const LEASE_MS = 15_000;
@@ -231,13 +232,17 @@ export class OrderRunner {
     g.metrics.attempts.inc({ outcome });
   }
 
-  /** A reserve that a chain lost is made again. @returns why it cannot be, where the order must end */
+  /**
+   * A reserve that a chain lost is made again, and a cancellation there is heeded: the time in which the order can be settled runs.
+   * @returns why it cannot be, where the order must end
+   */
   async #reserveLost(order: OrderRow): Promise<string | undefined> {
     const { g } = this;
     const seenMs = this.#reserveSeenMs.get(order.id) ?? 0;
     if (seenMs + RESERVE_CHECK_MS > g.nowMs()) return undefined;
     try {
-      const { state } = await g.ledger.order(order.id);
+      const { state, cancelRequested } = await g.ledger.order(order.id);
+      if (cancelRequested) await g.sql.execute('update orders set cancelled = true where id = $1', [order.id]);
       if (state === 'settled' || state === 'exited') return `the order is ${state} on the chain`;
       if (state === 'none') {
         g.log.warn({ order: order.id }, 'the chain has lost the reserve: it is made again');
@@ -409,6 +414,7 @@ export class OrderRunner {
          where c.order_id = $1 and o.started_at is not null on conflict do nothing`,
         [order.id, now, Math.max(order.deadline - (order.startedAt ?? order.deadline), 0)],
       );
+      await noteTraceBytes(tx, order.id);
       await tellOrder(tx, state, order.id, now, reason ? { detail: reason } : {});
       return true;
     });

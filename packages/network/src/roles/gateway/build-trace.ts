@@ -29,7 +29,7 @@ const commitSchema = signedSchema('VerdictCommit');
 const verdictSchema = signedSchema('Verdict');
 
 /** Of the orders of an epoch, as JSON: everybody fetches, parses and checks it whole. */
-const TRACE_BYTES = 32 << 20;
+export const TRACE_BYTES = 32 << 20;
 
 export interface TraceOptions {
   /** Orders that are in no epoch now. */

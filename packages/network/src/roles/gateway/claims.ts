@@ -36,6 +36,8 @@ const MOST = 100_000;
 const LISTED = 200;
 /** In one epoch at most. */
 export const ABANDONED_AT_ONCE = 200;
+/** Places of an epoch that abandoned orders may take, of the most orders that it may have. */
+export const placesForAbandoned = (most: number): number => Math.min(ABANDONED_AT_ONCE, Math.floor(most / 2));
 /** Of the time in which claims are taken, what is waited after the last of an order for others of it. */
 const WAIT_PART = 8;
 

@@ -80,6 +80,10 @@ export interface GatewayContext {
   checkPackages(key: string, packages: readonly string[]): Promise<string | undefined>;
   /** Nothing new is taken while the disk is nearly full: what runs needs the rest. @throws Refusal `disk-full` */
   requireRoom(): Promise<void>;
+  /** Nothing is ordered while what waits could not be settled in time. @throws Refusal `settlement-behind` */
+  requireSettlement(): Promise<void>;
+  /** An order was taken, which is to be settled too. */
+  noteTaken(): void;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
   /** Looks at the order soon. */

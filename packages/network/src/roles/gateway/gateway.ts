@@ -22,6 +22,7 @@ import { startBeats } from './outages.js';
 import { gatewayRoutes } from './routes.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
+import { SettlementRoom } from './settlement-room.js';
 import { sweep } from './sweep.js';
 
 const SWEEP_MS = 60_000;
@@ -68,6 +69,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const events = new EventLog(sql, (kind) => g.metrics.events.inc({ kind }));
   const room = new DiskRoom(options.blobLocation.directory, settings.minFreeBytes);
+  const settlement = new SettlementRoom({ sql, ledger, log, nowMs: () => Date.now() });
   const due = new Map<Hex, number>();
   const running = new Set<Hex>();
   let loop: Promise<void> | undefined;
@@ -89,6 +91,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     provers: () => proverPolicy(ledger),
     checkPackages: (key, packages) => pool.check(key, packages),
     requireRoom: () => room.require(),
+    requireSettlement: () => settlement.require(),
+    noteTaken: () => settlement.noteTaken(),
     log,
     metrics: gatewayMetrics(metrics, sql, pool),
     wake(order) {

@@ -122,6 +122,7 @@ export async function quoteFor(
   g: GatewayContext,
   terms: { fingerprint: string; priceMin: bigint; priceMax: bigint; rampSeconds: number; deadlineSeconds: number },
 ) {
+  await g.requireSettlement();
   const program = await findProgram(g, terms.fingerprint);
   if (!program) throw new Refusal(404, 'unknown-program', 'no such program is published here', 'publish it first');
   const rows = await g.sql.query<{ unit_price: string; seconds: number; filled: boolean }>(

@@ -11,6 +11,7 @@ import { type GatewayMetrics, measureUnsettled } from './gateway-metrics.js';
 import { standingOffers } from './operators.js';
 import { EpochRunner } from './run-epochs.js';
 import { MIGRATIONS } from './schema.js';
+import { readWaiting } from './settlement-room.js';
 import { sweep } from './sweep.js';
 import { dutiesOf } from './take-verdicts.js';
 
@@ -104,6 +105,7 @@ test.each<[string, () => Promise<unknown>]>([
   ],
   ['forgetting, where nothing is old enough', () => sweep(g())],
   ['how far settlement is behind', () => measureUnsettled(sql, gauges, nowMs)],
+  ['whether settlement is so far behind that nothing is taken', () => readWaiting(sql)],
 ])('%s: does not read all that is kept', async (_, work) => {
   expect(await rowsRead(work)).toBeLessThan(FEW);
 });

@@ -33,7 +33,7 @@ import { orderAt, traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
-import { ABANDONED_AT_ONCE } from './claims.js';
+import { placesForAbandoned } from './claims.js';
 import { actsFor } from './delegations.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
@@ -141,7 +141,7 @@ export class EpochRunner {
     const [claimed] = await g.sql.query('select 1 from claims where epoch is null limit 1');
     const { epochOrdersMax } = await g.ledger.parameters(['epochOrdersMax']);
     const most = Number(epochOrdersMax);
-    const mostAbandoned = claimed ? Math.min(ABANDONED_AT_ONCE, Math.floor(most / 2)) : 0;
+    const mostAbandoned = claimed ? placesForAbandoned(most) : 0;
     const ids = await this.#settleable(aside, most - mostAbandoned);
     if (ids.length === 0 && !claimed) return;
     const [tried] = await g.sql.query<{ epoch: number | null }>('select max(epoch) as epoch from epochs');

@@ -292,4 +292,13 @@ export const MIGRATIONS = [
       );
     `,
   },
+  {
+    id: '0012-trace-bytes',
+    sql: `
+      alter table orders add column trace_bytes integer;
+      drop index orders_unsettled;
+      create index orders_unsettled on orders (ended_ms, id) include (trace_bytes)
+        where epoch is null and reserved and ended_ms is not null;
+    `,
+  },
 ];

@@ -44,6 +44,7 @@ export async function submitOrder(g: GatewayContext, sender: Address, document: 
   const id = hashMessage(g.network, 'Order', order);
   if (await loadOrder(g.sql, id)) return id;
   await g.requireRoom();
+  await g.requireSettlement();
   const program = await findProgram(g, order.fingerprint.slice(2));
   if (!program) {
     throw new Refusal(404, 'unknown-program', 'no program with this fingerprint is published here', 'publish it first');
@@ -76,6 +77,7 @@ export async function submitOrder(g: GatewayContext, sender: Address, document: 
     );
     if (added > 0) await tellOrder(tx, 'accepted', id, now);
   });
+  g.noteTaken();
   g.metrics.orders.inc({ state: 'received' });
   g.wake(id);
   return id;

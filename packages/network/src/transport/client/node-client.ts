@@ -179,7 +179,9 @@ export class NodeClient {
         const mayRepeat = error.retryable && (isIdempotent || REFUSED_BEFORE.includes(error.code));
         if (!mayRepeat || failures >= maxRetries) throw error;
         const waitMs = error instanceof Answered ? error.retryAfterMs : 0;
-        await pause(Math.max(waitMs, backOffMs(failures, RETRY)), call.signal);
+        // Later than all repetitions together: the caller may know another node.
+        if (waitMs > (maxRetries - failures) * MAX_RETRY_AFTER_MS) throw error;
+        await pause(Math.max(Math.min(waitMs, MAX_RETRY_AFTER_MS), backOffMs(failures, RETRY)), call.signal);
         failures++;
       } finally {
         deadline.end();
@@ -235,7 +237,7 @@ class Answered extends TransportError {
   constructor(error: TransportError, headers: Answer['headers']) {
     super(error.code, error.message, error);
     const seconds = Number(headers.get('retry-after') ?? 0);
-    this.retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : 0;
+    this.retryAfterMs = seconds > 0 ? seconds * 1000 : 0;
     const time = Number(headers.get('x-dsperse-time') ?? Number.NaN);
     this.serverTimeMs = Number.isSafeInteger(time) ? time : undefined;
   }
