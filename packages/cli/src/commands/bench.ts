@@ -193,7 +193,8 @@ async function measureNetwork({ all, write, part, total }: BenchOptions, termina
     });
     progress.done();
     const isEmpty = found.times.length + found.load.length + found.memory.length === 0;
-    return { document: { ...found }, text: resultText(found), ...(isEmpty ? { exitCode: 2 } : {}) };
+    const hasStood = found.left.some((l) => l.stood);
+    return { document: { ...found }, text: resultText(found), ...(isEmpty || hasStood ? { exitCode: 2 } : {}) };
   } finally {
     progress.done();
   }

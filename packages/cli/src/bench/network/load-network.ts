@@ -24,6 +24,7 @@ import { killProcess, UNLIMITED } from './bench-network.js';
 import type { PeersReply } from './load-protocol.js';
 import { type MemoryParts, memoryParts } from './memory-parts.js';
 import { cpuSeconds, rssBytes } from './processor-time.js';
+import { lastFaults } from './standstill.js';
 
 export interface LoadNetwork {
   readonly client: Client;
@@ -38,6 +39,8 @@ export interface LoadNetwork {
   databaseBytes(): Promise<number>;
   /** Seconds of processor time that the gateway has had. */
   gatewayCpuSeconds(): number;
+  /** The gateway's last warnings and errors. */
+  gatewayFaults(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -129,6 +132,7 @@ export async function startLoadNetwork(options: LoadNetworkOptions): Promise<Loa
       gatewayParts: () => memoryParts(gatewayUrl),
       databaseBytes: () => bytesIn(join(place, 'database')),
       gatewayCpuSeconds: () => cpuSeconds(node.pid),
+      gatewayFaults: () => lastFaults(join(place, 'log.jsonl')),
       stop,
     };
   } catch (error) {

@@ -42,7 +42,7 @@ export async function measureLoad(
       await network.add(network.provers.slice(started, count));
       started = count;
       const atOnce = Math.min(MOST_AT_ONCE, count * AT_ONCE_PER_PROVER);
-      const load = { client, program, atOnce };
+      const load = { client, program, atOnce, faults: () => network.gatewayFaults() };
       await placeLoad({ ...load, orders: WARM_UP_ORDERS, seconds: Number.POSITIVE_INFINITY });
       tell(`${database}: ${count} provers`, i / provers.length);
       const cpuBefore = network.gatewayCpuSeconds();
@@ -132,6 +132,7 @@ export async function measureMemory(run: LoadRun, plan: MemoryPlan): Promise<Mem
       orders: plan.orders,
       seconds: plan.seconds,
       isEnding: () => isEnding,
+      faults: () => network.gatewayFaults(),
       onOrder(count) {
         if (count % every === 0) sampling = sampling.then(() => sample(count, seconds()));
         if (count % (every * 10) === 0) plan.keep(memoryResult(database, count, seconds(), [...samples]));

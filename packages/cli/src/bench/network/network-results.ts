@@ -113,7 +113,13 @@ export interface NetworkResults {
   readonly load: readonly LoadResult[];
   readonly memory: readonly MemoryResult[];
   /** What was not measured, and why. */
-  readonly left: readonly { readonly part: NetworkPart; readonly what: string; readonly why: string }[];
+  /** What was not measured; `stood` where its orders stood still. */
+  readonly left: readonly {
+    readonly part: NetworkPart;
+    readonly what: string;
+    readonly why: string;
+    readonly stood?: boolean;
+  }[];
 }
 
 /** Parts that were measured now stand in place of what was kept of them before. */

@@ -1,8 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { memoryResult } from './measure-load.js';
 import type { MemorySample, NetworkResults } from './network-results.js';
 import { memoryTable } from './network-tables.js';
 import { placeLoad } from './place-load.js';
+import { lastFaults, Standstill, stillAfterMs } from './standstill.js';
 
 const program = { fingerprint: 'f', keyBytes: new Uint8Array(), inputs: new Map() } as never;
 const client = (state: string) =>
@@ -30,6 +34,74 @@ test('so many orders are placed, and no more once it is to end', async () => {
 test('an order that is not delivered is no measurement', async () => {
   const load = { client: client('waiting'), program, atOnce: 1, orders: 1, seconds: 60 };
   await expect(placeLoad(load)).rejects.toThrow('an order ended');
+});
+
+test('a load that stands still ends soon, and says what its orders wait for', async () => {
+  let placed = 0;
+  let aborted = 0;
+  const view = {
+    state: 'running',
+    chunks: [
+      { state: 'locked', attempts: [{ outcome: 'missed', reason: 'late' }, {}] },
+      { state: 'waiting', attempts: [] },
+    ],
+  };
+  const standing = {
+    order: async () => {
+      const isFirst = placed++ === 0;
+      return {
+        ended: ({ signal }: { signal: AbortSignal }) =>
+          isFirst
+            ? Promise.resolve({ state: 'delivered', chunks: [{ state: 'accepted' }] })
+            : new Promise((_, reject) =>
+                signal.addEventListener('abort', () => {
+                  aborted++;
+                  reject(new Error('aborted'));
+                }),
+              ),
+        view: async () => {
+          if (placed > 3) return view;
+          throw new Error('silent');
+        },
+      };
+    },
+  } as never;
+  const load = { client: standing, program, orders: 9, seconds: 60, stillMs: () => 500 };
+  const faults = async () => ['an order is tried again: no database'];
+  const error = await placeLoad({ ...load, atOnce: 3, faults }).catch((e) => e);
+  expect(error).toBeInstanceOf(Standstill);
+  expect(error.message).toMatch(/^no order has ended for \d+ s, 3 are open/);
+  expect(error.message).toContain('orders: 3 running; chunks: 3 locked, 3 waiting; attempts: 3 missed: late, 3 open');
+  expect(error.message).toContain('no database');
+  expect(aborted).toBe(3);
+});
+
+test('a standstill is a minute, or much longer than orders took', () => {
+  expect(stillAfterMs([])).toBe(60_000);
+  expect(stillAfterMs([100, 200, 300])).toBe(60_000);
+  expect(stillAfterMs([9_000, 10_000, 11_000])).toBe(200_000);
+});
+
+test('the last faults of a log are found, each once; what is no fault is none', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'dsperse-faults-'));
+  try {
+    const file = join(directory, 'log.jsonl');
+    expect(await lastFaults(file)).toEqual([]);
+    const line = (level: string | number, msg: string, more = {}) => JSON.stringify({ level, msg, ...more });
+    const lines = [
+      '{"level":50,"msg":"cu',
+      line(50, 'oldest'),
+      line('info', 'all is well'),
+      line(40, 'an order is tried again', { error: 'no database' }),
+      line('warn', 'again'),
+      line('warn', 'again'),
+      line('error', 'last', { why: 'gone' }),
+    ];
+    await writeFile(file, lines.join('\n'));
+    expect(await lastFaults(file)).toEqual(['an order is tried again: no database', 'again', 'last: gone']);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 });
 
 test('what there is of the memory is told of as many orders as there were', () => {

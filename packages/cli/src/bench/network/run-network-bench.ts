@@ -10,6 +10,7 @@ import { type BenchProgram, compileProgram } from './bench-program.js';
 import { measureLoad, measureMemory } from './measure-load.js';
 import { measureOrders } from './measure-orders.js';
 import type { LoadResult, MemoryResult, NetworkPart, NetworkResults, OrderTimes } from './network-results.js';
+import { Standstill } from './standstill.js';
 import { startTemporaryPostgres } from './temporary-postgres.js';
 
 export interface NetworkPlan {
@@ -71,7 +72,8 @@ export async function runNetworkBench(
       try {
         await work(directory);
       } catch (error) {
-        left.push({ part, what, why: error instanceof Error ? error.message : String(error) });
+        const why = error instanceof Error ? error.message : String(error);
+        left.push({ part, what, why, ...(error instanceof Standstill ? { stood: true } : {}) });
       } finally {
         rmSync(directory, { recursive: true, force: true });
       }

@@ -2,7 +2,7 @@ import * as crypto from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { aeadBy } from './aead.js';
-import { nodeExchange, portableExchange } from './key-exchange.js';
+import { exchangeBy, nodeExchange, portableExchange } from './key-exchange.js';
 import { open, portableAead, SEAL_OVERHEAD_BYTES, seal, sealingKeys } from './seal.js';
 
 const { secretKey, publicKey } = sealingKeys();
@@ -49,6 +49,26 @@ test('both ways to agree on a key give the same bytes, and refuse the same keys'
   for (const bad of [new Uint8Array(32), one, publicKey.subarray(1), new Uint8Array(33)]) {
     for (const way of [ours, theirs]) expect(() => way.sharedSecret(secretKey, bad)).toThrow();
   }
+});
+
+test('where Node refuses a key whose public half is not said, it takes it in another form; or none is taken there', () => {
+  const refusing = (formats: readonly string[]) => {
+    const createPrivateKey = (key: { format: string }) => {
+      if (formats.includes(key.format)) throw new TypeError('Invalid JWK OKP key');
+      return crypto.createPrivateKey(key as never);
+    };
+    return exchangeBy({ ...crypto, createPrivateKey } as never);
+  };
+  const other = sealingKeys();
+  for (const formats of [['jwk'], ['jwk', 'raw-private']]) {
+    const way = refusing(formats);
+    expect(way?.publicKeyOf(secretKey)).toEqual(publicKey);
+    expect(way?.sharedSecret(secretKey, other.publicKey)).toEqual(
+      portableExchange.sharedSecret(other.secretKey, publicKey),
+    );
+    expect(() => way?.publicKeyOf(new Uint8Array(31))).toThrow('32 bytes');
+  }
+  expect(refusing(['jwk', 'raw-private', 'der'])).toBeUndefined();
 });
 
 test('every byte counts, and so does the key', () => {
