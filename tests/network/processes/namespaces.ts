@@ -112,10 +112,14 @@ export async function runIsolated(unshare: readonly string[], file: string): Pro
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, output }));
   });
+  const kill = () => void child.kill('SIGKILL');
+  // Of whoever runs the tests: it was killed.
+  process.once('disconnect', kill);
   return {
     ended,
     async remove() {
-      child.kill('SIGKILL');
+      process.off('disconnect', kill);
+      kill();
       await ended.catch(() => undefined);
       await rm(directory, { recursive: true, force: true });
     },
