@@ -48,6 +48,8 @@ export interface Parts {
   /** Who signs locks and receipts. */
   readonly by?: PrivateKeyAccount;
   readonly lock?: Partial<Lock>;
+  /** Other terms than those of the lock, which the proof is delivered for. */
+  readonly provenFor?: Partial<Lock>;
   /** What each validator says. */
   readonly says?: readonly boolean[];
 }
@@ -63,7 +65,7 @@ export async function certificateFrom(
   const chunks = await Promise.all(
     o.manifest.chunks.map(async ({ index }) => {
       const lock = lockOf(o, index, { prover: by.address.toLowerCase() as Lock['prover'], ...parts.lock });
-      const delivery = await deliveryOf(o, index, proven[index], by);
+      const delivery = await deliveryOf(o, index, proven[index], by, { ...lock, ...parts.provenFor });
       const proofDigest = digestAsBytes32(digestOfBytes(canonicalBytes(delivery.proof)));
       const verdicts = await Promise.all(
         says.map((accepted, i) => {

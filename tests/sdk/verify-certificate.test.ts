@@ -225,6 +225,11 @@ describe('provers in a certificate', () => {
     const late = await certificateFrom(program, honest.order, honest.proven, { lock: { deadline: 9_999 } });
     expect(await judge({ certificate: late })).toMatchObject({ verdict: 'rejected', code: 'deadline' });
   });
+
+  it('cannot sign another price for a proof that validators have judged', async () => {
+    const certificate = await certificateFrom(program, honest.order, honest.proven, { provenFor: { price: 0n } });
+    expect(await judge({ certificate })).toMatchObject({ verdict: 'rejected', code: 'lock' });
+  });
 });
 
 describe('validators in a certificate', () => {

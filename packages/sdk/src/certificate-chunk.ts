@@ -6,6 +6,7 @@ import {
   canonicalBytes,
   digestAsBytes32,
   digestOfBytes,
+  hashMessage,
   isSignedBy,
   type NetworkId,
 } from '@dsperse/network/messages';
@@ -64,6 +65,8 @@ export async function checkDelivery(
   demand(same(receipt.message.proofDigest, receiptDigest(context)), 'proof-digest', `${path}/receipt/message`);
   const signed = isSignedBy(network, 'Receipt', receipt, terms.prover);
   demand(signed, 'receipt-signature', `${path}/receipt/signature`);
+  // Verdicts are about this price.
+  demand(same(delivery.proof.lock, hashMessage(network, 'Lock', terms)), 'lock', `${path}/proof/lock`);
   const { statement, proof, proofBytes } = delivery.proof;
   const { slices } = planned;
   const at = `slices/${slices[0]}`;
