@@ -33,6 +33,8 @@ import { findProgram } from './programs.js';
 
 /** Of all provers: of a gateway that is gone there may be many. */
 const MOST = 100_000;
+/** Of one prover and order, for each slice of the program: so that nobody takes the room of all others. */
+const ATTEMPTS_AT_SLICE = 8;
 const LISTED = 200;
 /** In one epoch at most. */
 export const ABANDONED_AT_ONCE = 200;
@@ -63,14 +65,19 @@ export async function takeClaim(g: GatewayContext, sender: Address, claim: Appea
   }
   const [own] = await g.sql.query('select 1 from orders where id = $1 and reserved', [order]);
   if (own) throw new Refusal(409, 'own-order', 'this gateway settles the order itself', '');
-  if (!(await findProgram(g, claim.delivery.proof.statement.fingerprint))) {
+  const program = await findProgram(g, claim.delivery.proof.statement.fingerprint);
+  if (!program) {
     throw new Refusal(409, 'unknown-program', 'the program of the order is not published here', 'publish it first');
   }
   const taken = await g.sql.execute(
     `insert into claims (order_id, idx, attempt, prover, claim, received_ms, exit_at)
      select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from claims) < $8
+       and (select count(*) from claims where order_id = $1 and prover = $4) < $9
      on conflict do nothing`,
-    [order, chunk, attempt, sender, json(toJson(claim)), g.nowMs(), onChain.exitAt, MOST],
+    [
+      ...[order, chunk, attempt, sender, json(toJson(claim)), g.nowMs(), onChain.exitAt],
+      ...[MOST, ATTEMPTS_AT_SLICE * program.slices.length],
+    ],
   );
   if (taken > 0) {
     g.log.warn({ order, chunk, attempt, prover: sender }, 'a chunk is claimed of an order that its gateway abandoned');
@@ -175,17 +182,23 @@ async function abandonedOrder(
     id,
   ]);
   const claims: ClaimedChunk[] = [];
+  const chunks = new Set<number>();
   const slices = new Set<number>();
   const claimed = rows.map((row) => ({ ...row, claim: appealSchema.parse(row.claim) }));
+  const judging = new Set(judges.map(({ operator }) => operator.toLowerCase()));
+  let left = claimed[0]?.claim.order.message.budget ?? 0n;
   for (const { idx, attempt, claim } of claimed) {
     const program = await findProgram(g, claim.delivery.proof.statement.fingerprint);
-    const chunk = await claimedChunk(g.sql, claim, program?.slices ?? [], { id, idx, attempt });
+    const chunk = await claimedChunk(g.sql, claim, program?.slices ?? [], { id, idx, attempt, judging });
     const own = claimedSlices(chunk);
+    const { price } = claim.lock.message;
     // Of a chunk the first attempt that was accepted, as ever.
-    if (own.some((slice) => slices.has(slice))) continue;
+    if (chunks.has(idx) || own.some((slice) => slices.has(slice)) || price > left) continue;
     const { result } = judgeAttempt({ ...chunk, lockedAt: 0 }, { endedAt: 0, committeeSeats }, judges);
     if (result !== 'accepted') continue;
     for (const slice of own) slices.add(slice);
+    chunks.add(idx);
+    left -= price;
     claims.push(chunk);
   }
   if (claims.length === 0) return undefined;
@@ -196,14 +209,17 @@ async function claimedChunk(
   sql: Sql,
   { lock, delivery }: Appeal,
   sizes: readonly { readonly workUnits: number }[],
-  { id, idx, attempt }: { id: Hex; idx: number; attempt: number },
+  { id, idx, attempt, judging }: { id: Hex; idx: number; attempt: number; judging: ReadonlySet<string> },
 ): Promise<ClaimedChunk> {
   const rows = await sql.query<{ signed: unknown }>(
     `select signed from testimonies where order_id = $1 and idx = $2 and attempt = $3 and signed is not null
      order by validator`,
     [id, idx, attempt],
   );
-  const given = rows.map((row): Testimony => testimonySchema.parse(row.signed));
+  // Verdicts of those who do not judge it count for nothing, and must not hold up the epoch.
+  const given = rows
+    .map((row): Testimony => testimonySchema.parse(row.signed))
+    .filter(({ verdict }) => judging.has(verdict.message.validator));
   const workUnits = claimedSlices(delivery).reduce((sum, slice) => sum + (sizes[slice]?.workUnits ?? 0), 0);
   const commits = given.map(({ commit }) => commit);
   const verdicts = given.map(({ verdict }) => verdict);
