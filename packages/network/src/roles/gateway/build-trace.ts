@@ -72,7 +72,8 @@ export async function buildTrace(
     canaries.push(...found.canaries);
   }
   const endings = await lookUpEach(orders, (order) => endingOf(g, order, canaries));
-  const abandoned = mostAbandoned > 0 ? await abandonedOrders(g, { aside, most: mostAbandoned }, placeOf) : [];
+  const found = mostAbandoned > 0 ? await abandonedOrders(g, { aside, most: mostAbandoned }, placeOf) : [];
+  const abandoned = firstThatFit(found, mostBytes);
   const operators = [
     ...new Set(
       settledOrders({ orders, abandoned }).flatMap((o) =>
@@ -98,6 +99,16 @@ export async function buildTrace(
     abandoned,
     weights: await weightsOfEpoch(g.sql, previous, validators),
   };
+}
+
+/** One at least. */
+function firstThatFit<T>(items: readonly T[], mostBytes: number): readonly T[] {
+  let bytes = 0;
+  const beyond = items.findIndex((item, k) => {
+    bytes += canonicalJson(item).length;
+    return k > 0 && bytes > mostBytes;
+  });
+  return beyond < 0 ? items : items.slice(0, beyond);
 }
 
 async function endingOf(g: GatewayContext, order: OrderTrace, canaries: readonly CanaryTrace[]): Promise<OrderEnding> {

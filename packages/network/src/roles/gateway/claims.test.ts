@@ -500,6 +500,15 @@ describe('an abandoned order is settled', () => {
     await sql.execute('update claims set epoch = 1 where order_id = $1', [another.id]);
     expect(await ids()).toEqual([made.id]);
   });
+
+  it('whatever was claimed of others, that nobody accepted', async () => {
+    await claimed();
+    await take(await claimOf(another));
+    await sql.execute('update claims set exit_at = exit_at - 1 where order_id = $1', [another.id]);
+    await say(validators[0], [], [{ order: another.id, chunk: 0, attempt: 0 }]);
+    later();
+    expect((await found({ most: 1 })).map(({ id }) => id)).toEqual([made.id]);
+  });
 });
 
 describe('claims are forgotten', () => {

@@ -47,6 +47,14 @@ async function windowOf(g: GatewayContext): Promise<number> {
   return claimWindow(await g.ledger.parameters(['exitSeconds', 'cancelSeconds']));
 }
 
+const waitMs = (windowSeconds: number): number => (windowSeconds * 1000) / WAIT_PART;
+
+/** For how long an order may be set aside: one that is claimed has to be settled before its reserve returns. */
+export async function longestAsideMs(g: GatewayContext, order: Hex): Promise<number> {
+  const [claimed] = await g.sql.query('select 1 from claims where order_id = $1 limit 1', [order]);
+  return claimed ? waitMs(await windowOf(g)) : Number.POSITIVE_INFINITY;
+}
+
 /** @throws Refusal where it is not its prover's, or the order is not abandoned */
 export async function takeClaim(g: GatewayContext, sender: Address, claim: Appeal): Promise<void> {
   const { order, chunk, attempt, prover } = claim.lock.message;
@@ -160,9 +168,11 @@ export async function abandonedOrders(
   // The epoch is closed by the clock that is behind: it must not be too early by either.
   const now = Math.min(chainNow, Math.floor(g.nowMs() / 1000));
   const waiting = await g.sql.query<{ order_id: Hex }>(
-    `select order_id from claims where epoch is null and not order_id = any($1) group by order_id
-     having max(received_ms) < $2 order by min(exit_at), order_id limit $3`,
-    [which.aside, g.nowMs() - (window * 1000) / WAIT_PART, which.most],
+    // Those that nobody accepted anything of must not take the place of others.
+    `select order_id from claims c where epoch is null and not order_id = any($1)
+       and exists (select 1 from testimonies t where t.order_id = c.order_id and t.signed is not null)
+     group by order_id having max(received_ms) < $2 order by min(exit_at), order_id limit $3`,
+    [which.aside, g.nowMs() - waitMs(window), which.most],
   );
   const found = await lookUpEach(waiting, async ({ order_id: id }) => {
     const { state, exitAt } = await g.ledger.order(id);

@@ -33,7 +33,7 @@ import { orderAt, traceContext } from '../validator/check-epoch.js';
 import { EpochAdoption } from './adopt-epoch.js';
 import { buildTrace } from './build-trace.js';
 import { claimCommon } from './claim-common.js';
-import { placesForAbandoned } from './claims.js';
+import { longestAsideMs, placesForAbandoned } from './claims.js';
 import { actsFor } from './delegations.js';
 import { tellOrder, tellValidators } from './event-log.js';
 import { recordBlob } from './gateway-blobs.js';
@@ -176,15 +176,16 @@ export class EpochRunner {
     for (const { code, path, message } of faults) {
       const order = orderAt(trace, path);
       g.log.error({ order, code, path }, `an epoch would not be signed: ${message}`);
-      if (order) this.#leaveOut(order);
+      if (order) await this.#leaveOut(order);
     }
     return faults.length === 0;
   }
 
-  #leaveOut(order: Hex): void {
+  async #leaveOut(order: Hex): Promise<void> {
+    const mostMs = await longestAsideMs(this.g, order);
     const now = this.g.nowMs();
     const times = (this.#setAside.get(order)?.times ?? 0) + 1;
-    const untilMs = now + Math.min(SET_ASIDE_MS * 2 ** (times - 1), SET_ASIDE_MAX_MS);
+    const untilMs = now + Math.min(SET_ASIDE_MS * 2 ** (times - 1), SET_ASIDE_MAX_MS, mostMs);
     this.#setAside.delete(order);
     this.#setAside.set(order, { untilMs, times });
     for (const [oldest, { untilMs: until }] of this.#setAside) {
@@ -213,7 +214,7 @@ export class EpochRunner {
         continue;
       }
       g.log.warn({ order: order.id }, 'an order is left to the gateway that it names');
-      this.#leaveOut(order.id);
+      await this.#leaveOut(order.id);
     }
     const ids: Hex[] = [];
     const chainNow = own.length > 0 ? await g.ledger.now() : 0;
@@ -302,7 +303,7 @@ export class EpochRunner {
       const refused = await this.#refusedOrders(row.epoch, active);
       if (refused.length > 0) {
         const excused = await this.#excuseAppealed(row.epoch, active);
-        for (const order of refused) if (!excused.has(order)) this.#leaveOut(order);
+        for (const order of refused) if (!excused.has(order)) await this.#leaveOut(order);
         return this.#reopen(row, `validators do not sign for ${refused.length} of its orders`);
       }
       if (row.created_ms + 1000 * patienceSeconds(await g.timing(), row.epoch - next) < g.nowMs())
