@@ -6,7 +6,14 @@ import type { PrivateKeyAccount } from 'viem/accounts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { abandonedOrder, addressOf, claimOf, testimonyOn } from '../../../../../tests/network/claimed-order.js';
 import { accountOf, network, prover, requester, thief, word } from '../../../../../tests/network/small-order.js';
-import { type Appeal, type ProgramDocument, type Testimony, toJson } from '../../messages/index.js';
+import {
+  type Appeal,
+  commitmentOf,
+  type ProgramDocument,
+  signMessage,
+  type Testimony,
+  toJson,
+} from '../../messages/index.js';
 import type { JudgeStake } from '../../scoring/index.js';
 import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
 import { abandonedOrders, claimDuties, forgetClaims, takeClaim, takeTestimonies } from './claims.js';
@@ -274,12 +281,23 @@ describe('a testimony is taken', () => {
     expect(await stored()).toEqual([toJson(testimony)]);
   });
 
+  const committed = (message: Testimony['commit']['message']) => signMessage(own, network, 'VerdictCommit', message);
+
   it('not in another’s name', async () => {
     const refused = { status: 403, code: 'bad-signature' };
     await expect(say(own, [await testimonyOn(claim, other)])).rejects.toMatchObject(refused);
     // Signed by whoever sends it, about another; commitment and verdict each.
-    const named = await testimonyOn(claim, own, { validator: addressOf(other) });
-    await expect(say(own, [named])).rejects.toMatchObject(refused);
+    const [mine, named] = [await testimonyOn(claim, own), { validator: addressOf(other) }];
+    const verdict = { ...mine.verdict.message, ...named };
+    for (const forged of [
+      { ...mine, commit: await committed({ ...mine.commit.message, ...named }) },
+      {
+        commit: await committed({ ...mine.commit.message, commitment: commitmentOf(verdict) }),
+        verdict: await signMessage(own, network, 'Verdict', verdict),
+      },
+    ]) {
+      await expect(say(own, [forged])).rejects.toMatchObject(refused);
+    }
     expect(await stored()).toEqual([]);
   });
 
@@ -292,8 +310,14 @@ describe('a testimony is taken', () => {
     for (const change of [{ attempt: 1 }, { chunk: 1 }, { order: another.id }]) {
       const { commit, verdict } = await testimonyOn(claim, own, change);
       await expect(say(own, [{ verdict, commit: accepted.commit }])).rejects.toMatchObject({ code: 'bad-signature' });
-      const relabelled = { ...commit, message: { ...commit.message, ...accepted.commit.message } };
-      await expect(say(own, [{ verdict, commit: relabelled }])).rejects.toMatchObject({ code: 'bad-signature' });
+      // To this verdict, but named for another attempt.
+      const { commitment } = commit.message;
+      for (const relabelled of [
+        { verdict, commit: await committed({ ...accepted.commit.message, commitment }) },
+        { ...accepted, commit: await committed({ ...accepted.commit.message, ...change }) },
+      ]) {
+        await expect(say(own, [relabelled])).rejects.toMatchObject({ code: 'bad-signature' });
+      }
     }
     expect(await stored()).toEqual([]);
   });
@@ -495,8 +519,10 @@ describe('an abandoned order is settled', () => {
     expect(await ids({ aside: [made.id] })).toEqual([another.id]);
     expect(await ids({ most: 1 })).toHaveLength(1);
     // Whose reserve returns first comes first.
-    await sql.execute('update claims set exit_at = exit_at - 1 where order_id = $1', [another.id]);
-    expect(await ids({ most: 1 })).toEqual([another.id]);
+    for (const { id } of [made, another]) {
+      await sql.execute('update claims set exit_at = case when order_id = $1 then 1 else 2 end', [id]);
+      expect(await ids({ most: 1 })).toEqual([id]);
+    }
     await sql.execute('update claims set epoch = 1 where order_id = $1', [another.id]);
     expect(await ids()).toEqual([made.id]);
   });
