@@ -116,7 +116,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       ...network('roles/gateway/take-verdicts.ts', 'TOLD_TENSORS'),
       ...network('roles/gateway/activation-worker.ts', 'arrays'),
       ...network('roles/gateway/appeals.ts', 'PER_PROVER', 'LISTED'),
-      ...network('roles/gateway/claims.ts', 'MOST', 'LISTED'),
+      ...network('roles/gateway/claims.ts', 'MOST', 'LISTED', 'ATTEMPTS_AT_SLICE'),
       ...network('roles/validator/archived-verdicts.ts', 'RECORD', '[ACCEPTED, TAKEN]', 'DIGEST'),
       ...network('roles/validator/check-epoch.ts', 'PROGRAMS_KNOWN'),
       ...network('roles/validator/validator-journal.ts', 'VERDICTS_HELD'),
