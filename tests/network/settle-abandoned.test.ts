@@ -8,7 +8,7 @@ import { type Address, type Hex, zeroAddress } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildTrace } from '../../packages/network/src/roles/gateway/build-trace.js';
-import { takeClaim, takeTestimonies } from '../../packages/network/src/roles/gateway/claims.js';
+import { claimDuties, takeClaim, takeTestimonies } from '../../packages/network/src/roles/gateway/claims.js';
 import type { GatewayContext } from '../../packages/network/src/roles/gateway/gateway-context.js';
 import { EpochRunner } from '../../packages/network/src/roles/gateway/run-epochs.js';
 import { MIGRATIONS } from '../../packages/network/src/roles/gateway/schema.js';
@@ -321,4 +321,26 @@ test('they are bounded in bytes as own orders are, one at least', async () => {
     all[1],
   ]);
   expect((await buildTrace(g, 1, [], emptyState())).abandoned).toEqual([]);
+});
+
+test('one that another gateway settles is in its epoch here too: nobody is asked about it any more', async () => {
+  await claim(made, {}, validators.slice(0, 3));
+  await claim(another, {}, validators.slice(0, 2));
+  wait();
+  await runner.advance();
+  const document = await runner.document(1);
+  await sql.script('delete from epochs; update claims set epoch = null');
+  const askedOf = async () => (await claimDuties(sql, addressOf(validators[3]))).length;
+  expect(await askedOf()).toBe(2);
+  for (const v of validators.slice(0, 2)) await runner.adoption.offer(addressOf(v), document);
+  expect([await claimsOf(made), await claimsOf(another)]).toEqual([[1], [null]]);
+  expect(await askedOf()).toBe(1);
+  // It came to nothing: then it is settled from here.
+  nowMs += 31_000;
+  await runner.advance();
+  expect(await epochs()).toEqual([{ epoch: 1, state: 'abandoned' }]);
+  expect(await claimsOf(made)).toEqual([null]);
+  await runner.advance();
+  expect(await abandonedIn(2)).toEqual([made.id]);
+  expect(await askedOf()).toBe(1);
 });

@@ -147,10 +147,12 @@ export class EpochAdoption {
       if (taken === 0) return;
       await tx.execute('delete from epoch_signatures where epoch = $1 and root <> $2', [epoch, settlement.root]);
       // An order that still runs here ends by itself: what the chain says of it is seen then.
+      const settled = settledOrders(trace).map((o) => o.id);
       await tx.execute('update orders set epoch = $2 where id = any($1) and epoch is null and ended_ms is not null', [
-        settledOrders(trace).map((o) => o.id),
+        settled,
         epoch,
       ]);
+      await tx.execute('update claims set epoch = $2 where order_id = any($1) and epoch is null', [settled, epoch]);
       if (!isPosted) await tellValidators(tx, 'epoch', { epoch }, now);
     });
     g.log.info({ epoch, orders: trace.orders.length, posted: isPosted }, 'an epoch of another gateway was taken over');
