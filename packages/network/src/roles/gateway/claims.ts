@@ -40,7 +40,7 @@ const LISTED = 200;
 export const ABANDONED_AT_ONCE = 200;
 /** Places of an epoch that abandoned orders may take, of the most orders that it may have. */
 export const placesForAbandoned = (most: number): number => Math.min(ABANDONED_AT_ONCE, Math.floor(most / 2));
-/** Of the time in which claims are taken, what is waited after the last of an order for others of it. */
+/** Of the time in which claims are taken, what is waited after the first of an order for others: not after the last, which anybody could make. */
 const WAIT_PART = 8;
 
 async function windowOf(g: GatewayContext): Promise<number> {
@@ -154,7 +154,7 @@ interface ClaimRow {
 }
 
 /**
- * Orders whose claims are complete, as far as can be seen: the last of an order came a while ago, and validators accepted one.
+ * Orders whose claims are complete, as far as can be seen: the first of an order came a while ago, and validators accepted one.
  * @param which orders that are not settled now, and how many at most
  * @param place of an electorate in the trace
  */
@@ -171,7 +171,7 @@ export async function abandonedOrders(
     // Those that nobody accepted anything of must not take the place of others.
     `select order_id from claims c where epoch is null and not order_id = any($1)
        and exists (select 1 from testimonies t where t.order_id = c.order_id and t.signed is not null)
-     group by order_id having max(received_ms) < $2 order by min(exit_at), order_id limit $3`,
+     group by order_id having min(received_ms) < $2 order by min(exit_at), order_id limit $3`,
     [which.aside, g.nowMs() - waitMs(window), which.most],
   );
   const found = await lookUpEach(waiting, async ({ order_id: id }) => {
