@@ -360,11 +360,14 @@ describe('an abandoned order is settled', () => {
 
   it('with what was signed, and the work of its slices', async () => {
     const claim = await claimed({ statement: { count: 2 } });
+    // One has given none; of another chunk there are others.
+    await say(validators[3], [], [{ order: made.id, chunk: 0, attempt: 0 }]);
+    await claimed({ lock: { chunk: 2 } });
     later();
     const [order, ...others] = await found();
     expect(others).toEqual([]);
     expect(order).toMatchObject({ id: made.id, electorate: 7, committeeSeats: 64, order: claim.order });
-    expect(order.claims).toHaveLength(1);
+    expect(order.claims).toHaveLength(2);
     const { lock, delivery } = claim;
     expect(order.claims[0]).toMatchObject({
       lock,

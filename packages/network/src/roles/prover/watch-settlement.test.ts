@@ -155,6 +155,6 @@ describe('an order that its gateway abandoned', () => {
     expect(await Promise.all([4_000n, 1_920n, 800n, 64n, 32n, 8n].map(pause))).toEqual([
       60_000, 60_000, 25_000, 2_000, 1_000, 1_000,
     ]);
-    expect(await watch().orders.look()).toBe(60_000);
+    expect(await watch({}, { ...TIMES, cancelSeconds: 8n }).orders.look()).toBe(60_000);
   });
 });
