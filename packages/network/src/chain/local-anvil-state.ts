@@ -73,7 +73,7 @@ export class StateKeeper {
   #timer: NodeJS.Timeout | undefined;
   #head: string | undefined;
   #stopped = false;
-  /** Mining was held here and has not been let go. */
+  /** Mining was held here, or may have been, and has not been let go for certain. */
   #held = false;
   #busy: Promise<void> = Promise.resolve();
 
@@ -120,9 +120,13 @@ export class StateKeeper {
 
   /** The state as of one block: none is mined while it is read. */
   async #dump(): Promise<{ readonly head: string; readonly bytes: Uint8Array }> {
-    this.#held = await this.chain.mines();
+    let holds: Promise<void> | undefined;
+    if (await this.chain.mines()) {
+      this.#held = true;
+      holds = this.chain.setMining(false);
+    }
     try {
-      if (this.#held) await this.chain.setMining(false);
+      await holds;
       for (let dumps = 1; ; dumps++) {
         const head = await this.chain.head();
         const bytes = await this.chain.dump();
@@ -130,6 +134,10 @@ export class StateKeeper {
       }
     } finally {
       await this.#letGo();
+      // Of a request without an answer nobody knows when it is obeyed: mining is let go once more the next time.
+      await holds?.catch(() => {
+        this.#held = true;
+      });
     }
   }
 
@@ -142,8 +150,9 @@ export class StateKeeper {
     this.#timer = setTimeout(() => {
       const began = performance.now();
       this.#busy = this.#keep().then(() => {
-        // At most a twentieth of the time, however long the chain has become.
-        if (!this.#stopped) this.#schedule(Math.max(this.everyMs, 20 * (performance.now() - began)));
+        if (this.#stopped) return;
+        // At most a twentieth of the time, however long the chain has become; but nothing is mined while it is held.
+        this.#schedule(this.#held ? this.everyMs : Math.max(this.everyMs, 20 * (performance.now() - began)));
       });
     }, delayMs);
     this.#timer.unref();
