@@ -61,7 +61,7 @@ describe('the settings', () => {
     );
     expect(() => load({ rpcurl: 'http://a.test' })).toThrow(expect.objectContaining({ hint: 'did you mean rpcUrl?' }));
     expect(() => load(undefined, {}, { 'prover-worker': '1' })).toThrow(
-      expect.objectContaining({ hint: 'did you mean --prover-workers?' }),
+      expect.objectContaining({ hint: 'did you mean prover.workers?' }),
     );
     expect(() => load({ qqqqqqqq: 1 })).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('--settings') }),
@@ -88,7 +88,7 @@ describe('the settings', () => {
 
   it('name where a bad value came from', () => {
     expect(() => load(undefined, { DSPERSE_PROVER_WORKERS: 'many' })).toThrow(/DSPERSE_PROVER_WORKERS: "many"/);
-    expect(() => load(undefined, {}, { 'prover-ask': '1.5' })).toThrow(/--prover-ask/);
+    expect(() => load(undefined, {}, { 'prover-ask': '1.5' })).toThrow(/^prover\.ask: /);
     expect(() => load('no JSON')).toThrow(expect.objectContaining({ code: 'config-file' }));
     expect(() => loadConfig({ file: join(directory, 'nowhere.json'), environment: {} })).toThrow(/cannot be read/);
   });

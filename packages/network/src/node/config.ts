@@ -42,9 +42,9 @@ export function loadConfig(sources: ConfigSources = {}): NodeConfig {
   }
   for (const [flag, text] of Object.entries(flags)) {
     const name = BY_FLAG.get(flag);
-    if (!name) throw unknownSetting(`--${flag}`, nearestOf(flag, BY_FLAG.keys()), '--');
+    if (!name) throw unknownSetting(flag, BY_FLAG.get(nearestOf(flag, BY_FLAG.keys()) ?? ''));
     if (keyOf(name).secret === 'environment-only') throw secretPlace(name);
-    given.set(name, { value: parseText(text, keyOf(name).kind, `--${flag}`), source: `--${flag}` });
+    given.set(name, { value: parseText(text, keyOf(name).kind, name), source: name });
   }
   return assemble(given, directory);
 }
@@ -63,7 +63,7 @@ function readFile(path: string, given: Map<ConfigName, Given>): void {
     throw new InputError('config-file', `the config file ${path} is no JSON object`, 'begin it with {');
   }
   for (const [name, value] of flatten(json)) {
-    if (!Object.hasOwn(CONFIG_KEYS, name)) throw unknownSetting(`${name} in ${path}`, nearestOf(name, NAMES), '');
+    if (!Object.hasOwn(CONFIG_KEYS, name)) throw unknownSetting(`${name} in ${path}`, nearestOf(name, NAMES));
     const known = name as ConfigName;
     const { secret, kind } = keyOf(known);
     if (secret === 'environment-only') throw secretPlace(known);
@@ -149,8 +149,8 @@ function badSetting(source: string, message: string): InputError {
   return new InputError('bad-setting', `${source}: ${message}`, '`dsperse node --settings` lists every setting');
 }
 
-function unknownSetting(what: string, nearest: string | undefined, prefix: string): InputError {
-  const hint = nearest ? `did you mean ${prefix}${nearest}?` : '`dsperse node --settings` lists every setting';
+function unknownSetting(what: string, nearest: string | undefined): InputError {
+  const hint = nearest ? `did you mean ${nearest}?` : '`dsperse node --settings` lists every setting';
   return new InputError('unknown-setting', `there is no setting ${what}`, hint);
 }
 

@@ -171,7 +171,13 @@ describe('the doctor', () => {
       'fail',
       /90\.0 s ahead/,
     ],
-    ['too little stake', { stake: async () => ({ active: 9n, least: 10n }) }, 'stake as prover', 'fail', /9 .* 10/],
+    [
+      'too little stake',
+      { stake: async () => ({ active: 15n * 10n ** 17n, least: 10n ** 19n }) },
+      'stake as prover',
+      'fail',
+      /^1\.5 tokens, at least 10 /,
+    ],
     [
       'no stake where none is needed',
       { stake: async () => ({ active: 0n, least: 0n }) },

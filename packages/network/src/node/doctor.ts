@@ -1,5 +1,5 @@
 /** What is wrong with a node and what to do about it, as data. Each check stands on a probe that is handed in. */
-import type { Address } from 'viem';
+import { type Address, formatEther } from 'viem';
 import { ENDPOINT_RULES } from '../chain/index.js';
 import type { EndpointRules, NodeDocument } from '../messages/index.js';
 import type { NodeConfig, Role } from './config-keys.js';
@@ -174,9 +174,9 @@ export async function diagnose(
       'check rpcUrl',
       ({ active, least }) =>
         active >= least && active > 0n
-          ? ok(`${active} token units, at least ${least} are needed`)
+          ? ok(`${formatEther(active)} tokens, at least ${formatEther(least)} are needed`)
           : fail(
-              `${active} token units, at least ${least} are needed`,
+              `${formatEther(active)} tokens, at least ${formatEther(least)} are needed`,
               `\`dsperse stake register\` and \`dsperse stake add\` --role ${role} --operator ${operator}, with the owner's key`,
             ),
     );
@@ -231,7 +231,7 @@ function judgeSpace(config: DoctorConfig, freeBytes: number): Finding {
 
 function judgeMemory(config: DoctorConfig, bytes: number): Finding {
   const proving = config.roles.includes('prover') ? config.prover.maxMemoryBytes * config.prover.capacity : 0;
-  const found = `${gib(bytes)} in this machine, proving may take ${gib(proving)}`;
+  const found = `${gib(bytes)} in this machine${proving > 0 ? `, proving may take ${gib(proving)}` : ''}`;
   const hint = 'lower prover.maxMemoryBytes or prover.capacity';
   if (proving > bytes) return fail(found, hint);
   return proving > 0.8 * bytes ? warn(found, hint) : ok(found);
@@ -242,7 +242,7 @@ const LITTLE_GAS = 10n ** 16n;
 
 /** A gateway reserves orders and posts epochs; provers and validators claim what they earned. */
 function judgeGas(config: DoctorConfig, operator: Address, units: bigint): Finding {
-  const found = `${units} of the chain's own units on the operator's account`;
+  const found = `${formatEther(units)} of the chain's own tokens on the operator's account`;
   if (units >= LITTLE_GAS) return ok(found);
   const hint = `send some of the chain's own tokens to ${operator}`;
   return units === 0n && config.roles.includes('gateway') ? fail(found, hint) : warn(found, hint);

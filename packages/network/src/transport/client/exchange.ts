@@ -62,8 +62,8 @@ export class Deadline {
     }, this.timeoutMs);
   }
 
-  /** What an exception during the request means. */
-  explain(error: unknown): TransportError {
+  /** What an exception during the request means. @param node that was asked, in words */
+  explain(error: unknown, node = 'the node'): TransportError {
     if (error instanceof TransportError) return error;
     if (this.caller?.aborted) {
       return new TransportError('aborted', 'the request was aborted', { retryable: false, cause: error });
@@ -77,7 +77,7 @@ export class Deadline {
       });
     }
     const hint = 'check the address, and that the node runs';
-    return new TransportError('unreachable', 'the node was not reached', { retryable: true, hint, cause: error });
+    return new TransportError('unreachable', `${node} was not reached`, { retryable: true, hint, cause: error });
   }
 
   end(): void {
@@ -94,7 +94,7 @@ export async function send(fetch: Fetch, exchange: Exchange, deadline: Deadline)
   try {
     return await fetch(url, init);
   } catch (error) {
-    throw deadline.explain(error);
+    throw deadline.explain(error, `the node at ${new URL(url).origin}`);
   }
 }
 

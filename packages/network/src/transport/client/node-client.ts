@@ -71,7 +71,9 @@ export class NodeClient {
       // Said below.
     }
     if (!base || !/^https?:$/.test(base.protocol) || base.username || base.password || base.search || base.hash) {
-      throw new InputError('bad-url', 'the address of the node is not usable', 'write http(s)://host:port');
+      // Not with what may be a password.
+      const shown = options.baseUrl.includes('@') ? '' : ` ${JSON.stringify(options.baseUrl)}`;
+      throw new InputError('bad-url', `the address${shown} of the node is not usable`, 'write http(s)://host:port');
     }
     this.base = base;
     this.audience = options.audience;
