@@ -125,7 +125,9 @@ export function leftOutWords({ isLeftOut, state, exitableAt }: ReservedOrder, id
   const why = isLeftOut
     ? `${LEFT_OUT_EPOCHS} epochs were settled since its deadline, and it is in none of them: its gateway leaves it out`
     : 'nobody settled it in time';
-  const when = isExitable ? '' : `, at the latest from ${formatTime(exitableAt)} on`;
+  const when = isExitable
+    ? ''
+    : `, at the latest from ${formatTime(exitableAt)} on; until then other gateways may settle what was proven of it`;
   return `${why}. Take its reserve back: \`dsperse order exit ${id}\`${when}`;
 }
 

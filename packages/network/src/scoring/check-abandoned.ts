@@ -58,8 +58,7 @@ async function checkClaim(checker: Checker, order: AbandonedTrace, claim: Claime
   const work = claimedSlices(claim).reduce((sum, slice) => sum + (sizes?.[slice] ?? Number.NaN), 0);
   checker.require(work === workUnits, 'wrong-work', `${path}.workUnits`, 'not the work of its slices');
   checker.require(price <= priceOf(order, workUnits), 'price-above-curve', path, `${price} is above the curve`);
-  const isKnown = trace.provers.some(({ operator }) => lower(operator) === lower(prover));
-  checker.require(isKnown, 'unknown-prover', path, `nothing says who is paid for ${prover}`);
+  checker.checkListed(prover, path);
   const judges = electorateOf(trace, order);
   await checker.checkVerdicts({ commits, verdicts }, isOf, judges, path);
   const { result } = judgeAttempt({ lock, lockedAt: 0, receipt, commits, verdicts }, { ...order, endedAt: 0 }, judges);

@@ -194,6 +194,8 @@ describe('checkTrace', () => {
     expect(await codes(trace, { proverAccounts: new Map() })).toEqual(['unknown-prover']);
     const pooled = new Map([[prover.address.toLowerCase(), { account: prover.address.toLowerCase(), toPool: true }]]);
     expect(await codes(trace, { proverAccounts: pooled })).toEqual(['unknown-prover']);
+    // Its operator's key would be paid, in place of its owner.
+    expect(await codes({ ...trace, provers: [] })).toEqual(['unknown-prover']);
     expect(await codes(await traceOf({ order: { budget: 10_000n } }))).toContain('wrong-order-id');
   });
 

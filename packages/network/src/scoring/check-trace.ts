@@ -101,6 +101,7 @@ const ORDERS_AT_ONCE = 32;
 /** What the checks of one trace share. */
 export class Checker {
   readonly faults: Fault[] = [];
+  #listed: ReadonlySet<string> | undefined;
 
   constructor(
     readonly trace: EpochTrace,
@@ -162,6 +163,12 @@ export class Checker {
         payee.toPool === (prover.toPool ?? false);
       this.require(isRight, 'unknown-prover', `provers[${k}]`, 'not the account that the chain has');
     }
+  }
+
+  /** Who is not listed would be paid by its operator's key: past its owner, and past all that staked there. */
+  checkListed(prover: Hex, path: string): void {
+    this.#listed ??= new Set(this.trace.provers.map(({ operator }) => lower(operator)));
+    this.require(this.#listed.has(lower(prover)), 'unknown-prover', path, `nothing says who is paid for ${prover}`);
   }
 
   /** Only the gateway that the requester named settles an order, and all of it as that gateway says. */
@@ -290,6 +297,7 @@ export class Checker {
       lower(message.order) === lower(order.id) && message.chunk === chunk.index && message.attempt === lock.attempt;
     this.require(isOf(lock), 'wrong-subject', `${path}.lock`, 'the lock is of another chunk');
     await this.signed('Lock', attempt.lock, lock.prover, `${path}.lock`);
+    this.checkListed(lock.prover, `${path}.lock`);
     this.checkTerms(order, chunk, attempt, `${path}.lock`);
     const { receipt, acknowledgement, release } = attempt;
     if (release) {

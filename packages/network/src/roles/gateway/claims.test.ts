@@ -558,11 +558,17 @@ describe('claims are forgotten', () => {
     expect(await count('testimonies')).toBe(0);
   });
 
-  it('of orders that the chain has settled too, when their reserve would be back', async () => {
+  it.each([
+    ['settled', 0],
+    ['exited', 0],
+    // As on a chain that has lost its last blocks.
+    ['none', 1],
+  ])('of an order that is %s on the chain, at once where that is final', async (state, left) => {
     await take(await claimOf(made));
-    states.set(made.id, { state: 'settled', exitAt: EXIT_AT });
-    now = EXIT_AT + 1;
     await forgetClaims(g);
-    expect(await count('claims')).toBe(0);
+    expect(await count('claims')).toBe(1);
+    states.set(made.id, { state, exitAt: EXIT_AT });
+    await forgetClaims(g);
+    expect(await count('claims')).toBe(left);
   });
 });

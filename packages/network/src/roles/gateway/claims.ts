@@ -236,10 +236,17 @@ async function claimedChunk(
   return { lock, receipt: delivery.receipt, proof: delivery.proof, workUnits, commits, verdicts };
 }
 
-/** Of orders that are settled, or whose reserve is back. */
+/** Of orders that are settled, or whose reserve is back. Validators are asked about all others at every poll. */
 export async function forgetClaims(g: GatewayContext): Promise<void> {
   // An exit that an epoch holds up does not bring them back: that epoch settles the order.
   await g.sql.execute('delete from claims where epoch is null and exit_at < $1', [Math.floor(g.nowMs() / 1000)]);
+  const open = await g.sql.query<{ order_id: Hex }>(
+    'select * from (select distinct order_id from claims where epoch is null) c order by random() limit $1',
+    [ABANDONED_AT_ONCE],
+  );
+  const states = await lookUpEach(open, ({ order_id: id }) => g.ledger.order(id));
+  const over = open.filter((_, k) => states[k].state === 'settled' || states[k].state === 'exited');
+  await g.sql.execute('delete from claims where epoch is null and order_id = any($1)', [over.map((c) => c.order_id)]);
   await g.sql.execute(
     `delete from testimonies t where not exists
        (select 1 from claims c where (c.order_id, c.idx, c.attempt) = (t.order_id, t.idx, t.attempt))`,

@@ -77,9 +77,18 @@ test('nothing is said of an order that its gateway may still settle: others coul
   expect((await said(key)).testimonies).toHaveLength(1);
 });
 
-test.each(['none', 'settled', 'exited'])('nothing is said of an order that is %s on the chain', async (state) => {
+test.each(['settled', 'exited'])(
+  'of an order that is %s on the chain no verdict is said, and that once',
+  async (state) => {
+    give(verdictOn(key));
+    states.set(order, { state, exitAt: EXIT_AT });
+    expect(await said(key, { ...key, attempt: 3 })).toEqual({ testimonies: [], none: [key, { ...key, attempt: 3 }] });
+  },
+);
+
+test('nothing is said of an order that the chain does not know', async () => {
   give(verdictOn(key));
-  states.set(order, { state, exitAt: EXIT_AT });
+  states.set(order, { state: 'none', exitAt: EXIT_AT });
   expect(await said(key, { ...key, attempt: 3 })).toEqual({ testimonies: [], none: [] });
   states.delete(order);
   expect(await said(key)).toEqual({ testimonies: [], none: [] });

@@ -16,7 +16,7 @@ export interface Witness {
   readonly journal: Pick<ValidatorJournal, 'verdict'>;
 }
 
-/** @returns what we say of cases whose orders are abandoned; of others nothing */
+/** @returns what we say of cases whose orders are abandoned; of those that are over, so that we are not asked again, that it is nothing */
 export async function testimoniesOf(witness: Witness, asked: readonly CaseKeyParts[]): Promise<Testimonies> {
   const { ledger, journal } = witness;
   const [now, parameters] = await Promise.all([ledger.now(), ledger.parameters(['exitSeconds', 'cancelSeconds'])]);
@@ -26,8 +26,9 @@ export async function testimoniesOf(witness: Witness, asked: readonly CaseKeyPar
   const none: CaseKeyParts[] = [];
   for (const [k, { order, chunk, attempt }] of asked.entries()) {
     const { state, exitAt } = onChain[k];
-    if (state !== 'reserved' || now < claimableAt(exitAt, window)) continue;
-    const verdict = journal.verdict({ order, chunk, attempt });
+    const isOver = state === 'settled' || state === 'exited';
+    if (!isOver && (state !== 'reserved' || now < claimableAt(exitAt, window))) continue;
+    const verdict = isOver ? undefined : journal.verdict({ order, chunk, attempt });
     if (verdict) testimonies.push(await testimonyOf(witness, verdict));
     else none.push({ order, chunk, attempt });
   }
