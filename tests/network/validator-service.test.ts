@@ -42,8 +42,10 @@ import {
   prover,
   type SmallOrder,
   type SmallProgram,
+  sealOf,
   smallOrder,
   smallProgram,
+  thief,
 } from './small-order.js';
 
 const KEY = 5;
@@ -320,6 +322,55 @@ describe('verdicts', () => {
     reveal();
     await until(() => verdicts.length === 1, 'the verdict');
     expect(commitmentOf(verdicts[0].message)).toBe(commits[0].message.commitment);
+  });
+
+  it('are for the gateway of the order, and for one that shows that it acts for that one', async () => {
+    const lower = thief.address.toLowerCase() as Hex;
+    order = smallOrder(program, { deadline: nowSeconds() + 3600, gateway: lower });
+    try {
+      const found = await caseOf(program, order, 0, { proven: await proveJob(program, jobOf(program, order, 0)) });
+      const seal = await sealOf(order.manifest, thief);
+      const others = { ...found.document, seal };
+      const served = async (by: typeof thief, to: Hex, until = nowSeconds() + 60) => {
+        const serving = await signMessage(by, network, 'Delegation', { gateway: lower, to, until });
+        return { ...found, document: { ...others, serving } };
+      };
+      const own = gateway.address.toLowerCase() as Hex;
+      for (const wrong of [
+        { ...found, document: others },
+        await served(gateway, own),
+        await served(thief, address),
+        await served(thief, own, nowSeconds() - 60),
+      ]) {
+        request = wrong;
+        logged = [];
+        duties = [{ kind: 'verify', order: order.id, chunk: 0, attempt: 0 }];
+        const service = await start();
+        await until(() => logged.some(({ code }) => code === 'other-gateway'), 'the abstention');
+        await crash(service);
+      }
+      expect(commits).toEqual([]);
+      request = await served(thief, own);
+      const service = await start();
+      await until(() => commits.length === 1, 'the commitment');
+      await crash(service);
+      // What was committed to before is not told to one that only has the case.
+      request = { ...found, document: others };
+      logged = [];
+      reveal();
+      const again = await start();
+      await until(() => logged.some(({ msg }) => msg.includes('another order')), 'the refusal');
+      fake.tell('reveal', { order: order.id, chunk: 0, attempt: 0 });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(verdicts).toEqual([]);
+      await crash(again);
+      request = await served(thief, own);
+      reveal();
+      await start();
+      await until(() => verdicts.length === 1, 'the verdict');
+    } finally {
+      order = smallOrder(program, { deadline: nowSeconds() + 3600 });
+    }
   });
 
   it('are never given on a second proof of one attempt', async () => {

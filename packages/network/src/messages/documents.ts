@@ -238,6 +238,8 @@ export const caseSchema = z.strictObject({
   seal: signedSchema('Manifest'),
   /** Where another gateway than the order's own sealed the manifest. */
   delegation: signedSchema('Delegation').optional(),
+  /** Where another gateway than the order's own gives the case: that it acts for that one. */
+  serving: signedSchema('Delegation').optional(),
   lock: signedSchema('Lock'),
   delivery: deliverySchema,
 });

@@ -8,6 +8,7 @@ import { commitmentOf, type NetworkId, ROLE, signMessage } from '../../messages/
 import { identityOf, makeEndpoint } from '../../node/index.js';
 import { committeeOf, type ValidatorStake } from '../../scoring/index.js';
 import { json, migrate, openSql, type SqlStore } from '../../store/index.js';
+import { keepDelegations } from './delegations.js';
 import { EventLog, tellJudges, toldTo, topicOf } from './event-log.js';
 import type { GatewayContext } from './gateway-context.js';
 import { judgeChunk } from './judge-chunk.js';
@@ -39,10 +40,12 @@ let electorate: readonly ValidatorStake[] = validators;
 /** Those who have stake now. */
 let active: readonly ValidatorStake[] = validators;
 const woken: Hex[] = [];
-const g = () =>
+const gateways = [30, 31].map((k) => identityOf(hexToBytes(word(k))));
+const g = (identity = gateways[0]) =>
   ({
     sql,
     network,
+    identity,
     ledger: {
       electorate: async () => electorate,
       committeeSeats: async () => SEATS,
@@ -299,8 +302,9 @@ test('a validator that lost its stake meanwhile judges what was reserved before,
 
 test('a proof is announced with its case, until it has ended', async () => {
   const address = word(9).slice(0, 42) as Hex;
+  const [own, other] = gateways.map(({ account }) => account.address.toLowerCase() as Hex);
   const message = {
-    ...{ requester: address, gateway: address, fingerprint: word(1), inputCommitment: word(2), priceMin: '1' },
+    ...{ requester: address, gateway: own, fingerprint: word(1), inputCommitment: word(2), priceMin: '1' },
     ...{ priceMax: '1', rampSeconds: 1, budget: '1', deadline: 2_000, salt: word(3) },
   };
   const { signature } = lock;
@@ -308,12 +312,20 @@ test('a proof is announced with its case, until it has ended', async () => {
   await sql.execute('update orders set signed = $1, manifest = $2, seal = $3', [
     json({ message, signature }),
     json(manifest),
-    json({ message: { order: key.order, digest: word(4), gateway: address }, signature }),
+    json({ message: { order: key.order, digest: word(4), gateway: own }, signature }),
   ]);
   const event = { id: '1', event: 'verify', data: { ...key, proof: proof.proof } };
   const [told, again] = await Promise.all([withCase(g(), event), withCase(g(), event)]);
   expect(told).toMatchObject({ ...event, data: { ...event.data, case: { manifest, delivery: { proof } } } });
   expect(again).toEqual(told);
+  const serving = async (by = gateways[0]) =>
+    ((await withCase(g(by), event)).data as { case: { serving?: unknown } }).case.serving;
+  expect([await serving(), await serving(gateways[1])]).toEqual([undefined, undefined]);
+  // On one database another one gives it too, and shows that it may.
+  await keepDelegations(g(gateways[1]));
+  await keepDelegations(g());
+  expect(await serving()).toBeUndefined();
+  expect(await serving(gateways[1])).toMatchObject({ message: { gateway: own, to: other } });
   const many = Object.fromEntries(Array.from({ length: 257 }, (_, k) => [`t${k}`, '1'.repeat(64)]));
   await sql.execute(`update orders set manifest = jsonb_set(manifest, '{commitments}', $1)`, [json(many)]);
   expect(await withCase(g(), event)).toEqual(event);

@@ -92,8 +92,10 @@ async function readCase(g: GatewayContext, order: Hex, index: number, attempt: n
   }
   const { signed, manifest, seal } = o;
   const [named, by] = [signed.message.gateway, seal.message.gateway];
-  const delegation = named.toLowerCase() === by.toLowerCase() ? undefined : await delegationOf(g, named, by);
-  const given = delegation ? { delegation } : {};
+  const actingFor = async (gateway: Address) =>
+    named.toLowerCase() === gateway.toLowerCase() ? undefined : await delegationOf(g, named, gateway);
+  const [delegation, serving] = await Promise.all([actingFor(by), actingFor(g.identity.account.address)]);
+  const given = { ...(delegation ? { delegation } : {}), ...(serving ? { serving } : {}) };
   const document = { order: signed, manifest, seal, ...given, lock: a.lock, delivery: a.delivery };
   return { document, isOpen: a.outcome === undefined };
 }
@@ -124,7 +126,8 @@ const TOLD_TENSORS = 256;
 export async function withCase(g: GatewayContext, event: ServerEvent): Promise<ServerEvent> {
   const { order, chunk, attempt } = event.data as AttemptKey;
   const read = () => readCase(g, order, chunk, attempt).catch(() => undefined);
-  const found = await readTogether(g, `case ${order} ${chunk} ${attempt}`, read);
+  const name = `case ${order} ${chunk} ${attempt} ${g.identity.account.address}`;
+  const found = await readTogether(g, name, read);
   const isTold = found?.isOpen && Object.keys(found.document.manifest.commitments).length <= TOLD_TENSORS;
   return isTold ? { ...event, data: { ...(event.data as object), case: found.document } } : event;
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
-import { bytesToHex } from 'viem';
+import { bytesToHex, type Hex } from 'viem';
 import { z } from 'zod';
 import type { Ledger, OnChainOrder } from '../../chain/ledger.js';
 import { networkTiming } from '../../chain/network-parameters.js';
@@ -19,6 +19,8 @@ import {
   dutiesSchema,
   dutySchema,
   type EpochRefusal,
+  hashMessage,
+  isDelegatedTo,
   type NetworkId,
   type Signed,
   sealingContext,
@@ -37,6 +39,7 @@ import { settlementOf } from '../peer/claim-earnings.js';
 import { runDutyLoop } from '../peer/duty-loop.js';
 import { type EpochDocument, epochDocumentSchema } from '../peer/epoch-document.js';
 import type { GatewayLink } from '../peer/gateway-link.js';
+import { lookUpEach } from '../peer/look-up-each.js';
 import { ProgramCache } from '../peer/program-cache.js';
 import type { CaseOutcome } from './check-case.js';
 import { checkEpoch } from './check-epoch.js';
@@ -84,6 +87,7 @@ const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
 const APPEALS_KEPT = 10_000;
+const TAKERS_KEPT = 10_000;
 /** Orders that are remembered as the chain has them. */
 const ORDERS_KEPT = 4;
 /** How long the reserve of an order is taken to stand: far below what it takes to give it back. */
@@ -139,6 +143,8 @@ class Validator {
   #signed!: SignedEpochs;
   #contacts!: Contacts;
   #weights!: ProverWeights;
+  /** Orders whose verdicts a gateway takes. */
+  readonly #takers = new Map<GatewayLink, Set<Hex>>();
   /** Epochs that the chain has gone beyond. */
   readonly #posted = new Set<number>();
 
@@ -337,7 +343,9 @@ class Validator {
     const fetchCase = async () => duty.case ?? link.get(path, caseSchema, options);
     const earlier = this.#journal.verdict(key);
     if (earlier) {
-      const { receipt } = (await fetchCase()).delivery;
+      const document = await fetchCase();
+      const { receipt } = document.delivery;
+      if (!this.#takesVerdicts(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
       // Whatever was judged before stands: the other side may not have had it.
       if (earlier.proofDigest === receipt.message.proofDigest) return this.#commit(link, earlier);
       this.#abstain(key, 'second-delivery', 'another proof of this attempt was judged before');
@@ -351,6 +359,7 @@ class Validator {
       if (outcome.abstain !== 'stopping') this.#abstain(key, outcome.abstain, outcome.path);
       return;
     }
+    if (!this.#takesVerdicts(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
     const { proofDigest } = document.delivery.receipt.message;
     const { accepted } = outcome;
     const salt = bytesToHex(randomBytes(32));
@@ -362,6 +371,48 @@ class Validator {
     const ms = Math.round(performance.now() - began);
     this.#log[accepted ? 'info' : 'warn']({ ...key, accepted, ...why, ms }, 'judged');
     await this.#commit(link, bound);
+  }
+
+  /**
+   * Whether the order's verdicts are this gateway's: it is the one that the order names, or acts for it. Nobody else is told one
+   * before all have committed, who could tell it to a validator that copies.
+   */
+  #takesVerdicts(link: GatewayLink, { order, serving, lock }: CaseDocument): boolean {
+    const { network } = this.options;
+    const named = order.message.gateway;
+    if (!link.operator || hashMessage(network, 'Order', order.message) !== lock.message.order) return false;
+    const isItsOwn = link.operator.toLowerCase() === named.toLowerCase();
+    const now = Math.floor(link.nowMs() / 1000);
+    const takes = isItsOwn || isDelegatedTo(network, named, link.operator, serving, now);
+    if (!takes) return false;
+    const of = this.#takers.get(link) ?? new Set();
+    this.#takers.set(link, of);
+    of.add(lock.message.order);
+    for (const oldest of of) {
+      if (of.size <= TAKERS_KEPT) break;
+      of.delete(oldest);
+    }
+    return true;
+  }
+
+  /** Cases whose verdicts the gateway may have; those of before a restart are asked for again. */
+  async #revealable(link: GatewayLink, duties: readonly CaseDuty[]): Promise<readonly CaseDuty[]> {
+    const options = { signal: this.#stopping.signal, maxResponseBytes: CASE_BYTES };
+    const taken = await lookUpEach(duties, async ({ order, chunk, attempt }) => {
+      if (this.#takers.get(link)?.has(order)) return true;
+      try {
+        const document = await link.get(`/v1/chunks/${order}/${chunk}/${attempt}`, caseSchema, options);
+        return document.lock.message.order === order && this.#takesVerdicts(link, document);
+      } catch (error) {
+        // A case that is gone must not hold back the others.
+        if (!(error instanceof TransportError) || error.retryable) throw error;
+        return false;
+      }
+    });
+    const others = duties.filter((_, k) => !taken[k]);
+    for (const duty of others)
+      this.#log.warn({ ...keyOf(duty), gateway: link.url }, 'a gateway asks for a verdict on another order');
+    return duties.filter((_, k) => taken[k]);
   }
 
   #abstain(key: CaseKeyParts, code: string, path: string): void {
@@ -499,8 +550,9 @@ class Validator {
     await link.post('/v1/commits', { commits: batch }, nothing, { idempotent: true, signal: this.#stopping.signal });
   }
 
-  async #reveal(link: GatewayLink, duties: readonly CaseDuty[]): Promise<void> {
+  async #reveal(link: GatewayLink, asked: readonly CaseDuty[]): Promise<void> {
     const { identity, network } = this.options;
+    const duties = await this.#revealable(link, asked);
     const known = duties.flatMap((duty) => this.#journal.verdict(duty) ?? []);
     if (known.length < duties.length) {
       this.#log.error(
