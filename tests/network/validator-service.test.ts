@@ -326,6 +326,7 @@ describe('verdicts', () => {
 
   it('are for the gateway of the order, and for one that shows that it acts for that one', async () => {
     const lower = thief.address.toLowerCase() as Hex;
+    const before = order;
     order = smallOrder(program, { deadline: nowSeconds() + 3600, gateway: lower });
     try {
       const found = await caseOf(program, order, 0, { proven: await proveJob(program, jobOf(program, order, 0)) });
@@ -369,7 +370,7 @@ describe('verdicts', () => {
       await start();
       await until(() => verdicts.length === 1, 'the verdict');
     } finally {
-      order = smallOrder(program, { deadline: nowSeconds() + 3600 });
+      order = before;
     }
   });
 
