@@ -1,4 +1,5 @@
 /** Orders placed so that a number of them is always open. */
+import { setMaxListeners } from 'node:events';
 import type { Client, OrderHandle } from '@dsperse/sdk';
 import { PRICE } from './bench-network.js';
 import type { BenchProgram } from './bench-program.js';
@@ -54,6 +55,8 @@ export async function placeLoad({
   let movedMs = began;
   const open = new Set<OrderHandle>();
   const stop = new AbortController();
+  // Every order that is open listens.
+  setMaxListeners(0, stop.signal);
   const run = async () => {
     while (placed < orders && performance.now() < untilMs && !isEnding?.()) {
       placed++;

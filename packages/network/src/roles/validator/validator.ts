@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { InputError } from '@dsperse/core/verify';
-import { bytesToHex, type Hex } from 'viem';
+import { bytesToHex } from 'viem';
 import { z } from 'zod';
 import type { Ledger, OnChainOrder } from '../../chain/ledger.js';
 import { networkTiming } from '../../chain/network-parameters.js';
@@ -19,8 +19,6 @@ import {
   dutiesSchema,
   dutySchema,
   type EpochRefusal,
-  hashMessage,
-  isDelegatedTo,
   type NetworkId,
   type Signed,
   sealingContext,
@@ -47,6 +45,7 @@ import { Contacts } from './contacts.js';
 import { SignedEpochs } from './signed-epochs.js';
 import { testimoniesOf } from './testify.js';
 import { type CaseKeyParts, caseText, ValidatorJournal } from './validator-journal.js';
+import { VerdictTakers } from './verdict-takers.js';
 import { stoppingAnswer, type VerifyAppeal, type VerifyCase, VerifyPool } from './verify-pool.js';
 import { ProverWeights } from './weigh-provers.js';
 
@@ -87,7 +86,6 @@ const UNPOSTED_MS = 60_000;
 const PROOF_BYTES = 64 << 20;
 const EXAMINED_AT_ONCE = 8;
 const APPEALS_KEPT = 10_000;
-const TAKERS_KEPT = 10_000;
 /** Orders that are remembered as the chain has them. */
 const ORDERS_KEPT = 4;
 /** How long the reserve of an order is taken to stand: far below what it takes to give it back. */
@@ -143,8 +141,7 @@ class Validator {
   #signed!: SignedEpochs;
   #contacts!: Contacts;
   #weights!: ProverWeights;
-  /** Orders whose verdicts a gateway takes. */
-  readonly #takers = new Map<GatewayLink, Set<Hex>>();
+  readonly #takers: VerdictTakers;
   /** Epochs that the chain has gone beyond. */
   readonly #posted = new Set<number>();
 
@@ -155,6 +152,7 @@ class Validator {
     this.#log = options.log.child({ role: 'validator' });
     this.#operator = options.identity.account.address.toLowerCase() as VerdictMessage['validator'];
     this.#preset = settings.preset ?? 'standard';
+    this.#takers = new VerdictTakers(options.network);
     if (!options.verify) this.#pool = new VerifyPool(settings.workers, { preset: this.#preset });
     this.#verifyAppeal =
       options.verifyAppeal ?? ((request) => this.#pool?.appeal(request) ?? Promise.resolve(stoppingAnswer().outcome));
@@ -345,7 +343,7 @@ class Validator {
     if (earlier) {
       const document = await fetchCase();
       const { receipt } = document.delivery;
-      if (!this.#takesVerdicts(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
+      if (!this.#takers.takes(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
       // Whatever was judged before stands: the other side may not have had it.
       if (earlier.proofDigest === receipt.message.proofDigest) return this.#commit(link, earlier);
       this.#abstain(key, 'second-delivery', 'another proof of this attempt was judged before');
@@ -359,7 +357,7 @@ class Validator {
       if (outcome.abstain !== 'stopping') this.#abstain(key, outcome.abstain, outcome.path);
       return;
     }
-    if (!this.#takesVerdicts(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
+    if (!this.#takers.takes(link, document)) return this.#abstain(key, 'other-gateway', 'serving');
     const { proofDigest } = document.delivery.receipt.message;
     const { accepted } = outcome;
     const salt = bytesToHex(randomBytes(32));
@@ -373,36 +371,14 @@ class Validator {
     await this.#commit(link, bound);
   }
 
-  /**
-   * Whether the order's verdicts are this gateway's: it is the one that the order names, or acts for it. Nobody else is told one
-   * before all have committed, who could tell it to a validator that copies.
-   */
-  #takesVerdicts(link: GatewayLink, { order, serving, lock }: CaseDocument): boolean {
-    const { network } = this.options;
-    const named = order.message.gateway;
-    if (!link.operator || hashMessage(network, 'Order', order.message) !== lock.message.order) return false;
-    const isItsOwn = link.operator.toLowerCase() === named.toLowerCase();
-    const now = Math.floor(link.nowMs() / 1000);
-    const takes = isItsOwn || isDelegatedTo(network, named, link.operator, serving, now);
-    if (!takes) return false;
-    const of = this.#takers.get(link) ?? new Set();
-    this.#takers.set(link, of);
-    of.add(lock.message.order);
-    for (const oldest of of) {
-      if (of.size <= TAKERS_KEPT) break;
-      of.delete(oldest);
-    }
-    return true;
-  }
-
   /** Cases whose verdicts the gateway may have; those of before a restart are asked for again. */
   async #revealable(link: GatewayLink, duties: readonly CaseDuty[]): Promise<readonly CaseDuty[]> {
     const options = { signal: this.#stopping.signal, maxResponseBytes: CASE_BYTES };
     const taken = await lookUpEach(duties, async ({ order, chunk, attempt }) => {
-      if (this.#takers.get(link)?.has(order)) return true;
+      if (this.#takers.has(link, order)) return true;
       try {
         const document = await link.get(`/v1/chunks/${order}/${chunk}/${attempt}`, caseSchema, options);
-        return document.lock.message.order === order && this.#takesVerdicts(link, document);
+        return document.lock.message.order === order && this.#takers.takes(link, document);
       } catch (error) {
         // A case that is gone must not hold back the others.
         if (!(error instanceof TransportError) || error.retryable) throw error;
